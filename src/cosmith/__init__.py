@@ -1,0 +1,39 @@
+"""Cosmith: fine-tune a text-embedding model on your own text, and know how much better your search got."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+# Imported on first use, so that `import cosmith` and `cosmith --help` do not pay for torch.
+_PUBLIC = {
+    "Collection": "cosmith.data",
+    "Source": "cosmith.data",
+    "TrainingRow": "cosmith.data",
+    "Encoder": "cosmith.models",
+    "Index": "cosmith.retrieval",
+    "Scores": "cosmith.evaluation",
+    "evaluate_retrieval": "cosmith.evaluation",
+    "evaluate_sts": "cosmith.evaluation",
+    "mine_hard_negatives": "cosmith.mining",
+    "TrainingSettings": "cosmith.training",
+    "train": "cosmith.training",
+}
+
+__all__ = ["__version__", *_PUBLIC]
+
+if TYPE_CHECKING:
+    from cosmith.data import Collection, Source, TrainingRow
+    from cosmith.evaluation import Scores, evaluate_retrieval, evaluate_sts
+    from cosmith.mining import mine_hard_negatives
+    from cosmith.models import Encoder
+    from cosmith.retrieval import Index
+    from cosmith.training import TrainingSettings, train
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return getattr(importlib.import_module(_PUBLIC[name]), name)
+    raise AttributeError(f"module 'cosmith' has no attribute {name!r}")

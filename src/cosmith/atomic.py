@@ -1,0 +1,118 @@
+"""Writing so that a kill, a crash or a full disk leaves either the old content or the new, never a mixture.
+
+The rule everywhere: temporary name beside the target, fsync, rename.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from cosmith.errors import StorageError
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusals into errors that say what stands and what to do."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, StorageError):
+            raise
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            problem, remedy = (
+                "the disk is full",
+                "Nothing was half-written; free some space and run it again.",
+            )
+        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            problem, remedy = "may not be written", "Choose another folder or change its permissions."
+        else:
+            raise
+        raise StorageError(problem, path=path, remedy=remedy) from error
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+
+
+def _fsync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def atomic_file(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
+    """Open a file that takes its name only when the block ends well.
+
+    Args:
+        path: Where the file shall stand; parent folders are made.
+        mode: ``"w"`` (UTF-8 text) or ``"wb"``.
+
+    Raises:
+        StorageError: When the disk is full or the place may not be written; the old file stands unchanged.
+    """
+    target = Path(path)
+    with _explained(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = _temporary(target)
+        try:
+            with temporary.open(mode, encoding=None if "b" in mode else "utf-8") as handle:
+                yield handle
+                handle.flush()
+                os.fsync(handle.fileno())
+            temporary.replace(target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _fsync(target.parent)
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write ``value`` as indented JSON, atomically."""
+    with atomic_file(path) as handle:
+        json.dump(value, handle, indent=2, ensure_ascii=False)
+        handle.write("\n")
+
+
+@contextmanager
+def atomic_folder(path: str | Path) -> Iterator[Path]:
+    """Give an empty folder to fill; it replaces ``path`` as a whole when the block ends well.
+
+    Raises:
+        StorageError: When the disk is full or the place may not be written; the old folder stands unchanged.
+    """
+    target = Path(path)
+    with _explained(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        temporary = _temporary(target)
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir()
+        try:
+            yield temporary
+            for file in temporary.rglob("*"):
+                if file.is_file():
+                    _fsync(file)
+            _swap_in(temporary, target)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+        _fsync(target.parent)
+
+
+def _swap_in(temporary: Path, target: Path) -> None:
+    """Put a filled folder in the place of an old one: two renames, since a folder cannot replace a full one."""
+    old = target.with_name(f".{target.name}.{os.getpid()}.old")
+    if target.exists():
+        target.replace(old)
+    temporary.replace(target)
+    if old.exists():
+        shutil.rmtree(old) if old.is_dir() else old.unlink()

@@ -1,0 +1,141 @@
+"""Progress of anything that takes more than two seconds.
+
+One process-wide reporter, chosen once by the command line: a live bar on a terminal, plain log lines where there
+is none, JSON lines for machines, or silence. Library code only ever says ``with track(...) as bar: bar.advance()``.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal, Protocol
+
+Style = Literal["auto", "live", "plain", "json", "silent"]
+
+
+class Bar(Protocol):
+    """A step in progress."""
+
+    def advance(self, amount: int = 1, status: str = "") -> None:
+        """Count ``amount`` more units as done; ``status`` is shown behind them."""
+
+
+class _Silent:
+    def advance(self, amount: int = 1, status: str = "") -> None:
+        pass
+
+
+class _Lines:
+    """A line at most every ``interval`` seconds; the first only after two seconds of work."""
+
+    interval = 10.0
+
+    def __init__(self, what: str, total: int, unit: str, as_json: bool) -> None:
+        self.what, self.total, self.unit, self.as_json = what, total, unit, as_json
+        self.done, self.status = 0, ""
+        self.started = time.monotonic()
+        self.due = self.started + 2.0
+        self.spoken = False
+
+    def advance(self, amount: int = 1, status: str = "") -> None:
+        self.done += amount
+        self.status = status or self.status
+        if time.monotonic() >= self.due:
+            self.due = time.monotonic() + self.interval
+            self.say()
+
+    def say(self) -> None:
+        self.spoken = True
+        seconds = max(time.monotonic() - self.started, 1e-9)
+        rate = self.done / seconds
+        left = (self.total - self.done) / rate if rate else float("inf")
+        if self.as_json:
+            line = json.dumps(
+                {"event": "progress", "what": self.what, "done": self.done, "total": self.total,
+                 "unit": self.unit, "per_second": round(rate, 2), "status": self.status}
+            )  # fmt: skip
+        else:
+            line = f"{self.what}: {self.done:,}/{self.total:,} {self.unit}, {rate:,.1f}/s, {clock(left)} left"
+            line += f"  {self.status}" if self.status else ""
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
+
+    def finish(self) -> None:
+        if self.spoken:
+            self.say()
+
+
+_style: Style = "silent"
+
+
+def set_style(style: Style) -> None:
+    """Choose how progress is shown from now on. ``auto``: live on a terminal, plain lines elsewhere."""
+    global _style
+    if style == "auto":
+        style = "live" if sys.stderr.isatty() else "plain"
+    _style = style
+
+
+@contextmanager
+def track(what: str, total: int, unit: str = "") -> Iterator[Bar]:
+    """Show the progress of a block.
+
+    Args:
+        what: What is being done, e.g. ``"Encoding documents"``.
+        total: How many units there are in all.
+        unit: The plural name of a unit, e.g. ``"texts"``.
+    """
+    if _style == "silent" or total <= 0:
+        yield _Silent()
+    elif _style == "live":
+        with _live(what, total, unit) as bar:
+            yield bar
+    else:
+        lines = _Lines(what, total, unit, as_json=_style == "json")
+        yield lines
+        lines.finish()
+
+
+@contextmanager
+def _live(what: str, total: int, unit: str) -> Iterator[Bar]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        Task,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(f"{task.speed:,.1f}/s" if task.speed else "", style="cyan")
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn(unit), Rate(),
+               TimeRemainingColumn(), TextColumn("{task.fields[status]}"))  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task(what, total=total, status="")
+
+        class Live:
+            def advance(self, amount: int = 1, status: str = "") -> None:
+                progress.update(task, advance=amount, **({"status": status} if status else {}))
+
+        yield Live()
+
+
+def clock(seconds: float) -> str:
+    """Seconds as ``45 s``, ``3:05`` or ``2:03:05``."""
+    if seconds != seconds or seconds == float("inf"):
+        return "?"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    hours, rest = divmod(whole, 3600)
+    minutes, secs = divmod(rest, 60)
+    return f"{hours}:{minutes:02d}:{secs:02d}" if hours else f"{minutes}:{secs:02d}"
