@@ -22,7 +22,20 @@ _PUBLIC = {
     "train": "cosmith.training",
 }
 
-__all__ = ["__version__", *_PUBLIC]
+__all__ = [
+    "Collection",
+    "Encoder",
+    "Index",
+    "Scores",
+    "Source",
+    "TrainingRow",
+    "TrainingSettings",
+    "__version__",
+    "evaluate_retrieval",
+    "evaluate_sts",
+    "mine_hard_negatives",
+    "train",
+]
 
 if TYPE_CHECKING:
     from cosmith.data import Collection, Source, TrainingRow
