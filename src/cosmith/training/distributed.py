@@ -1,0 +1,191 @@
+"""Several processes on one step, explicitly: two collectives and no wrapper around the model.
+
+Every rank knows the whole step, since the plan is a pure function. The step's micro-batches are dealt to the ranks;
+the embeddings are gathered into one leaf [U, D] on every rank; each rank takes the loss of its share of the rows, the
+gradients at the leaf are summed, each rank back-propagates the texts it embedded, and the gradients of the parameters
+are summed. So W ranks give what one rank gives, up to rounding. Every collective has a size that all ranks compute
+from the plan, so unequal shares cannot make one rank wait for another for ever.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from numpy.typing import NDArray
+
+from cosmith.errors import CosmithError
+from cosmith.training.mixing import key_of
+
+_BUCKET = 32 * 1024 * 1024  # numbers in one all-reduce: large enough for the wire, small beside the gradients
+_PATIENCE = timedelta(hours=2)  # a rank may wait this long for the one that evaluates
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """The processes that train together. With ``world`` 1 everything here is free and touches no process group."""
+
+    rank: int = 0
+    world: int = 1
+
+    @property
+    def is_first(self) -> bool:
+        return self.rank == 0
+
+    def deal(self, costs: Sequence[int]) -> list[list[int]]:
+        """Which micro-batches each rank embeds: the costliest first, each to the rank with the least so far."""
+        dealt: list[list[int]] = [[] for _ in range(self.world)]
+        loads = [0] * self.world
+        for number in sorted(range(len(costs)), key=lambda number: (-costs[number], number)):
+            rank = loads.index(min(loads))
+            dealt[rank].append(number)
+            loads[rank] += costs[number]
+        return [sorted(numbers) for numbers in dealt]
+
+    def rows(self, count: int) -> slice:
+        """This rank's share of ``count`` rows."""
+        return slice(count * self.rank // self.world, count * (self.rank + 1) // self.world)
+
+    def gather(
+        self,
+        parts: Sequence[torch.Tensor],
+        batches: Sequence[NDArray[np.int64]],
+        dealt: Sequence[Sequence[int]],
+        device: torch.device,
+    ) -> torch.Tensor:
+        """The embeddings of all ranks in the order of the texts.
+
+        Args:
+            parts: The embeddings [n, D] of this rank's micro-batches.
+            batches: The text numbers of every micro-batch of the step.
+            dealt: Which micro-batches each rank has embedded.
+            device: Where a rank without micro-batches takes part.
+
+        Returns:
+            float32 [U, D], a new tensor.
+        """
+        counts = [sum(len(batches[number]) for number in numbers) for numbers in dealt]
+        order = np.concatenate([batches[number] for numbers in dealt for number in numbers])
+        local = torch.cat(list(parts)) if parts else torch.zeros(0, 0, device=device)
+        everyone = local
+        if self.world > 1:
+            width = local.shape[1] if all(counts) else self._largest(local.shape[1], device)
+            padded = local.new_zeros(max(counts), width)
+            padded[: len(local), : local.shape[1]] = local
+            received = [torch.empty_like(padded) for _ in range(self.world)]
+            dist.all_gather(received, padded)
+            everyone = torch.cat([block[:count] for block, count in zip(received, counts, strict=True)])
+        gathered = torch.empty_like(everyone)
+        gathered[torch.as_tensor(order, device=device)] = everyone
+        return gathered
+
+    def sum(self, tensor: torch.Tensor) -> torch.Tensor:
+        """The sum over ranks, in place."""
+        if self.world > 1:
+            dist.all_reduce(tensor)
+        return tensor
+
+    def sum_gradients(self, parameters: Sequence[torch.nn.Parameter]) -> None:
+        """Sum the parameters' gradients over ranks, in flat buckets.
+
+        A parameter that has a gradient on some ranks only counts as zero on the others; one that has none anywhere
+        keeps none, so that the optimizer leaves it alone as it would on one rank.
+        """
+        if self.world == 1:
+            return
+        parameters = [parameter for parameter in parameters if parameter.requires_grad]
+        present = torch.tensor([parameter.grad is not None for parameter in parameters], dtype=torch.int32)
+        present = present.to(parameters[0].device)
+        dist.all_reduce(present, op=dist.ReduceOp.MAX)
+        trained = [parameter for parameter, has in zip(parameters, present.tolist(), strict=True) if has]
+        for parameter in trained:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+        for bucket in _buckets([parameter.grad for parameter in trained if parameter.grad is not None]):
+            flat = torch.cat([gradient.flatten() for gradient in bucket])
+            dist.all_reduce(flat)
+            for gradient, piece in zip(
+                bucket, torch.split(flat, [gradient.numel() for gradient in bucket]), strict=True
+            ):
+                gradient.copy_(piece.view_as(gradient))
+
+    def any(self, flag: bool, device: torch.device) -> bool:
+        """Whether the flag is set on any rank."""
+        return flag if self.world == 1 else bool(self._largest(int(flag), device))
+
+    def from_first(self, value: float, device: torch.device) -> float:
+        """The value that the first rank holds."""
+        if self.world == 1:
+            return value
+        tensor = torch.tensor([value if self.is_first else 0.0], dtype=torch.float64, device=device)
+        dist.broadcast(tensor, src=0)
+        return float(tensor)
+
+    def wait(self) -> None:
+        """Return when every rank has come here."""
+        if self.world > 1:
+            dist.barrier()
+
+    def check_same(self, what: str, fingerprint: str, device: torch.device) -> None:
+        """Refuse to go on when the ranks do not hold the same thing.
+
+        Raises:
+            CosmithError: On every rank, when a fingerprint differs from another rank's.
+        """
+        if self.world == 1:
+            return
+        number = key_of(*fingerprint.encode()) >> 1
+        largest, least = self._largest(number, device), -self._largest(-number, device)
+        if largest != least:
+            raise CosmithError(
+                f"the ranks do not have the same {what}",
+                remedy="Start every process with the same files, recipe and seed.",
+            )
+
+    def _largest(self, number: int, device: torch.device) -> int:
+        tensor = torch.tensor([number], dtype=torch.int64, device=device)
+        dist.all_reduce(tensor, op=dist.ReduceOp.MAX)
+        return int(tensor)
+
+
+ALONE = Ranks()
+
+
+def _buckets(gradients: Sequence[torch.Tensor]) -> list[list[torch.Tensor]]:
+    """Neighbours of one type and device, together at most the size of a bucket (a larger one stands alone)."""
+    buckets: list[list[torch.Tensor]] = []
+    filled = 0
+    for gradient in gradients:
+        last = buckets[-1][-1] if buckets else None
+        fits = last is not None and (last.dtype, last.device) == (gradient.dtype, gradient.device)
+        if fits and filled + gradient.numel() <= _BUCKET:
+            buckets[-1].append(gradient)
+            filled += gradient.numel()
+        else:
+            buckets.append([gradient])
+            filled = gradient.numel()
+    return buckets
+
+
+def start_ranks(device: torch.device) -> tuple[Ranks, torch.device]:
+    """Join the processes that a launcher (``accelerate launch``, ``torchrun``) has started, if any.
+
+    Args:
+        device: Where the encoder is; its kind decides between CPU and accelerator ranks.
+
+    Returns:
+        The ranks, and the device on which this one works.
+    """
+    if dist.is_available() and dist.is_initialized():
+        return Ranks(dist.get_rank(), dist.get_world_size()), device
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return ALONE, device
+    from accelerate import PartialState
+
+    state = PartialState(cpu=device.type == "cpu", timeout=_PATIENCE)
+    return Ranks(state.process_index, state.num_processes), state.device

@@ -1,0 +1,113 @@
+"""AdamW, learning-rate schedules as pure functions of the step, clipping, precision."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Literal, get_args
+
+import torch
+
+from cosmith.errors import CosmithError, InputError, nearest
+
+Schedule = Literal["linear", "cosine", "constant", "wsd"]
+Precision = Literal["auto", "float32", "bf16"]
+
+_FUSED_DEVICES = ("cpu", "cuda", "mps", "xpu")
+
+
+def adamw(module: torch.nn.Module, *, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
+    """AdamW (Loshchilov and Hutter, arXiv:1711.05101) without decay on biases and norms.
+
+    Biases and the weights of norms are the parameters with one dimension. Parameters that need no gradient are left
+    out. The fused kernel is used where there is one: on a CPU it is ten times as fast as the loop over tensors.
+    """
+    trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    if not trained:
+        raise InputError("the encoder has no parameter to train", remedy="Unfreeze some with requires_grad_(True).")
+    groups = [
+        {"params": [parameter for parameter in trained if parameter.ndim > 1], "weight_decay": weight_decay},
+        {"params": [parameter for parameter in trained if parameter.ndim <= 1], "weight_decay": 0.0},
+    ]
+    fused = all(parameter.device.type in _FUSED_DEVICES and parameter.is_floating_point() for parameter in trained)
+    return torch.optim.AdamW([group for group in groups if group["params"]], lr=learning_rate, fused=fused)
+
+
+def learning_rate(step: int, *, peak: float, schedule: Schedule, steps: int, warmup: int, decay: int) -> float:
+    """The learning rate of a step.
+
+    Args:
+        step: Counted from 0.
+        peak: The rate after the warm-up.
+        schedule: ``constant``; ``linear`` and ``cosine``: down to 0 after the last step; ``wsd`` (warm-up, stable,
+            decay; Hu et al., MiniCPM, arXiv:2404.06395): constant, then linearly to 0 over the last ``decay`` steps.
+        steps: All steps.
+        warmup: Steps over which the rate rises linearly to the peak.
+        decay: Steps of the decay of ``wsd``.
+    """
+    if step < warmup:
+        return peak * (step + 1) / (warmup + 1)
+    if schedule == "linear":
+        return peak * (steps - step) / max(steps - warmup, 1)
+    if schedule == "cosine":
+        return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(steps - warmup, 1)))
+    if schedule == "wsd":
+        return peak * min(1.0, (steps - step) / max(decay, 1))
+    return peak
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Give every group of the optimizer this rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def clip_gradients(module: torch.nn.Module, limit: float | None, step: int) -> float:
+    """Scale the gradients down to a global norm of at most ``limit``.
+
+    Returns:
+        The norm before.
+
+    Raises:
+        CosmithError: When the norm is not a finite number; the weights have not been touched then.
+    """
+    parameters = [parameter for parameter in module.parameters() if parameter.grad is not None]
+    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    norm = torch.nn.utils.get_total_norm(gradients)
+    value = float(norm)
+    if not math.isfinite(value):
+        raise CosmithError(
+            f"the gradient of step {step} is not a finite number (norm {value})",
+            remedy='Set precision to "float32", or lower learning_rate, or raise temperature; then resume.',
+        )
+    if limit is not None:
+        torch.nn.utils.clip_grads_with_norm_(parameters, limit, norm)
+    return value
+
+
+def autocast(precision: Precision, device: torch.device) -> Callable[[], AbstractContextManager[object]]:
+    """A maker of the context in which texts are embedded.
+
+    ``auto`` is bf16 where the processor computes in it: on CPUs with AVX512-BF16 or AMX, on CUDA devices that say so.
+    Weights, optimizer and loss stay in float32.
+
+    Raises:
+        InputError: When ``precision`` is unknown.
+    """
+    if precision not in get_args(Precision):
+        raise InputError(f"unknown precision {precision!r}", field="precision",
+                         remedy=nearest(precision, get_args(Precision)))  # fmt: skip
+    if precision == "float32" or (precision == "auto" and not has_bf16(device)):
+        return nullcontext
+    return lambda: torch.autocast(device.type, dtype=torch.bfloat16)
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether the device computes matrix products of bf16 numbers in hardware."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.type == "cpu":
+        features = torch.cpu.get_capabilities()
+        return bool(features.get("avx512_bf16") or features.get("amx_bf16"))
+    return False
