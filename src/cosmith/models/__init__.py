@@ -1,0 +1,23 @@
+"""Models: text → unit vectors."""
+
+from cosmith.models.batching import micro_batches
+from cosmith.models.encoder import Encoder
+from cosmith.models.packaged import find_model
+from cosmith.models.pooling import POOLINGS, Pooling, pool
+from cosmith.models.precision import Precision, has_bf16, resolve_precision
+from cosmith.models.protocol import TextEncoder
+from cosmith.models.tiny import tiny_encoder
+
+__all__ = [
+    "POOLINGS",
+    "Encoder",
+    "Pooling",
+    "Precision",
+    "TextEncoder",
+    "find_model",
+    "has_bf16",
+    "micro_batches",
+    "pool",
+    "resolve_precision",
+    "tiny_encoder",
+]

@@ -1,0 +1,39 @@
+"""Micro-batches of texts of similar length under a token budget: one way to batch, for training and inference.
+
+Sorting inside a step changes neither which negatives meet nor the loss, so it is exact; it only removes padding.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cosmith.errors import InputError
+
+
+def micro_batches(lengths: np.ndarray, token_budget: int, max_texts: int | None = None) -> list[np.ndarray]:
+    """Cut texts into micro-batches, longest first.
+
+    Longest first, so that a batch too large for the memory fails at the start rather than after an hour.
+
+    Args:
+        lengths: Tokens of each text, ``[n]``.
+        token_budget: The most tokens in a micro-batch; a single longer text makes one by itself.
+        max_texts: The most texts in a micro-batch.
+
+    Returns:
+        Index arrays (int64) that together hold each of ``0 .. n-1`` once.
+    """
+    if token_budget < 1:
+        raise InputError(f"must be at least 1, not {token_budget}", field="token_budget")
+    order = np.argsort(-np.asarray(lengths, dtype=np.int64), kind="stable")
+    batches: list[np.ndarray] = []
+    start = tokens = 0
+    for position, length in enumerate(np.asarray(lengths)[order].tolist()):
+        full = max_texts is not None and position - start >= max_texts
+        if position > start and (tokens + length > token_budget or full):
+            batches.append(order[start:position])
+            start, tokens = position, 0
+        tokens += length
+    if start < len(order):
+        batches.append(order[start:])
+    return batches

@@ -1,0 +1,48 @@
+"""Dropout whose random numbers do not dominate a CPU training step.
+
+``torch.nn.Dropout`` draws a 32-bit float per element on the CPU (4.5 ns each, a fifth of a MiniLM training step);
+here one 64-bit draw of torch's generator serves four elements with 16 bits each. The drop probability is rounded to
+a multiple of 2^-16, and kept values are scaled by the exact inverse of that. The generator is torch's own, so seeds
+and saved generator states work as ever.
+"""
+
+from __future__ import annotations
+
+import torch
+
+_LEVELS = 65536
+
+
+def keep_mask(like: torch.Tensor, probability: float) -> torch.Tensor:
+    """A random mask to multiply with: 0 with ``probability``, else ``1 / (1 - probability)``.
+
+    Args:
+        like: Gives shape, dtype and device.
+        probability: The share to drop, in [0, 1).
+    """
+    if like.device.type != "cpu":
+        return torch.empty_like(like).bernoulli_(1 - probability).div_(1 - probability)
+    dropped = round(probability * _LEVELS)
+    draws = torch.empty((like.numel() + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
+    levels = draws.view(torch.int16)[: like.numel()].view(like.shape)
+    kept = levels.ge_(dropped - _LEVELS // 2).to(like.dtype)
+    return kept.mul_(_LEVELS / (_LEVELS - dropped))
+
+
+class Dropout(torch.nn.Dropout):
+    """A drop-in for :class:`torch.nn.Dropout` (Srivastava et al. 2014), the same in distribution."""
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        if not self.training or self.p == 0.0:
+            return input
+        if self.p >= 1.0 or input.device.type != "cpu":
+            return super().forward(input)
+        return input * keep_mask(input, self.p)
+
+
+def use_fast_dropout(module: torch.nn.Module) -> None:
+    """Replace every :class:`torch.nn.Dropout` inside ``module`` (they hold no weights)."""
+    for parent in list(module.modules()):
+        for name, child in parent.named_children():
+            if type(child) is torch.nn.Dropout:
+                setattr(parent, name, Dropout(child.p))

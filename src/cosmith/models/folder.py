@@ -1,0 +1,234 @@
+"""The sentence-transformers folder layout, read and written without that library.
+
+``modules.json`` lists the modules in order; the backbone stands in the folder itself (or ``0_Transformer``), and each
+further module has a folder with its ``config.json``. Known modules: Transformer, Pooling, Dense, Normalize. The
+module types are written under their classic names, which every release of sentence-transformers loads.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cosmith.atomic import write_json
+from cosmith.errors import InputError
+from cosmith.models.pooling import Pooling
+
+_POOLING_NAMES: dict[str, Pooling] = {
+    "cls": "cls",
+    "mean": "mean",
+    "max": "max",
+    "weightedmean": "weighted_mean",
+    "lasttoken": "last_token",
+    "mean_sqrt_len_tokens": "mean_sqrt_len",
+}
+_POOLING_FLAGS: dict[str, Pooling] = {
+    "pooling_mode_cls_token": "cls",
+    "pooling_mode_mean_tokens": "mean",
+    "pooling_mode_max_tokens": "max",
+    "pooling_mode_mean_sqrt_len_tokens": "mean_sqrt_len",
+    "pooling_mode_weightedmean_tokens": "weighted_mean",
+    "pooling_mode_lasttoken": "last_token",
+}
+_CLASSIC = "sentence_transformers.models."
+
+
+@dataclass(frozen=True)
+class DenseSpec:
+    """One Dense module: ``activation(x W^T + b)``; ``folder`` holds its weights."""
+
+    in_features: int
+    out_features: int
+    bias: bool
+    activation: str
+    folder: Path | None = None
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What the folder says beyond backbone and tokenizer.
+
+    Attributes:
+        pooling: How token vectors become one.
+        head: What follows the pooling: Dense modules and the word ``"normalize"``, in order.
+        max_length: ``max_seq_length``, if the folder gives one.
+        do_lower_case: Lower-case texts before tokenising.
+        prompts: Name → text put before each text.
+        default_prompt: The prompt used when none is asked for.
+        similarity: ``similarity_fn_name``.
+        backbone: The folder of the backbone and tokenizer.
+    """
+
+    pooling: Pooling
+    head: tuple[DenseSpec | str, ...]
+    backbone: Path
+    max_length: int | None = None
+    do_lower_case: bool = False
+    prompts: Mapping[str, str] = field(default_factory=dict)
+    default_prompt: str | None = None
+    similarity: str | None = None
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"is not valid JSON ({error})", path=path, remedy="Save or fetch the model anew.") from error
+
+
+def _object(path: Path) -> dict[str, Any]:
+    value = _json(path) if path.is_file() else {}
+    return value if isinstance(value, dict) else {}
+
+
+def read_spec(folder: Path) -> ModelSpec:
+    """Read a model folder; a plain transformers folder gets mean pooling, as in sentence-transformers.
+
+    Raises:
+        InputError: When it is no model folder, or has a module that Cosmith does not know.
+    """
+    listing = folder / "modules.json"
+    if not listing.is_file():
+        if not (folder / "config.json").is_file():
+            raise InputError(
+                "is not a model folder: neither modules.json nor config.json stands in it",
+                path=folder,
+                remedy="Name a folder saved by Cosmith, sentence-transformers or transformers.",
+            )
+        return ModelSpec(pooling="mean", head=("normalize",), backbone=folder)
+    pooling: Pooling | None = None
+    head: list[DenseSpec | str] = []
+    backbone: Path | None = None
+    for module in _json(listing):
+        kind, place = module["type"].rsplit(".", 1)[-1], _inside(folder, module["path"])
+        if kind == "Transformer":
+            backbone = place
+        elif kind == "Pooling":
+            pooling = _pooling(place / "config.json")
+        elif kind == "Dense":
+            head.append(_dense(place))
+        elif kind == "Normalize":
+            head.append("normalize")
+        else:
+            raise InputError(
+                f"has a module of type {kind}, which Cosmith does not know",
+                path=listing,
+                remedy="Known: Transformer, Pooling, Dense, Normalize.",
+            )
+    if backbone is None or pooling is None:
+        raise InputError("lists no Transformer with a Pooling", path=listing, remedy="Name a dense text model.")
+    transformer, whole = (
+        _object(backbone / "sentence_bert_config.json"),
+        _object(folder / "config_sentence_transformers.json"),
+    )
+    return ModelSpec(
+        pooling=pooling,
+        head=tuple(head),
+        backbone=backbone,
+        max_length=transformer.get("max_seq_length"),
+        do_lower_case=bool(transformer.get("do_lower_case", False)),
+        prompts={name: text for name, text in (whole.get("prompts") or {}).items() if text},
+        default_prompt=whole.get("default_prompt_name"),
+        similarity=whole.get("similarity_fn_name"),
+    )
+
+
+def _inside(folder: Path, relative: str) -> Path:
+    place = (folder / relative).resolve()
+    if not place.is_relative_to(folder.resolve()):
+        raise InputError(f"names a folder outside the model: {relative!r}", path=folder / "modules.json")
+    return folder / relative if relative else folder
+
+
+def _pooling(path: Path) -> Pooling:
+    config = _object(path)
+    if not config.get("include_prompt", True):
+        raise InputError(
+            "leaves the prompt out of the pooling, which Cosmith does not do",
+            path=path,
+            field="include_prompt",
+            remedy="Use a model that pools over the whole text.",
+        )
+    named = config.get("pooling_mode")
+    names = [named] if isinstance(named, str) else list(named or ())
+    modes = [_POOLING_NAMES[name] for name in names if name in _POOLING_NAMES]
+    modes += [mode for flag, mode in _POOLING_FLAGS.items() if config.get(flag)]
+    if len(modes) != 1:
+        raise InputError(
+            f"wants {len(modes)} known pooling modes", path=path, remedy="Cosmith reads models with exactly one."
+        )
+    return modes[0]
+
+
+def _dense(folder: Path) -> DenseSpec:
+    config = _object(folder / "config.json")
+    if not (folder / "model.safetensors").is_file():
+        raise InputError(
+            "has no model.safetensors; pickled weights are never loaded",
+            path=folder,
+            remedy="Load the model once with sentence-transformers and save it with safetensors.",
+        )
+    if config.get("module_input_name", "sentence_embedding") != "sentence_embedding":
+        raise InputError("works on token vectors, which Cosmith does not do", path=folder, field="module_input_name")
+    return DenseSpec(
+        in_features=int(config["in_features"]),
+        out_features=int(config["out_features"]),
+        bias=bool(config.get("bias", True)),
+        activation=str(config.get("activation_function", "torch.nn.modules.linear.Identity")),
+        folder=folder,
+    )
+
+
+def write_spec(folder: Path, spec: ModelSpec, hidden_size: int, versions: Mapping[str, str]) -> list[Path | None]:
+    """Write everything but weights and tokenizer into ``folder``.
+
+    Args:
+        folder: An existing folder.
+        spec: What to say (``backbone`` is ignored: it stands in the folder itself).
+        hidden_size: The width of the backbone's token vectors.
+        versions: Library versions to note down.
+
+    Returns:
+        For each part of ``spec.head`` the folder its weights belong in, ``None`` for ``"normalize"``.
+    """
+    modules = [("", "Transformer"), ("1_Pooling", "Pooling")]
+    places: list[Path | None] = []
+    for number, part in enumerate(spec.head, start=2):
+        if isinstance(part, str):
+            modules.append((f"{number}_Normalize", "Normalize"))
+            (folder / f"{number}_Normalize").mkdir()
+            places.append(None)
+            continue
+        modules.append((f"{number}_Dense", "Dense"))
+        place = folder / f"{number}_Dense"
+        config = {
+            "in_features": part.in_features,
+            "out_features": part.out_features,
+            "bias": part.bias,
+            "activation_function": part.activation,
+        }
+        write_json(place / "config.json", config)
+        places.append(place)
+    listing = [
+        {"idx": index, "name": str(index), "path": path, "type": _CLASSIC + kind}
+        for index, (path, kind) in enumerate(modules)
+    ]
+    write_json(folder / "modules.json", listing)
+    flags = {flag: mode == spec.pooling for flag, mode in _POOLING_FLAGS.items()}
+    write_json(
+        folder / "1_Pooling" / "config.json", {"word_embedding_dimension": hidden_size, **flags, "include_prompt": True}
+    )
+    write_json(
+        folder / "sentence_bert_config.json", {"max_seq_length": spec.max_length, "do_lower_case": spec.do_lower_case}
+    )
+    whole = {
+        "__version__": dict(versions),
+        "prompts": dict(spec.prompts),
+        "default_prompt_name": spec.default_prompt,
+        "similarity_fn_name": spec.similarity or "cosine",
+    }
+    write_json(folder / "config_sentence_transformers.json", whole)
+    return places

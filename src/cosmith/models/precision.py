@@ -1,0 +1,38 @@
+"""In what numbers to compute: float32, or bf16 where the processor has it."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+Precision = Literal["auto", "float32", "bf16"]
+
+_CPU_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}  # x86 and Arm names of /proc/cpuinfo
+
+
+@cache
+def _cpu_has_bf16() -> bool:
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:  # not Linux: take the safe form
+        return False
+    return any(
+        _CPU_FLAGS & set(line.split()) for line in text.splitlines() if line.lower().startswith(("flags", "features"))
+    )
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether bf16 matrix products are fast there (on processors that emulate them they are far slower)."""
+    if device.type == "cpu":
+        return _cpu_has_bf16()
+    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def resolve_precision(precision: Precision, device: torch.device) -> Literal["float32", "bf16"]:
+    """``"auto"`` as what it means on this device."""
+    if precision == "auto":
+        return "bf16" if has_bf16(device) else "float32"
+    return precision

@@ -1,0 +1,79 @@
+"""Texts to token ids, through the fast tokenizer directly, without padding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import xxhash
+
+from cosmith.data.tokens import RaggedTokens
+from cosmith.errors import InputError
+
+_TEXTS_PER_CALL = 2_000
+
+
+class TextTokenizer:
+    """A transformers fast tokenizer, read without its padding and truncation.
+
+    Args:
+        tokenizer: The transformers tokenizer (kept for saving).
+        do_lower_case: Lower-case texts first (an old sentence-transformers option).
+    """
+
+    def __init__(self, tokenizer: Any, *, do_lower_case: bool = False) -> None:
+        if not getattr(tokenizer, "is_fast", False):
+            raise InputError(
+                f"the tokenizer {type(tokenizer).__name__} has no fast (tokenizers) form",
+                remedy="Save it with a tokenizer.json and load that folder.",
+            )
+        self.tokenizer = tokenizer
+        self.do_lower_case = do_lower_case
+        self._backend = type(tokenizer.backend_tokenizer).from_str(tokenizer.backend_tokenizer.to_str())
+        self._backend.no_padding()
+        self._backend.no_truncation()
+
+    @cached_property
+    def _closing(self) -> np.ndarray:
+        """The special tokens that stand after a text and must survive its truncation."""
+        special = self._backend.encode("a").special_tokens_mask
+        ids = self._backend.encode("a").ids
+        count = next((i for i, flag in enumerate(reversed(special)) if not flag), len(special))
+        return np.asarray(ids[len(ids) - count :], dtype=np.int32)
+
+    @cached_property
+    def _stand_in(self) -> int:
+        """The token for a text that has none at all, so that every text has a vector."""
+        candidates = (self.tokenizer.eos_token_id, self.tokenizer.pad_token_id, 0)
+        return next(int(token) for token in candidates if token is not None)
+
+    def __call__(self, texts: Sequence[str], max_length: int) -> RaggedTokens:
+        """Tokenise, special tokens included; longer texts lose what stands before the closing special tokens.
+
+        Args:
+            texts: Any number of texts.
+            max_length: The most tokens of a text that are kept, special tokens included.
+        """
+        closing = self._closing
+        if max_length <= len(closing):
+            raise InputError(f"must be more than {len(closing)} (its special tokens)", field="max_length")
+        rows: list[np.ndarray] = []
+        full = np.empty(len(texts), dtype=np.int32)
+        for start in range(0, len(texts), _TEXTS_PER_CALL):
+            part = [text.lower() if self.do_lower_case else text for text in texts[start : start + _TEXTS_PER_CALL]]
+            for number, encoding in enumerate(self._backend.encode_batch_fast(part), start):
+                ids = np.asarray(encoding.ids or [self._stand_in], dtype=np.int32)
+                full[number] = len(ids)
+                if len(ids) > max_length:
+                    ids = np.concatenate([ids[: max_length - len(closing)], closing])
+                rows.append(ids)
+        offsets = np.zeros(len(texts) + 1, dtype=np.int64)
+        np.cumsum([len(row) for row in rows], out=offsets[1:])
+        values = np.concatenate(rows) if rows else np.empty(0, dtype=np.int32)
+        return RaggedTokens(values=values, offsets=offsets, full_lengths=full)
+
+    def fingerprint(self) -> str:
+        """A hash over the vocabulary and rules."""
+        return xxhash.xxh3_128_hexdigest(f"{self.do_lower_case}{self._backend.to_str()}".encode())

@@ -1,0 +1,296 @@
+"""Running a transformer on concatenated texts: no padding in the linear layers, little in the attention.
+
+The texts of a micro-batch stand one after the other in a flat ``[1, tokens, hidden]`` tensor. Linear layers, norms
+and activations work on real tokens only. Attention runs on groups of a few texts of similar length (texts arrive
+sorted, so a group is nearly rectangular) with a key mask, soft-max in float32. On CPUs this is faster than one call
+per text (too many small kernels) and than one padded call (too many empty cells).
+
+The model's code is untouched: the attention is registered with transformers' public ``AttentionInterface``, and the
+layout of the flat tensor travels to it as a keyword argument of the model's forward.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import torch
+
+from cosmith.models.dropout import keep_mask
+
+ATTENTION = "cosmith_variable_length"
+TEXTS_PER_GROUP = 16
+
+# Families whose forward takes flat position ids and hands keyword arguments on to the attention function.
+# The value says where position ids begin: the RoBERTa family begins after its padding token's id.
+_FAMILIES = {
+    "bert": "zero",
+    "roberta": "after_padding",
+    "xlm-roberta": "after_padding",
+    "qwen2": "zero",
+    "qwen3": "zero",
+    "llama": "zero",
+    "mistral": "zero",
+}
+
+
+@dataclass(frozen=True)
+class TextGroup:
+    """A few neighbouring texts of a flat tensor and how they fill a rectangle ``[texts, longest]``.
+
+    Attributes:
+        start, stop: The flat positions of the group's tokens.
+        texts, longest: The rectangle.
+        source: Flat position (within the group) of every cell, 0 for empty ones, ``[texts * longest]``;
+            ``None`` when all texts are equally long and the rectangle is a view.
+        cells: The cells that hold a token, in flat order, ``[stop - start]``; ``None`` likewise.
+        empty: ``[texts, 1, 1, longest]``, true where there is no key; ``None`` likewise.
+    """
+
+    start: int
+    stop: int
+    texts: int
+    longest: int
+    source: torch.Tensor | None
+    cells: torch.Tensor | None
+    empty: torch.Tensor | None
+
+
+@dataclass(frozen=True)
+class FlatLayout:
+    """Where each text stands in the flat tensor.
+
+    Attributes:
+        lengths: Tokens of each text ``[n]``.
+        positions: Position of each token within its text ``[tokens]``.
+        text: Number of each token's text ``[tokens]``.
+        groups: The groups in which attention is computed.
+    """
+
+    lengths: torch.Tensor
+    positions: torch.Tensor
+    text: torch.Tensor
+    groups: tuple[TextGroup, ...]
+
+    @classmethod
+    def of(cls, lengths: np.ndarray, device: torch.device) -> FlatLayout:
+        """Lay out texts of these lengths (each at least 1), in this order."""
+        sizes = np.asarray(lengths, dtype=np.int64)
+        offsets = np.concatenate([[0], np.cumsum(sizes)])
+        text = np.repeat(np.arange(len(sizes)), sizes)
+        positions = np.arange(offsets[-1]) - offsets[text]
+        groups = tuple(
+            _group(sizes[first : first + TEXTS_PER_GROUP], int(offsets[first]), device)
+            for first in range(0, len(sizes), TEXTS_PER_GROUP)
+        )
+        return cls(
+            torch.from_numpy(sizes).to(device),
+            torch.from_numpy(positions).to(device),
+            torch.from_numpy(text).to(device),
+            groups,
+        )
+
+
+def _group(sizes: np.ndarray, start: int, device: torch.device) -> TextGroup:
+    texts, longest, total = len(sizes), int(sizes.max()), int(sizes.sum())
+    if total == texts * longest:
+        return TextGroup(start, start + total, texts, longest, None, None, None)
+    column = np.arange(longest)
+    filled = column < sizes[:, None]
+    first = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    source = np.where(filled, first[:, None] + column, 0).reshape(-1)
+    cells = np.flatnonzero(filled)
+    return TextGroup(
+        start,
+        start + total,
+        texts,
+        longest,
+        torch.from_numpy(source).to(device),
+        torch.from_numpy(cells).to(device),
+        torch.from_numpy(~filled).to(device)[:, None, None, :],
+    )
+
+
+def supports(model_type: str) -> bool:
+    """Whether this family of backbones is known (and tested) to run on flat tensors."""
+    return model_type in _FAMILIES
+
+
+def flat_arguments(config: Any, token_ids: torch.Tensor, layout: FlatLayout) -> dict[str, Any]:
+    """The keyword arguments with which a backbone's forward runs on a flat tensor.
+
+    Args:
+        config: The backbone's config.
+        token_ids: int64 ``[tokens]``.
+        layout: Where each text stands.
+    """
+    begin = config.pad_token_id + 1 if _FAMILIES[config.model_type] == "after_padding" else 0
+    arguments: dict[str, Any] = {
+        "input_ids": token_ids[None],
+        "position_ids": (layout.positions + begin)[None],
+        "text_layout": layout,
+    }
+    if getattr(config, "type_vocab_size", 0):
+        arguments["token_type_ids"] = torch.zeros_like(token_ids)[None]
+    if getattr(config, "use_cache", None) is not None and config.model_type not in ("bert", "roberta", "xlm-roberta"):
+        arguments["use_cache"] = False
+    return arguments
+
+
+def _to_rectangle(flat: torch.Tensor, group: TextGroup) -> torch.Tensor:
+    """``[tokens, heads, d]`` of the whole micro-batch → ``[texts, heads, longest, d]`` of a group."""
+    part = flat[group.start : group.stop]
+    if group.source is not None:
+        part = part.index_select(0, group.source)
+    return part.reshape(group.texts, group.longest, *flat.shape[1:]).transpose(1, 2)
+
+
+def _gradient_to_rectangle(flat: torch.Tensor, group: TextGroup) -> torch.Tensor:
+    """As ``_to_rectangle``, but with zeros in the empty cells, which receive no gradient."""
+    part = flat[group.start : group.stop]
+    if group.cells is not None:
+        cells = flat.new_zeros(group.texts * group.longest, *flat.shape[1:])
+        part = cells.index_copy_(0, group.cells, part)
+    return part.reshape(group.texts, group.longest, *flat.shape[1:]).transpose(1, 2)
+
+
+def _from_rectangle(rectangle: torch.Tensor, group: TextGroup) -> torch.Tensor:
+    """``[texts, heads, longest, d]`` → the group's ``[tokens, heads, d]``."""
+    cells = rectangle.transpose(1, 2).reshape(group.texts * group.longest, rectangle.shape[1], rectangle.shape[3])
+    return cells if group.cells is None else cells.index_select(0, group.cells)
+
+
+def _blocked(group: TextGroup, causal: bool, window: int | None, device: torch.device) -> torch.Tensor | None:
+    """The score cells that must not be attended to, broadcastable to ``[texts, heads, longest, longest]``."""
+    blocked = group.empty
+    if causal or window is not None:
+        position = torch.arange(group.longest, device=device)
+        distance = position[:, None] - position[None, :]
+        outside = distance < 0 if causal else torch.zeros_like(distance, dtype=torch.bool)
+        if window is not None:
+            outside = outside | (distance.abs() >= window)
+        blocked = outside[None, None] if blocked is None else blocked | outside
+    return blocked
+
+
+class _GroupedAttention(torch.autograd.Function):
+    """Soft-max attention group by group, with its own backward: nothing is scattered with additions."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        layout: FlatLayout,
+        scaling: float,
+        dropout: float,
+        causal: bool,
+        window: int | None,
+    ) -> torch.Tensor:
+        output = torch.empty_like(query, memory_format=torch.contiguous_format)
+        remember = any(ctx.needs_input_grad[:3])
+        saved: list[torch.Tensor] = []
+        with torch.autocast(query.device.type, enabled=False):
+            for group in layout.groups:
+                q, k, v = (_to_rectangle(x, group) for x in (query, key, value))
+                scores = torch.matmul(q, k.transpose(-1, -2)).float().mul_(scaling)
+                blocked = _blocked(group, causal, window, query.device)
+                if blocked is not None:
+                    scores.masked_fill_(blocked, -torch.inf)
+                weights = torch.softmax(scores, -1).to(query.dtype)
+                kept = keep_mask(weights, dropout) if dropout else None
+                attended = torch.matmul(weights if kept is None else weights * kept, v)
+                output[group.start : group.stop] = _from_rectangle(attended, group)
+                if remember:
+                    saved += [weights] if kept is None else [weights, kept]
+        if remember:
+            ctx.save_for_backward(query, key, value, *saved)
+            ctx.layout, ctx.scaling, ctx.dropout = layout, scaling, dropout
+        return output
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        query, key, value, *saved = ctx.saved_tensors
+        results = tuple(torch.empty_like(x, memory_format=torch.contiguous_format) for x in (query, key, value))
+        stride = 2 if ctx.dropout else 1
+        for number, group in enumerate(ctx.layout.groups):
+            weights = saved[number * stride]
+            kept = saved[number * stride + 1] if ctx.dropout else None
+            q, k, v = (_to_rectangle(x, group) for x in (query, key, value))
+            gradient = _gradient_to_rectangle(gradients[0], group)
+            by_weight = torch.matmul(gradient, v.transpose(-1, -2))
+            if kept is not None:
+                by_weight.mul_(kept)
+            # Soft-max backward: w * (g - sum(w * g)), in float32.
+            exact = weights.float()
+            by_score = exact.mul(by_weight)
+            by_score.sub_(exact.mul_(by_score.sum(-1, keepdim=True))).mul_(ctx.scaling)
+            scores = by_score.to(query.dtype)
+            parts = (
+                torch.matmul(scores, k),
+                torch.matmul(scores.transpose(-1, -2), q),
+                torch.matmul((weights if kept is None else weights * kept).transpose(-1, -2), gradient),
+            )
+            for result, part in zip(results, parts, strict=True):
+                result[group.start : group.stop] = _from_rectangle(part, group)
+        return (*results, None, None, None, None, None)
+
+
+def _attention(
+    module: torch.nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    scaling: float | None = None,
+    dropout: float = 0.0,
+    is_causal: bool | None = None,
+    sliding_window: int | None = None,
+    text_layout: FlatLayout | None = None,
+    **rest: Any,
+) -> tuple[torch.Tensor, None]:
+    """transformers' attention signature: ``[1, heads, tokens, d]`` in, ``[1, tokens, heads, d]`` out."""
+    if text_layout is None:  # a padded batch
+        padded = _sdpa()
+        result: tuple[torch.Tensor, None] = padded(
+            module, query, key, value, attention_mask, scaling=scaling, dropout=dropout, is_causal=is_causal, **rest
+        )
+        return result
+    flat = [x[0].transpose(0, 1) for x in (query, key, value)]
+    repeats = query.shape[1] // key.shape[1]
+    if repeats > 1:  # grouped-query attention: each key head serves several query heads
+        flat[1:] = [x.repeat_interleave(repeats, dim=1) for x in flat[1:]]
+    causal = is_causal if is_causal is not None else bool(getattr(module, "is_causal", False))
+    scale = scaling if scaling is not None else query.shape[-1] ** -0.5
+    apply: Any = _GroupedAttention.apply
+    output = apply(*flat, text_layout, scale, dropout, causal, sliding_window)
+    return output[None], None
+
+
+@cache
+def _sdpa() -> Any:
+    from transformers import AttentionInterface
+
+    interface: Any = AttentionInterface
+    return interface()["sdpa"]
+
+
+def _mask(*arguments: Any, **keywords: Any) -> Any:
+    """Masks of padded batches as for SDPA; a flat batch needs none (its attention knows the layout)."""
+    from transformers import AttentionMaskInterface
+
+    interface: Any = AttentionMaskInterface
+    return interface()["sdpa"](*arguments, **keywords)
+
+
+@cache
+def register() -> str:
+    """Make the attention known to transformers; returns the name to give to ``set_attn_implementation``."""
+    from transformers import AttentionInterface, AttentionMaskInterface
+
+    AttentionInterface.register(ATTENTION, _attention)
+    AttentionMaskInterface.register(ATTENTION, _mask)
+    return ATTENTION
