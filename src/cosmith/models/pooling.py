@@ -10,6 +10,8 @@ from typing import Literal, get_args
 
 import torch
 
+from cosmith.models.precision import at_least_float32
+
 Pooling = Literal["cls", "mean", "max", "weighted_mean", "last_token", "mean_sqrt_len"]
 POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 
@@ -28,10 +30,10 @@ def pool(tokens: torch.Tensor, lengths: torch.Tensor, text: torch.Tensor, poolin
         ``[n, D]``.
     """
     if pooling == "last_token":
-        return _widen(tokens[lengths.cumsum(0) - 1])
+        return at_least_float32(tokens[lengths.cumsum(0) - 1])
     if pooling == "cls":
-        return _widen(tokens[lengths.cumsum(0) - lengths])
-    tokens = _widen(tokens)
+        return at_least_float32(tokens[lengths.cumsum(0) - lengths])
+    tokens = at_least_float32(tokens)
     if pooling == "max":
         empty = tokens.new_full((len(lengths), tokens.shape[1]), -torch.inf)
         index = text[:, None].expand_as(tokens)
@@ -44,10 +46,6 @@ def pool(tokens: torch.Tensor, lengths: torch.Tensor, text: torch.Tensor, poolin
     if pooling == "mean_sqrt_len":
         divisor = divisor.sqrt()
     return _sum(tokens, lengths, text) / divisor[:, None]
-
-
-def _widen(tokens: torch.Tensor) -> torch.Tensor:
-    return tokens.float() if tokens.dtype in (torch.bfloat16, torch.float16) else tokens
 
 
 def _sum(tokens: torch.Tensor, lengths: torch.Tensor, text: torch.Tensor) -> torch.Tensor:

@@ -36,3 +36,8 @@ def resolve_precision(precision: Precision, device: torch.device) -> Literal["fl
     if precision == "auto":
         return "bf16" if has_bf16(device) else "float32"
     return precision
+
+
+def at_least_float32(values: torch.Tensor) -> torch.Tensor:
+    """Widen half-precision values to float32, in which sums and soft-maxes are taken; others stay as they are."""
+    return values.float() if values.dtype in (torch.bfloat16, torch.float16) else values

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from cosmith.models.dropout import keep_mask
+from cosmith.models.precision import at_least_float32
 
 ATTENTION = "cosmith_variable_length"
 TEXTS_PER_GROUP = 16
@@ -196,7 +197,7 @@ class _GroupedAttention(torch.autograd.Function):
         with torch.autocast(query.device.type, enabled=False):
             for group in layout.groups:
                 q, k, v = (_to_rectangle(x, group) for x in (query, key, value))
-                scores = torch.matmul(q, k.transpose(-1, -2)).float().mul_(scaling)
+                scores = at_least_float32(torch.matmul(q, k.transpose(-1, -2))).mul_(scaling)
                 blocked = _blocked(group, causal, window, query.device)
                 if blocked is not None:
                     scores.masked_fill_(blocked, -torch.inf)
@@ -224,10 +225,11 @@ class _GroupedAttention(torch.autograd.Function):
             by_weight = torch.matmul(gradient, v.transpose(-1, -2))
             if kept is not None:
                 by_weight.mul_(kept)
-            # Soft-max backward: w * (g - sum(w * g)), in float32.
-            exact = weights.float()
-            by_score = exact.mul(by_weight)
-            by_score.sub_(exact.mul_(by_score.sum(-1, keepdim=True))).mul_(ctx.scaling)
+            # Soft-max backward: w * (g - sum(w * g)), in at least float32.
+            exact = at_least_float32(weights)
+            by_score = exact * by_weight
+            total = by_score.sum(-1, keepdim=True)
+            by_score.addcmul_(exact, total, value=-1).mul_(ctx.scaling)
             scores = by_score.to(query.dtype)
             parts = (
                 torch.matmul(scores, k),
