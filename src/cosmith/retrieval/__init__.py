@@ -1,0 +1,30 @@
+"""Search: exact nearest vectors, BM25, and an index in a folder."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+# Imported on first use: an index needs Arrow, BM25 alone does not.
+_PUBLIC = {
+    "BestSoFar": "cosmith.retrieval.dense",
+    "Bm25": "cosmith.retrieval.lexical",
+    "Hits": "cosmith.retrieval.hits",
+    "Index": "cosmith.retrieval.index",
+    "IndexCard": "cosmith.retrieval.index",
+    "search_dense": "cosmith.retrieval.dense",
+}
+
+__all__ = ["BestSoFar", "Bm25", "Hits", "Index", "IndexCard", "search_dense"]
+
+if TYPE_CHECKING:
+    from cosmith.retrieval.dense import BestSoFar, search_dense
+    from cosmith.retrieval.hits import Hits
+    from cosmith.retrieval.index import Index, IndexCard
+    from cosmith.retrieval.lexical import Bm25
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return getattr(importlib.import_module(_PUBLIC[name]), name)
+    raise AttributeError(f"module 'cosmith.retrieval' has no attribute {name!r}")

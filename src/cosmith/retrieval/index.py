@@ -1,0 +1,293 @@
+"""A searchable folder: the vectors of a corpus, its texts, and the fingerprint of the model that made them.
+
+    index.json        format, model, fingerprint, sizes
+    vectors.npy       float32 [documents, dim], unit rows, memory-mapped
+    documents.arrow   id and text of each, memory-mapped
+
+Vectors of two models, or of one model before and after training, have nothing to do with each other, yet searching
+one with the other gives plausible nonsense; so an index refuses every encoder but the one that made it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from cosmith.atomic import atomic_folder, write_json
+from cosmith.data.arrow_files import map_batch, write_batch
+from cosmith.errors import InputError
+from cosmith.retrieval.dense import search_dense
+from cosmith.retrieval.hits import Hits
+from cosmith.retrieval.storage import map_array, require_replaceable, write_array
+
+if TYPE_CHECKING:
+    from cosmith.models import TextEncoder
+
+FORMAT = 1
+_ENCODED_AT_A_TIME = 32_768
+"""Documents handed to the encoder at once: enough to sort by length, few enough to hold."""
+
+
+@dataclass(frozen=True)
+class IndexCard:
+    """What an index says about itself (``index.json``).
+
+    Attributes:
+        model: The name of the model that made the vectors, for people.
+        encoder: Its fingerprint, which decides whether it may search.
+        dimension: The length of the model's full vectors.
+        dim: The length of the vectors kept.
+        count: How many documents there are.
+        prompt: The prompt that the documents were encoded with.
+        format: The version of the layout.
+    """
+
+    model: str
+    encoder: str
+    dimension: int
+    dim: int
+    count: int
+    prompt: str
+    format: int = FORMAT
+
+
+class Index:
+    """Documents that can be searched by meaning; exact.
+
+    Attributes:
+        card: What the index says about itself.
+        vectors: float32 ``[documents, dim]``, unit rows.
+    """
+
+    def __init__(self, card: IndexCard, vectors: npt.NDArray[np.float32], documents: pa.RecordBatch) -> None:
+        """Put the parts together; use :meth:`build` or :meth:`load`."""
+        self.card = card
+        self.vectors = vectors
+        self._documents = documents
+
+    @classmethod
+    def build(
+        cls,
+        encoder: TextEncoder,
+        documents: Mapping[str, str],
+        *,
+        dim: int | None = None,
+        folder: str | Path | None = None,
+        model: str | None = None,
+        prompt: str = "document",
+    ) -> Index:
+        """Encode a corpus.
+
+        Args:
+            encoder: Makes the vectors, and must make those of the queries.
+            documents: id → text.
+            dim: Keep only this many numbers of each vector (for models trained with nested dimensions).
+            folder: Write the index there as it is made, so that the vectors need not fit in memory; it takes the
+                folder's name only when it is whole.
+            model: A name of the encoder for people; by default its own.
+            prompt: The encoder's prompt for documents.
+
+        Raises:
+            InputError: When there are no documents, ``dim`` is not within 1 and the model's dimension, or the folder
+                holds something else than an index.
+            StorageError: When the folder cannot be written.
+        """
+        dim = checked_dim(dim, encoder.dimension, "the model's vectors")
+        if folder is not None:
+            require_replaceable(Path(folder), "index.json", "an index")  # before the work, not after it
+        if not documents:
+            raise InputError("there are no documents to index", field="documents")
+        card = IndexCard(
+            model=model or model_name(encoder),
+            encoder=encoder.fingerprint(),
+            dimension=encoder.dimension,
+            dim=dim,
+            count=len(documents),
+            prompt=prompt,
+        )
+        ids, texts = list(documents), list(documents.values())
+        batch = pa.record_batch(
+            [pa.array(ids, type=pa.large_string()), pa.array(texts, type=pa.large_string())], names=["id", "text"]
+        )
+        encoded = _encoded(encoder, texts, dim, prompt)
+        if folder is None:
+            return cls(card, np.concatenate(list(encoded)), batch)
+        _write(Path(folder), card, batch, encoded)
+        return cls.load(folder)
+
+    def __len__(self) -> int:
+        """How many documents there are."""
+        return self.card.count
+
+    def search(
+        self, encoder: TextEncoder, texts: Sequence[str], k: int, *, dim: int | None = None, prompt: str = "query"
+    ) -> Hits:
+        """The documents nearest to each text.
+
+        Args:
+            encoder: The one that built the index.
+            texts: Queries.
+            k: How many of each; may be greater than the corpus.
+            dim: Compare only this many numbers of each vector; by default all that the index keeps.
+            prompt: The encoder's prompt for queries.
+
+        Returns:
+            ``[len(texts), min(k, documents)]``; the scores are cosines.
+
+        Raises:
+            InputError: When the encoder is another, ``k`` is less than one, or ``dim`` more than the index keeps.
+        """
+        self.require(encoder)
+        dim = checked_dim(dim, self.card.dim, "the vectors of this index")
+        queries = encoder.encode(list(texts), prompt=prompt, dim=dim)
+        vectors = self.vectors if dim == self.card.dim else _cut(self.vectors, dim)
+        return Hits.from_positions(self._names, *search_dense(queries, vectors, k))
+
+    def require(self, encoder: TextEncoder) -> None:
+        """Refuse an encoder that did not make this index.
+
+        Raises:
+            InputError: When its fingerprint is another.
+        """
+        fingerprint = encoder.fingerprint()
+        if fingerprint != self.card.encoder:
+            raise InputError(
+                f"the index was made by {self.card.model} ({self.card.encoder}), but is searched with"
+                f" {model_name(encoder)} ({fingerprint}): their vectors cannot be compared",
+                field="encoder",
+                remedy="Search with the model that made the index, or build the index again with this one.",
+            )
+
+    @property
+    def ids(self) -> list[str]:
+        """The document ids, in the order of the vectors."""
+        return [str(name) for name in self._names[:-1]]
+
+    def text(self, document_id: str) -> str:
+        """The text of a document.
+
+        Raises:
+            InputError: When no document has this id.
+        """
+        row = self._rows.get(document_id)
+        if row is None:
+            raise InputError(f"the index has no document {document_id!r}", field="document_id")
+        text: str = self._documents.column("text")[row].as_py()
+        return text
+
+    @cached_property
+    def _names(self) -> npt.NDArray[np.object_]:
+        return Hits.names_of(self._documents.column("id").to_pylist())
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {name: row for row, name in enumerate(self._names[:-1])}
+
+    def save(self, folder: str | Path) -> Index:
+        """Write the index, in place of one that is there, and give it back memory-mapped from that folder.
+
+        Raises:
+            InputError: When the folder holds something else than an index.
+            StorageError: When it cannot be written.
+        """
+        _write(Path(folder), self.card, self._documents, [self.vectors])
+        return Index.load(folder)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Index:
+        """Open an index; nothing is read before it is needed.
+
+        Raises:
+            InputError: When it is no index, is damaged, or is of a later format.
+        """
+        folder = Path(folder)
+        card = _read_card(folder / "index.json")
+        kind = pa.large_string()
+        documents = map_batch(folder / "documents.arrow", {"id": kind, "text": kind})
+        vectors = map_array(folder / "vectors.npy", np.float32, _REBUILD)
+        if vectors.shape != (card.count, card.dim) or documents.num_rows != card.count:
+            raise InputError(
+                f"{documents.num_rows} documents and vectors {vectors.shape} do not match index.json, which says"
+                f" {card.count} of {card.dim} numbers",
+                path=folder,
+                remedy=_REBUILD,
+            )
+        return cls(card, vectors, documents)
+
+
+_REBUILD = "Build the index again with Index.build."
+
+
+def model_name(encoder: TextEncoder) -> str:
+    """What to call an encoder: its ``name`` where it has one, else its class."""
+    name = getattr(encoder, "name", None)
+    return name if isinstance(name, str) and name else type(encoder).__name__
+
+
+def checked_dim(dim: int | None, available: int, what: str) -> int:
+    """``dim``, or all that there is for ``None``.
+
+    Raises:
+        InputError: When it is not within 1 and ``available``.
+    """
+    if dim is not None and not 1 <= dim <= available:
+        raise InputError(
+            f"is {dim}, but {what} have {available} numbers", field="dim", remedy=f"Choose 1 to {available}."
+        )
+    return available if dim is None else dim
+
+
+def _encoded(encoder: TextEncoder, texts: Sequence[str], dim: int, prompt: str) -> Iterator[npt.NDArray[np.float32]]:
+    parts = range(0, len(texts), _ENCODED_AT_A_TIME)
+    for number, start in enumerate(parts, 1):
+        name = "Encoding documents" if len(parts) == 1 else f"Encoding documents, part {number} of {len(parts)}"
+        part = texts[start : start + _ENCODED_AT_A_TIME]
+        vectors = np.asarray(encoder.encode(part, prompt=prompt, dim=dim, show_progress=name), dtype=np.float32)
+        finite = np.isfinite(vectors).all(axis=1)
+        if not finite.all():
+            raise InputError(
+                f"the model gives a vector that is not finite for document number {start + int(finite.argmin())}"
+                " (counted from 0)",
+                field="encoder",
+                remedy="Check the model's weights and its precision.",
+            )
+        yield vectors
+
+
+def _cut(vectors: npt.NDArray[np.float32], dim: int) -> npt.NDArray[np.float32]:
+    """The first ``dim`` numbers of each row, as unit rows again (zero rows stay zero)."""
+    cut = np.array(vectors[:, :dim])
+    norms = np.linalg.norm(cut, axis=1, keepdims=True)
+    np.divide(cut, norms, out=cut, where=norms > 0)
+    return cut
+
+
+def _write(
+    folder: Path, card: IndexCard, documents: pa.RecordBatch, vectors: Iterable[npt.NDArray[np.float32]]
+) -> None:
+    require_replaceable(folder, "index.json", "an index")
+    with atomic_folder(folder) as place:
+        write_array(place / "vectors.npy", (card.count, card.dim), np.float32, vectors)
+        write_batch(place / "documents.arrow", documents)
+        write_json(place / "index.json", asdict(card))
+
+
+def _read_card(path: Path) -> IndexCard:
+    try:
+        about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        version = about["format"]
+        if version == FORMAT:
+            return IndexCard(**about)
+    except FileNotFoundError as error:
+        raise InputError("is not an index: there is no index.json", path=path.parent, remedy=_REBUILD) from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"is not the card of an index ({error})", path=path, remedy=_REBUILD) from error
+    raise InputError(f"is of format {version}; this version reads {FORMAT}", path=path, remedy=_REBUILD)

@@ -1,0 +1,60 @@
+"""Indexes on disk: arrays written a block at a time, and folders that may be replaced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cosmith.errors import InputError
+
+
+def write_array(path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike, blocks: Iterable[npt.NDArray[Any]]) -> None:
+    """Write an array whose rows come in blocks; the caller sees to it that the place is a temporary one.
+
+    Through Python's own file object: a full disk is then an ``OSError`` that says so, where ``ndarray.tofile`` gives
+    one without a reason and a writable memory map kills the process.
+    """
+    with path.open("wb") as handle:
+        header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(handle, header)
+        for block in blocks:
+            handle.write(np.ascontiguousarray(block, dtype=dtype).reshape(-1).view(np.uint8).data)
+
+
+def map_array(path: Path, dtype: npt.DTypeLike, remedy: str) -> npt.NDArray[Any]:
+    """Memory-map an array for reading.
+
+    Raises:
+        InputError: When it is missing, damaged (a file cut short counts as such), or of another type.
+    """
+    try:
+        array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError as error:
+        raise InputError("there is no such file", path=path, remedy=remedy) from error
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"is not a whole .npy file ({error})", path=path, remedy=remedy) from error
+    if array.dtype != np.dtype(dtype):
+        raise InputError(f"holds {array.dtype}, not {np.dtype(dtype)}", path=path, remedy=remedy)
+    return array.view(np.ndarray)
+
+
+def require_replaceable(folder: Path, mark: str, what: str) -> None:
+    """Refuse to replace a folder as a whole that is not known to be ours.
+
+    Args:
+        folder: Where something is to be written.
+        mark: The file by which one of ours is known.
+        what: What ours is called.
+
+    Raises:
+        InputError: When the folder is a file, or holds things but no ``mark``.
+    """
+    known = (folder / mark).is_file()
+    if folder.exists() and not known and (folder.is_file() or any(folder.iterdir())):
+        raise InputError(
+            f"holds something else than {what}", path=folder, remedy="Choose a new folder, or empty this one."
+        )
