@@ -1,0 +1,87 @@
+"""What a recipe may say: the pydantic models of its YAML.
+
+A recipe is a name, a base model, a seed and an ordered mapping of stages. Each stage has a ``kind``, which decides
+what else may stand in it; see :mod:`cosmith.recipes.stage_schemas`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from cosmith.recipes.stage_schemas import (
+    CollectionStage,
+    CompareStage,
+    EstimateStage,
+    EvaluateStage,
+    IndexStage,
+    MineStage,
+    Precision,
+    PythonFunctionsStage,
+    ReportStage,
+    SourceStage,
+    StsStage,
+    TrainStage,
+)
+
+Stage = (
+    PythonFunctionsStage
+    | SourceStage
+    | CollectionStage
+    | StsStage
+    | EstimateStage
+    | EvaluateStage
+    | MineStage
+    | TrainStage
+    | CompareStage
+    | IndexStage
+    | ReportStage
+)
+
+STAGE_KINDS: dict[str, type[BaseModel]] = {
+    kind.model_fields["kind"].default: kind
+    for kind in (
+        PythonFunctionsStage,
+        SourceStage,
+        CollectionStage,
+        StsStage,
+        EstimateStage,
+        EvaluateStage,
+        MineStage,
+        TrainStage,
+        CompareStage,
+        IndexStage,
+        ReportStage,
+    )
+}
+
+# A name is also the name of a folder, and stands before the dot of `data.train`.
+FolderName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")]
+
+
+class Recipe(BaseModel):
+    """Which steps to take from text to a better model."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: FolderName = Field(
+        description="Name of the recipe; its runs go to `runs/NAME` unless `--folder` says otherwise."
+    )
+    description: str = Field("", description="What the recipe is for, one sentence.")
+    base: str = Field(
+        "all-MiniLM-L6-v2",
+        description="The model to start from: a packaged model's name, a folder, or a Hugging Face id.",
+    )
+    seed: int = Field(
+        0, ge=0, lt=2**32, description="Seed of everything random: splits, samples, training, bootstraps."
+    )
+    precision: Precision = Field("auto", description="In what models compute; `auto`: bf16 where there is hardware.")
+    size: str | None = Field(None, description="The entry of `sizes` in use where `--size` names no other.")
+    sizes: dict[FolderName, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="Named overrides: size → dotted key → value, e.g. `small: {stages.train.steps: 50}`.",
+    )
+    stages: dict[FolderName, Annotated[Stage, Field(discriminator="kind")]] = Field(
+        min_length=1, description="The steps, run in the order in which they stand: stage name → its settings."
+    )

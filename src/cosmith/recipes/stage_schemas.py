@@ -1,0 +1,289 @@
+"""The settings of each kind of stage: one frozen pydantic model a kind, no behaviour but the names of its outputs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from cosmith.errors import nearest
+from cosmith.recipes.references import (
+    CollectionName,
+    InputPath,
+    Kind,
+    Mentions,
+    ModelName,
+    RankerName,
+    ScoresName,
+    SourceName,
+    TaskName,
+)
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str | int) and not isinstance(value, bool) else value
+
+
+OneOrMore = BeforeValidator(_as_list)
+Share = Annotated[float, Field(ge=0, lt=1)]
+ShareOrAll = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+Precision = Literal["auto", "float32", "bf16"]
+
+
+class StageSettings(BaseModel):
+    """What every stage may say."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seed: int | None = Field(None, ge=0, lt=2**32, description="Seed of this stage; the recipe's where it is not said.")
+
+    def outputs(self) -> dict[str, Kind]:
+        """Output name → what it is; the name ``""`` is the output that the stage's bare name means."""
+        return {}
+
+
+class PythonFunctionsStage(StageSettings):
+    """Pairs from the installed Python packages: the first sentence of a docstring, the function without it."""
+
+    kind: Literal["python-functions"] = "python-functions"
+    search_paths: list[InputPath] | None = Field(
+        None, description="Folders that hold Python packages; null: all that this Python has installed."
+    )
+    train_pairs: Count = Field(6000, description="Pairs to train on.")
+    dev_queries: Count = Field(300, description="Queries of the development set.")
+    dev_documents: Count = Field(1000, description="Documents of the development set, answers and distractors.")
+    test_queries: Count = Field(1000, description="Queries of the test set.")
+    test_documents: Count = Field(3000, description="Documents of the test set, answers and distractors.")
+
+    def outputs(self) -> dict[str, Kind]:
+        return {"train": "source", "dev": "collection", "test": "collection"}
+
+
+class SourceStage(StageSettings):
+    """A file of rows (JSONL, CSV, TSV, Parquet): training pairs, and development and test sets split off them."""
+
+    kind: Literal["source"] = "source"
+    path: InputPath = Field(description="The file of rows.")
+    query: str = Field("auto", description="Column of the queries; `auto` knows the usual names.")
+    positive: str = Field("auto", description="Column of the answers: a text or a list of texts.")
+    negative: str = Field("auto", description="Column of the non-answers, if there is one.")
+    group: str = Field(
+        "auto",
+        description="Column whose values never stand in two parts of the split; rows of one query never do.",
+    )
+    task: Literal["retrieval", "sts", "classification", "clustering", "bitext", "pair"] = Field(
+        "retrieval", description="What the rows are for; decides whether other rows' answers serve as negatives."
+    )
+    instruction: str = Field("", description="Instruction put before the queries, for models that take one.")
+    dev: Share = Field(0.1, description="Share of the queries kept for the development set.")
+    test: Share = Field(0.1, description="Share of the queries kept for the test set.")
+    max_queries: Count = Field(2000, description="Most queries in the development and in the test set, each.")
+    max_documents: Count = Field(
+        20000, description="Most documents to search in the two sets: all answers, then other documents of the file."
+    )
+
+    @model_validator(mode="after")
+    def _something_to_train_on(self) -> SourceStage:
+        if self.dev + self.test >= 1:
+            raise ValueError("dev and test together must stay below 1, or nothing is left to train on")
+        return self
+
+    def outputs(self) -> dict[str, Kind]:
+        given: dict[str, Kind] = {"train": "source"}
+        if self.dev:
+            given["dev"] = "collection"
+        if self.test:
+            given["test"] = "collection"
+        return given
+
+
+class CollectionStage(StageSettings):
+    """A retrieval set in the BEIR layout (corpus.jsonl, queries.jsonl, qrels/*.tsv)."""
+
+    kind: Literal["collection"] = "collection"
+    path: InputPath = Field(description="The folder.")
+    test_split: str = Field("test", description="The file of qrels/ that becomes the output `test`.")
+    train_split: str | None = Field(None, description="The file of qrels/ that becomes the training rows `train`.")
+    dev_split: str | None = Field(None, description="The file of qrels/ that becomes the output `dev`.")
+    dev: Share = Field(0, description="Without dev_split: share of the training queries kept for `dev`.")
+    instruction: str = Field("", description="Instruction put before the queries, for models that take one.")
+
+    @model_validator(mode="after")
+    def _dev_from_one_place(self) -> CollectionStage:
+        if self.dev and self.dev_split:
+            raise ValueError("say dev_split or dev, not both")
+        if self.dev and not self.train_split:
+            raise ValueError("dev takes its queries from train_split, which is not said")
+        return self
+
+    def outputs(self) -> dict[str, Kind]:
+        given: dict[str, Kind] = {"test": "collection"}
+        if self.train_split:
+            given["train"] = "source"
+        if self.dev_split or self.dev:
+            given["dev"] = "collection"
+        return given
+
+
+class StsStage(StageSettings):
+    """A file of text pairs with a similarity score each."""
+
+    kind: Literal["sts"] = "sts"
+    path: InputPath = Field(description="The file: two texts and a score a row.")
+
+    def outputs(self) -> dict[str, Kind]:
+        return {"": "sts"}
+
+
+class EstimateStage(StageSettings):
+    """What a training stage will cost: tokens a step, time, peak memory, padding, texts cut."""
+
+    kind: Literal["estimate"] = "estimate"
+    train: Annotated[str, Mentions("train")] = Field(description="The training stage to estimate; it may stand below.")
+
+
+class EvaluateStage(StageSettings):
+    """Scores of one or more models on one or more tasks, with bootstrap intervals over queries."""
+
+    kind: Literal["evaluate"] = "evaluate"
+    models: Annotated[list[RankerName], OneOrMore, Field(min_length=1)] = Field(
+        ["base"], description="`base`, `bm25` or training stages."
+    )
+    tasks: Annotated[list[TaskName], OneOrMore, Field(min_length=1)] = Field(
+        description="Collections or sts sets; `general-check` is a small general-purpose one that comes with Cosmith."
+    )
+    dim: Count | None = Field(None, description="Cut the vectors to their first `dim` numbers.")
+
+    def outputs(self) -> dict[str, Kind]:
+        return {"": "scores"}
+
+
+class MineStage(StageSettings):
+    """Hard negatives: documents that a model ranks high for a query and that do not answer it."""
+
+    kind: Literal["mine"] = "mine"
+    source: SourceName = Field(description="The rows that get negatives.")
+    model: ModelName = Field("base", description="The model that ranks the documents.")
+    negatives: Count = Field(2, description="Negatives a row.")
+
+    def outputs(self) -> dict[str, Kind]:
+        return {"": "source"}
+
+
+class TrainStage(StageSettings):
+    """Training, with a development set along the way, ending never worse on it than the model that it began with."""
+
+    kind: Literal["train"] = "train"
+    sources: Annotated[list[SourceName], OneOrMore, Field(min_length=1)] = Field(description="The training rows.")
+    model: ModelName = Field("base", description="The model to start from: `base`, or an earlier training stage.")
+    dev: Annotated[list[TaskName], OneOrMore] = Field(
+        default_factory=list,
+        description="Collections or sts sets to watch; with several, the mean of their main metrics decides. "
+        "None: no best checkpoint, no interpolation.",
+    )
+    steps: Count | None = Field(None, description="How many steps; or `epochs`. Neither: one epoch.")
+    epochs: Positive | None = Field(None, description="How often each row is taken.")
+    batch_size: Count = Field(64, description="Rows (queries with their texts) a step.")
+    learning_rate: Positive = Field(2e-5, description="The highest rate of the schedule.")
+    schedule: Literal["constant", "linear", "cosine", "wsd"] = Field(
+        "linear", description="How the rate falls; `wsd` is warm-up, stable, decay."
+    )
+    warmup: ShareOrAll = Field(0.1, description="Share of the steps over which the rate rises.")
+    decay: ShareOrAll = Field(0.2, description="Share of the steps over which `wsd` falls.")
+    weight_decay: Annotated[float, Field(ge=0)] = Field(0.01, description="AdamW's, on matrices only.")
+    clip: Positive | None = Field(1.0, description="The highest norm of the gradients; null: no clipping.")
+    loss: str = Field("default", description="The name of a loss preset.")
+    temperature: Positive | None = Field(None, description="In place of the loss's own.")
+    dims: list[Count] = Field(default_factory=list, description="Nested dimensions to train beside the full one.")
+    dim_weights: list[Positive] = Field(
+        default_factory=list, description="Weight of the loss at each of `dims`, the full one's being 1."
+    )
+    precision: Precision | None = Field(None, description="In what to compute; the recipe's where it is not said.")
+    strategy: Literal["auto", "direct", "cached", "keep-last-k"] = Field(
+        "auto", description="Which gradients' graphs are kept and which replayed; none of them changes the outcome."
+    )
+    keep: Annotated[int, Field(ge=0)] | None = Field(None, description="The k of `keep-last-k`.")
+    graph_memory: Count | None = Field(None, description="Bytes for `auto`; null: half of what is free.")
+    micro_batch_tokens: Count | None = Field(None, description="The most tokens embedded at once; null: by device.")
+    max_query_length: Count | None = Field(None, description="Tokens at which queries are cut; null: the model's.")
+    max_document_length: Count | None = Field(None, description="Likewise for positives and negatives.")
+    mixing: Literal["proportional", "round_robin"] = Field("proportional", description="How several sources mix.")
+    alpha: ShareOrAll = Field(1.0, description="The power of a source's size in proportional mixing.")
+    evaluate_every: Count | None = Field(None, description="Steps between evaluations; null: ten a run.")
+    patience: Count | None = Field(None, description="Stop after so many evaluations without a better one.")
+    keep_best: bool = Field(True, description="End with the best evaluation's weights, not the last ones.")
+    interpolate: bool | list[ShareOrAll] = Field(
+        True,
+        description="Look between the model it began with and the result for the best weights on `dev`: yes, no, or "
+        "the shares of the result to try.",
+    )
+    checkpoint_every_steps: Count | None = Field(None, description="Steps between checkpoints; null: by time only.")
+    checkpoint_every_seconds: Positive | None = Field(300.0, description="Seconds between checkpoints.")
+
+    @field_validator("loss")
+    @classmethod
+    def _known_loss(cls, loss: str) -> str:
+        from cosmith.losses import PRESETS
+
+        if loss not in PRESETS:
+            raise ValueError(f"there is no loss {loss!r} ({nearest(loss, PRESETS).removesuffix('.')})")
+        return loss
+
+    @model_validator(mode="after")
+    def _one_length(self) -> TrainStage:
+        if self.steps is not None and self.epochs is not None:
+            raise ValueError("steps and epochs are both given")
+        return self
+
+    def outputs(self) -> dict[str, Kind]:
+        return {"": "model"}
+
+
+class CompareStage(StageSettings):
+    """Is one model better than another, by how much, how sure? On the tasks that both were scored on."""
+
+    kind: Literal["compare"] = "compare"
+    before: RankerName = Field("base", description="The model to compare with.")
+    after: RankerName = Field(description="The model whose gain is asked for.")
+    scores: Annotated[list[ScoresName], OneOrMore, Field(min_length=1)] = Field(
+        description="The evaluate stages that scored the two."
+    )
+    examples: Annotated[int, Field(ge=0)] = Field(
+        5, description="How many queries to show that gained most, and that lost most, on the first task."
+    )
+
+    @model_validator(mode="after")
+    def _two_models(self) -> CompareStage:
+        if self.before == self.after:
+            raise ValueError(f"before and after are the same model ({self.before})")
+        return self
+
+
+class IndexStage(StageSettings):
+    """An index over a collection's documents, with example searches before and after training."""
+
+    kind: Literal["index"] = "index"
+    model: ModelName = Field(description="The model whose vectors are indexed.")
+    documents: CollectionName = Field(description="The collection whose documents are indexed.")
+    before: ModelName | None = Field(
+        "base", description="The model to show beside it in the example searches, or null."
+    )
+    queries: Annotated[list[str], OneOrMore] = Field(
+        default_factory=list, description="Queries to search for, before the collection's own."
+    )
+    examples: Annotated[int, Field(ge=0)] = Field(
+        3, description="How many of the collection's own queries to search for."
+    )
+    k: Count = Field(3, description="How many documents to show a search.")
+    dim: Count | None = Field(None, description="Cut the vectors to their first `dim` numbers.")
+
+    def outputs(self) -> dict[str, Kind]:
+        return {"": "index"}
+
+
+class ReportStage(StageSettings):
+    """One HTML page, `report.html` in the run's folder, of all that the stages above it found."""
+
+    kind: Literal["report"] = "report"
