@@ -1,0 +1,58 @@
+"""Training: Sources × Encoder × loss → Encoder."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+# Imported on first use: who only reads settings does not pay for the trainer.
+_PUBLIC = {
+    "Estimate": "cosmith.training.estimation",
+    "Interrupted": "cosmith.training.interruption",
+    "Mixed": "cosmith.training.interpolation",
+    "Plan": "cosmith.training.plan",
+    "Ranks": "cosmith.training.distributed",
+    "Strategy": "cosmith.training.encoding",
+    "TrainingResult": "cosmith.training.result",
+    "TrainingSettings": "cosmith.training.settings",
+    "backward_step": "cosmith.training.encoding",
+    "best_interpolation": "cosmith.training.interpolation",
+    "estimate": "cosmith.training.estimation",
+    "interpolate": "cosmith.training.interpolation",
+    "train": "cosmith.training.loop",
+    "train_with_result": "cosmith.training.loop",
+}
+
+__all__ = [
+    "Estimate",
+    "Interrupted",
+    "Mixed",
+    "Plan",
+    "Ranks",
+    "Strategy",
+    "TrainingResult",
+    "TrainingSettings",
+    "backward_step",
+    "best_interpolation",
+    "estimate",
+    "interpolate",
+    "train",
+    "train_with_result",
+]
+
+if TYPE_CHECKING:
+    from cosmith.training.distributed import Ranks
+    from cosmith.training.encoding import Strategy, backward_step
+    from cosmith.training.estimation import Estimate, estimate
+    from cosmith.training.interpolation import Mixed, best_interpolation, interpolate
+    from cosmith.training.interruption import Interrupted
+    from cosmith.training.loop import train, train_with_result
+    from cosmith.training.plan import Plan
+    from cosmith.training.result import TrainingResult
+    from cosmith.training.settings import TrainingSettings
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return getattr(importlib.import_module(_PUBLIC[name]), name)
+    raise AttributeError(f"module 'cosmith.training' has no attribute {name!r}")

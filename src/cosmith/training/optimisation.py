@@ -1,18 +1,15 @@
-"""AdamW, learning-rate schedules as pure functions of the step, clipping, precision."""
+"""AdamW, learning-rate schedules as pure functions of the step, clipping."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 
-from cosmith.errors import CosmithError, InputError, nearest
+from cosmith.errors import CosmithError, InputError
 
 Schedule = Literal["linear", "cosine", "constant", "wsd"]
-Precision = Literal["auto", "float32", "bf16"]
 
 _FUSED_DEVICES = ("cpu", "cuda", "mps", "xpu")
 
@@ -79,35 +76,8 @@ def clip_gradients(module: torch.nn.Module, limit: float | None, step: int) -> f
     if not math.isfinite(value):
         raise CosmithError(
             f"the gradient of step {step} is not a finite number (norm {value})",
-            remedy='Set precision to "float32", or lower learning_rate, or raise temperature; then resume.',
+            remedy='Lower learning_rate, raise temperature, or set precision to "float32"; the last checkpoint stands.',
         )
     if limit is not None:
         torch.nn.utils.clip_grads_with_norm_(parameters, limit, norm)
     return value
-
-
-def autocast(precision: Precision, device: torch.device) -> Callable[[], AbstractContextManager[object]]:
-    """A maker of the context in which texts are embedded.
-
-    ``auto`` is bf16 where the processor computes in it: on CPUs with AVX512-BF16 or AMX, on CUDA devices that say so.
-    Weights, optimizer and loss stay in float32.
-
-    Raises:
-        InputError: When ``precision`` is unknown.
-    """
-    if precision not in get_args(Precision):
-        raise InputError(f"unknown precision {precision!r}", field="precision",
-                         remedy=nearest(precision, get_args(Precision)))  # fmt: skip
-    if precision == "float32" or (precision == "auto" and not has_bf16(device)):
-        return nullcontext
-    return lambda: torch.autocast(device.type, dtype=torch.bfloat16)
-
-
-def has_bf16(device: torch.device) -> bool:
-    """Whether the device computes matrix products of bf16 numbers in hardware."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    if device.type == "cpu":
-        features = torch.cpu.get_capabilities()
-        return bool(features.get("avx512_bf16") or features.get("amx_bf16"))
-    return False

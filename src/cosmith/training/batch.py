@@ -1,0 +1,139 @@
+"""The rows of a step as the texts to embed, each once, and the structure that the loss reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosmith.data import RaggedTokens, Source, tokens_of
+from cosmith.data.ragged import take_rows
+from cosmith.errors import InputError
+from cosmith.losses import StepStructure
+from cosmith.models import Encoder
+
+Int64 = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class TokenisedSource:
+    """A Source with the tokens of its texts under the prompts of their roles.
+
+    ``query_tokens`` and ``document_tokens`` hold a row for each text of the Source's table, without tokens where a
+    text does not play that role. They are the same object where both roles read a text alike.
+    """
+
+    source: Source
+    query_tokens: RaggedTokens
+    document_tokens: RaggedTokens
+
+    @property
+    def roles_differ(self) -> bool:
+        return self.query_tokens is not self.document_tokens
+
+
+@dataclass(frozen=True)
+class StepBatch:
+    """What a step works on: the tokens of its U texts, who is whose positive and negative, the number of rows."""
+
+    tokens: RaggedTokens
+    structure: StepStructure
+    rows: int
+
+
+def tokenise(
+    encoder: Encoder,
+    source: Source,
+    *,
+    max_query_length: int | None = None,
+    max_document_length: int | None = None,
+    folder: Path | None = None,
+) -> TokenisedSource:
+    """Tokenise what a Source's rows use, each text once a role.
+
+    Queries get the encoder's prompt ``query``. So do the other texts, but for retrieval, where they get
+    ``document``: in the other tasks both sides are alike (E5, arXiv:2212.03533, section 4.3, "query: " on both).
+
+    Args:
+        encoder: Whose tokenizer and prompts.
+        source: The rows.
+        max_query_length: Tokens at which queries are cut; the Source's own setting goes first.
+        max_document_length: Likewise for positives and negatives.
+        folder: Where tokens are kept; None: the Source's own folder if it has one, else memory.
+
+    Raises:
+        InputError: When a row has no positive.
+    """
+    without = np.flatnonzero(np.diff(source.positive_offsets) == 0)
+    if len(without):
+        raise InputError(
+            f"{len(without):,} rows of the source {source.name!r} have no positive, row {without[0]} the first",
+            field="positives",
+            remedy="Give each a positive (for a class: another text of the class), or leave them out.",
+        )
+    said = source.settings
+    place = folder or source.folder
+    prompts = ("query", "document" if said.task == "retrieval" else "query")
+    limits = (said.max_query_length or max_query_length, said.max_document_length or max_document_length)
+    queries, documents = np.unique(source.query), np.unique(np.concatenate([source.positives, source.negatives]))
+    keys = [
+        encoder.token_key(prompt=prompt, instruction=said.instruction, max_length=limit)
+        for prompt, limit in zip(prompts, limits, strict=True)
+    ]
+
+    def tokens(numbers: Int64, role: int) -> RaggedTokens:
+        def tokenised(texts: list[str]) -> RaggedTokens:
+            return encoder.tokenize(texts, prompt=prompts[role], instruction=said.instruction, max_length=limits[role])
+
+        return tokens_of(source.texts, numbers, tokenised, keys[role], place)
+
+    if keys[0] == keys[1]:
+        both = tokens(np.union1d(queries, documents), 0)
+        return TokenisedSource(source, both, both)
+    return TokenisedSource(source, tokens(queries, 0), tokens(documents, 1))
+
+
+def assemble(tokenised: TokenisedSource, rows: Int64) -> StepBatch:
+    """The distinct texts of these rows and their structure.
+
+    A text that stands under both roles is two entries only where the roles read it differently; the two share their
+    text identity, so that the loss knows them for the same. Positives that other rows of the Source know for a
+    query of the step are told to the loss where they happen to be in the step.
+
+    Args:
+        tokenised: The Source.
+        rows: int64 [R], row numbers.
+    """
+    source, count = tokenised.source, len(tokenised.source.texts)
+    as_document = count if tokenised.roles_differ else 0  # entries are role × text, queries first
+    query = source.query[rows]
+    positives, positive_offsets = take_rows(source.positives, source.positive_offsets, rows)
+    negatives, negative_offsets = take_rows(source.negatives, source.negative_offsets, rows)
+    entries, places = np.unique(
+        np.concatenate([query, positives + as_document, negatives + as_document]), return_inverse=True
+    )
+    query_place, positive_place, negative_place = np.split(places, [len(query), len(query) + len(positives)])
+
+    known_query, known_document = source.known_positives(rows)
+    known_document = known_document + as_document
+    known_place = np.minimum(np.searchsorted(entries, known_document), len(entries) - 1)
+    present = entries[known_place] == known_document
+
+    numbers = np.arange(len(rows))
+    structure = StepStructure.of(
+        query=query_place,
+        positives=positive_place,
+        positive_row=np.repeat(numbers, np.diff(positive_offsets)),
+        negatives=negative_place,
+        negative_row=np.repeat(numbers, np.diff(negative_offsets)),
+        text=entries % count,
+        known_query=np.searchsorted(entries, known_query[present]),
+        known_document=known_place[present],
+        label=None if source.labels is None else source.labels[rows],
+    )
+    tokens = tokenised.query_tokens.take(entries[entries < count])
+    if tokenised.roles_differ:
+        tokens = RaggedTokens.concatenate([tokens, tokenised.document_tokens.take(entries[entries >= count] - count)])
+    return StepBatch(tokens, structure, len(rows))

@@ -1,0 +1,188 @@
+"""What a run will cost, before it begins."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from cosmith.data import RaggedTokens, Source
+from cosmith.models import Encoder
+from cosmith.progress import clock
+from cosmith.training.batch import StepBatch, TokenisedSource
+from cosmith.training.encoding import backward_step, graph_bytes
+from cosmith.training.settings import TrainingSettings
+from cosmith.training.step import Job, prepare
+
+_SAMPLED_STEPS = 20
+_TIMED_BATCHES = 3
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """The cost of a run; see :func:`estimate`.
+
+    Attributes:
+        steps: Steps of the run.
+        epochs: How often each row is taken.
+        texts_per_step, tokens_per_step: Distinct texts and their tokens, mean of the sampled steps.
+        padding_share: Share of the cells of one padded batch a step that would hold no token; here none is computed.
+        cut_queries, cut_documents: Share of the texts that are longer than their maximum length.
+        seconds: Time for the steps, evaluations left out.
+        memory: Bytes at the peak: what the process holds already, weights, gradients, Adam's two moments, graphs
+            and embeddings.
+        kept_share: Share of a step's graphs that fit the memory; the rest is computed twice.
+    """
+
+    steps: int
+    epochs: float
+    texts_per_step: float
+    tokens_per_step: float
+    padding_share: float
+    cut_queries: float
+    cut_documents: float
+    seconds: float
+    memory: int
+    kept_share: float
+
+    def describe(self) -> list[str]:
+        """The estimate as lines for people."""
+        replayed = f"; {1 - self.kept_share:.0%} of a step is computed twice to save memory" * (self.kept_share < 1)
+        return [
+            f"{self.steps:,} steps ({self.epochs:.3g} epochs) of {self.texts_per_step:,.0f} distinct texts "
+            f"and {self.tokens_per_step:,.0f} tokens",
+            f"about {clock(self.seconds)} for the steps, evaluations left out",
+            f"about {self.memory / 2**30:.1f} GiB of memory at the peak{replayed}",
+            f"padding one batch a step would have wasted {self.padding_share:.0%} of the work; none is done here",
+            f"cut at the maximum length: {self.cut_queries:.1%} of the queries, "
+            f"{self.cut_documents:.1%} of the documents",
+        ]
+
+
+def estimate(encoder: Encoder, sources: Sequence[Source], settings: TrainingSettings | None = None) -> Estimate:
+    """Say what a run will cost, from the plan of its steps and a few micro-batches that are really computed.
+
+    The encoder's weights, gradients and mode and torch's generators are left as they were.
+
+    Args:
+        encoder: Where the run would start.
+        sources: What it would be trained on.
+        settings: How.
+
+    Raises:
+        InputError: As :func:`cosmith.training.train` would.
+    """
+    job = prepare(encoder, sources, settings or TrainingSettings())
+    steps = [job.batch(step) for step in _spread(job.steps, _SAMPLED_STEPS)]
+    batches = [batch for _, batch in steps]
+    texts, tokens = (float(np.mean([count(b) for b in batches])) for count in (_texts, _tokens))
+    cells = sum(len(batch.tokens) * int(batch.tokens.lengths.max()) for batch in batches)
+    already = _memory_in_use(encoder.device)
+    seconds_per_token, loss_seconds, graph = _measure(job, *steps[0])
+    graphs = float(np.mean([len(job.micro_batches(batch)) for batch in batches]))
+    kept = _kept(job, graph, graphs)
+    again = 1 + (graphs - kept) / graphs / 3  # a replay is a forward, a third of a forward and backward
+    parameters = list(encoder.module.parameters())
+    weights = sum(parameter.numel() * parameter.element_size() for parameter in parameters)
+    trained = sum(p.numel() * p.element_size() for p in parameters if p.requires_grad)
+    embeddings = 3 * 4 * texts * encoder.dimension  # themselves, the leaf and its gradient
+    return Estimate(
+        steps=job.steps,
+        epochs=job.plan.epoch(job.steps),
+        texts_per_step=texts,
+        tokens_per_step=tokens,
+        padding_share=1 - sum(map(_tokens, batches)) / cells,
+        cut_queries=_cut_share([(tokenised.query_tokens, tokenised.source.query) for tokenised in job.sources]),
+        cut_documents=_cut_share([(tokenised.document_tokens, _documents(tokenised)) for tokenised in job.sources]),
+        seconds=job.steps * (tokens * seconds_per_token * again + loss_seconds),
+        memory=int(already + weights + 3 * trained + max(kept, 1.0) * graph + embeddings),
+        kept_share=kept / graphs,
+    )
+
+
+def _measure(job: Job, source: int, batch: StepBatch) -> tuple[float, float, int]:
+    """Seconds a token (forward and backward), seconds of the loss of this step, bytes of its largest graph."""
+    encoder, module = job.encoder, job.encoder.module
+    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    gradients = [parameter.grad for parameter in parameters]
+    was_training = module.training
+    device = encoder.device
+    order = job.micro_batches(batch)
+    largest, timed = batch.tokens.take(order[0]), [order[number] for number in _spread(len(order), _TIMED_BATCHES)]
+    places = np.split(np.arange(sum(map(len, timed))), np.cumsum([len(numbers) for numbers in timed])[:-1])
+    tokens = batch.tokens.take(np.concatenate(timed))
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        try:
+            module.train()
+            with encoder.compute_in(job.settings.precision):  # the first pass of a process is slow: it is not timed
+                graph = graph_bytes(lambda: encoder.embed(largest), parameters)
+            seconds = _timed(
+                lambda: backward_step(
+                    lambda numbers: encoder.embed(tokens.take(numbers)),
+                    places,
+                    lambda embeddings: embeddings.sum(),
+                    parameters,
+                    autocast=lambda: encoder.compute_in(job.settings.precision),
+                ),
+                device,
+            )
+            leaf = torch.randn(len(batch.tokens), encoder.dimension, device=device)
+            leaf = torch.nn.functional.normalize(leaf, dim=1).requires_grad_()
+            loss = job.loss(source, batch)
+            loss_seconds = _timed(lambda: loss(leaf).backward(), device)  # type: ignore[no-untyped-call]
+        finally:
+            module.train(was_training)
+            for parameter, gradient in zip(parameters, gradients, strict=True):
+                parameter.grad = gradient
+    return seconds / len(tokens.values), loss_seconds, graph
+
+
+def _kept(job: Job, graph: int, graphs: float) -> float:
+    """How many of a step's graphs are kept."""
+    keep = graphs if job.strategy.keep is None else min(float(job.strategy.keep), graphs)
+    return keep if job.strategy.memory is None else max(1.0, min(keep, job.strategy.memory // max(graph, 1)))
+
+
+def _timed(work: Callable[[], object], device: torch.device) -> float:
+    started = time.perf_counter()
+    work()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - started
+
+
+def _memory_in_use(device: torch.device) -> int:
+    """Bytes: on an accelerator what is allocated there, on a CPU what the process holds."""
+    if device.type == "cuda":
+        return int(torch.cuda.memory_allocated(device))
+    import psutil
+
+    return int(psutil.Process().memory_info().rss)
+
+
+def _spread(count: int, most: int) -> list[int]:
+    """At most ``most`` numbers of ``range(count)``, evenly spread, the first and the last among them."""
+    places = np.linspace(0, count - 1, min(count, most))
+    return [int(place) for place in np.unique(places.round())]
+
+
+def _texts(batch: StepBatch) -> int:
+    return len(batch.tokens)
+
+
+def _tokens(batch: StepBatch) -> int:
+    return len(batch.tokens.values)
+
+
+def _documents(tokenised: TokenisedSource) -> NDArray[np.int64]:
+    return np.concatenate([tokenised.source.positives, tokenised.source.negatives])
+
+
+def _cut_share(stores: Sequence[tuple[RaggedTokens, NDArray[np.int64]]]) -> float:
+    """The share of the distinct texts of these stores that were cut."""
+    cut = [tokens.truncated[np.unique(numbers)] for tokens, numbers in stores]
+    return float(np.concatenate(cut).mean())

@@ -1,0 +1,282 @@
+"""Training, from top to bottom: plan → assemble → embed → loss → step → log → evaluate → checkpoint."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from cosmith.data import Source
+from cosmith.errors import CosmithError
+from cosmith.models import Encoder
+from cosmith.progress import track
+from cosmith.training.checkpoint import (
+    BestWeights,
+    Checkpoints,
+    Progress,
+)
+from cosmith.training.distributed import Ranks, start_ranks
+from cosmith.training.interpolation import Mixed, best_interpolation
+from cosmith.training.interruption import Interrupted, Interruption
+from cosmith.training.journal import Journal
+from cosmith.training.optimisation import adamw, clip_gradients, learning_rate, set_learning_rate
+from cosmith.training.result import TrainingResult
+from cosmith.training.settings import TrainingSettings
+from cosmith.training.step import Job, add_gradients, prepare
+
+Dev = Callable[[Encoder], float]
+
+_NOT_FINITE = 'Lower learning_rate, raise temperature, or set precision to "float32"; the last checkpoint stands.'
+
+
+def train(
+    encoder: Encoder,
+    sources: Sequence[Source],
+    settings: TrainingSettings | None = None,
+    *,
+    folder: str | Path | None = None,
+    dev: Dev | None = None,
+) -> Encoder:
+    """Fine-tune an encoder; :func:`train_with_result` without the story.
+
+    Example::
+
+        tuned = train(Encoder.load("all-MiniLM-L6-v2"), [source], TrainingSettings(epochs=1), folder="runs/first")
+    """
+    return train_with_result(encoder, sources, settings, folder=folder, dev=dev).encoder
+
+
+def train_with_result(
+    encoder: Encoder,
+    sources: Sequence[Source],
+    settings: TrainingSettings | None = None,
+    *,
+    folder: str | Path | None = None,
+    dev: Dev | None = None,
+) -> TrainingResult:
+    """Fine-tune an encoder and tell what came of it.
+
+    Args:
+        encoder: Where to start; it is left as it is.
+        sources: The rows. Each step takes its rows from one of them.
+        settings: How to train.
+        folder: Where checkpoints and metrics go. If it holds a checkpoint of the same run, training goes on there
+            and ends with the weights of an undisturbed run. None: nothing is written.
+        dev: The score of an encoder on a development set, higher is better. Called before the first step, along the
+            way and at the end; by its scores the best weights are chosen.
+
+    Returns:
+        The new encoder in evaluation mode, and how it came to be.
+
+    Raises:
+        InputError: When settings and sources do not fit, or the folder holds another run.
+        Interrupted: On Ctrl-C or termination, after a checkpoint was written.
+        CosmithError: When the loss, the gradient or a score is not a finite number.
+    """
+    settings = settings or TrainingSettings()
+    place = None if folder is None else Path(folder)
+    ranks, device = start_ranks(encoder.device)
+    tuned = encoder.copy().to(device)
+    job = prepare(tuned, sources, settings, place)
+    optimizer = adamw(tuned.module, learning_rate=settings.learning_rate, weight_decay=settings.weight_decay)
+    identity = {
+        "settings": settings.identity(),
+        "sources": {source.name: source.fingerprint() for source in sources},
+        "model": encoder.fingerprint(),
+    }
+    ranks.check_same("model, sources and settings", repr(identity), device)
+    checkpoints = Checkpoints(
+        place,
+        tuned.module,
+        optimizer,
+        identity,
+        every_steps=settings.checkpoint_every_steps,
+        every_seconds=settings.checkpoint_every_seconds,
+        writes=ranks.is_first,
+    )
+    generators = torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
+    with generators, Interruption() as interruption:
+        run = _Run(job, optimizer, dev, BestWeights(place), checkpoints, interruption, ranks, place)
+        try:
+            progress = _take_steps(run, checkpoints.resume())
+            ranks.wait()  # until the first has written the best weights
+            result = _finish(run, encoder, progress)
+        except KeyboardInterrupt:
+            raise Interrupted(
+                "training was interrupted" + (f" after step {checkpoints.step} of {job.steps}" if place else ""),
+                path=place,
+                remedy="Run the same again and it goes on from there." if place else "Without a folder it is lost.",
+            ) from None
+    if place is not None and ranks.is_first:
+        result.write(place)
+    return result
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What the steps of a run share."""
+
+    job: Job
+    optimizer: torch.optim.Optimizer
+    dev: Dev | None
+    best: BestWeights
+    checkpoints: Checkpoints
+    interruption: Interruption
+    ranks: Ranks
+    folder: Path | None
+
+    def evaluates(self, progress: Progress) -> bool:
+        """Whether the weights are to be scored before the next step."""
+        every = self.job.settings.evaluate_every or max(1, self.job.steps // 10)
+        due = progress.step % every == 0 or progress.step == self.job.steps
+        return self.dev is not None and due and progress.evaluated != progress.step
+
+    def has_ended(self, progress: Progress) -> bool:
+        """Whether all steps are done, or patience has run out."""
+        patience = self.job.settings.patience
+        return progress.step == self.job.steps or (patience is not None and progress.without_gain >= patience)
+
+    def score(self, encoder: Encoder) -> float:
+        """The development score; with several ranks the first one's, on all of them.
+
+        Raises:
+            CosmithError: When it is not a finite number.
+        """
+        value = 0.0
+        if self.ranks.is_first and self.dev is not None:
+            # No other rank may be left waiting, so with several of them a signal has to wait for the evaluation.
+            with self.interruption.deferred() if self.ranks.world > 1 else nullcontext():
+                value = float(self.dev(encoder))
+        value = self.ranks.from_first(value, self.job.encoder.device)
+        if not math.isfinite(value):
+            raise CosmithError(f"the development score is {value}", field="dev",
+                               remedy="It must be a finite number, higher for a better encoder.")  # fmt: skip
+        return value
+
+    def save(self, progress: Progress) -> None:
+        """Write a checkpoint; a signal waits until it stands."""
+        with self.interruption.deferred():
+            self.checkpoints.save(progress)
+
+
+def _take_steps(run: _Run, progress: Progress) -> Progress:
+    """All steps, from where the run stands to its end."""
+    clock = time.monotonic() - progress.seconds
+    run.job.encoder.module.train()
+    with (
+        Journal(run.folder if run.ranks.is_first else None, progress) as journal,
+        track("Training", run.job.steps, "steps") as bar,
+    ):
+        bar.advance(progress.step)
+        try:
+            while True:
+                if run.evaluates(progress):
+                    progress = _evaluate(run, progress, journal)
+                progress = replace(progress, seconds=time.monotonic() - clock)
+                if run.has_ended(progress):
+                    break
+                if run.checkpoints.are_due(progress):
+                    run.save(progress)
+                with run.interruption.deferred():
+                    metrics = _take_step(run, progress.step)
+                    progress = replace(progress, step=progress.step + 1)
+                    journal.write(progress.step, metrics)
+                bar.advance(1, _status(metrics, progress))
+                if run.ranks.any(run.interruption.requested, run.job.encoder.device):
+                    raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            if not run.interruption.torn:  # else the weights are those of no step, and the last checkpoint stands
+                run.save(replace(progress, seconds=time.monotonic() - clock))
+            raise
+    run.save(progress)
+    return progress
+
+
+def _take_step(run: _Run, step: int) -> dict[str, float | str]:
+    """Do step number ``step`` (counted from 0) and say how it went."""
+    started = time.monotonic()
+    job, settings, module = run.job, run.job.settings, run.job.encoder.module
+    rate = learning_rate(
+        step,
+        peak=settings.learning_rate,
+        schedule=settings.schedule,
+        steps=job.steps,
+        warmup=round(settings.warmup * job.steps),
+        decay=round(settings.decay * job.steps),
+    )
+    set_learning_rate(run.optimizer, rate)
+    run.optimizer.zero_grad(set_to_none=True)
+    done = add_gradients(job, step, run.ranks)
+    source = job.sources[done.source].source.name
+    if not math.isfinite(done.loss):
+        raise CosmithError(f"the loss of step {step + 1} (source {source!r}) is {done.loss}", remedy=_NOT_FINITE)
+    norm = clip_gradients(module, settings.clip, step + 1)
+    run.optimizer.step()
+    seconds = time.monotonic() - started
+    return {
+        "source": source,
+        "epoch": job.plan.epoch(step + 1),
+        "loss": done.loss,
+        "learning_rate": rate,
+        "gradient_norm": norm,
+        "pairs_per_second": done.rows / seconds,
+        "tokens_per_second": done.tokens / seconds,
+        "seconds": seconds,
+    }
+
+
+def _evaluate(run: _Run, progress: Progress, journal: Journal) -> Progress:
+    """Score the weights as they are; keep them if they are the best so far."""
+    step, module = progress.step, run.job.encoder.module
+    module.eval()
+    value = run.score(run.job.encoder)
+    module.train()
+    progress = replace(progress, evaluated=step, score=value)
+    if step == 0:
+        progress = replace(progress, base_score=value)
+    elif progress.best_score is not None and value <= progress.best_score:
+        progress = replace(progress, without_gain=progress.without_gain + 1)
+    else:
+        if run.job.settings.keep_best and (run.ranks.is_first or run.folder is None):
+            run.best.keep(module, step)
+        progress = replace(progress, best_score=value, best_step=step, without_gain=0)
+    journal.write(step, {"dev": value})
+    return progress
+
+
+def _finish(run: _Run, base: Encoder, progress: Progress) -> TrainingResult:
+    """Choose the weights to end with."""
+    settings, tuned = run.job.settings, run.job.encoder
+    tuned.module.eval()
+    mixtures: tuple[Mixed, ...] = ()
+    alpha = 1.0
+    if run.dev is not None and progress.base_score is not None and progress.best_score is not None:
+        known = {0.0: progress.base_score}
+        if settings.keep_best:
+            run.best.put_back(tuned.module, progress.best_step)
+            known[1.0] = progress.best_score
+        grid = settings.interpolation_grid or ((0.0, 1.0) if settings.keep_best else ())
+        if grid:
+            tuned, mixtures = best_interpolation(base, tuned, run.score, grid, known)
+            alpha = max(mixtures, key=lambda mixed: (mixed.score, -mixed.alpha)).alpha
+    return TrainingResult(
+        encoder=tuned,
+        steps=progress.step,
+        stopped_early=progress.step < run.job.steps,
+        base_score=progress.base_score,
+        best_score=progress.best_score,
+        best_step=progress.best_step,
+        mixtures=mixtures,
+        alpha=alpha,
+        seconds=progress.seconds,
+    )
+
+
+def _status(metrics: Mapping[str, float | str], progress: Progress) -> str:
+    dev = "" if progress.score is None else f"  dev {progress.score:.4f}"
+    return f"loss {metrics['loss']:.3f}  lr {metrics['learning_rate']:.1e}{dev}"
