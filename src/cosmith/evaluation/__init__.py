@@ -1,0 +1,93 @@
+"""Evaluation: how good, by how much better, how sure."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+# Imported on first use: retrieval tasks need the searchers, which need Arrow; scores and intervals need neither.
+_PUBLIC = {
+    "Changes": "changes",
+    "Comparison": "significance",
+    "Interval": "significance",
+    "QueryChange": "changes",
+    "Scores": "scores",
+    "Shown": "changes",
+    "bootstrap_interval": "significance",
+    "bootstrap_intervals": "significance",
+    "bootstrap_statistic": "significance",
+    "evaluate_bm25": "retrieval_task",
+    "evaluate_retrieval": "retrieval_task",
+    "evaluate_sts": "sts_task",
+    "interval_of": "significance",
+    "judged_queries": "retrieval_task",
+    "largest_changes": "changes",
+    "markdown_table": "tables",
+    "minimum_detectable_difference": "significance",
+    "paired_difference": "significance",
+    "retrieval_metrics": "metrics",
+    "score_hits": "retrieval_task",
+    "search_collection": "retrieval_task",
+    "search_collection_bm25": "retrieval_task",
+    "sign_flip_p_value": "significance",
+    "terminal_table": "tables",
+}
+
+__all__ = [
+    "Changes",
+    "Comparison",
+    "Interval",
+    "QueryChange",
+    "Scores",
+    "Shown",
+    "bootstrap_interval",
+    "bootstrap_intervals",
+    "bootstrap_statistic",
+    "evaluate_bm25",
+    "evaluate_retrieval",
+    "evaluate_sts",
+    "interval_of",
+    "judged_queries",
+    "largest_changes",
+    "markdown_table",
+    "minimum_detectable_difference",
+    "paired_difference",
+    "retrieval_metrics",
+    "score_hits",
+    "search_collection",
+    "search_collection_bm25",
+    "sign_flip_p_value",
+    "terminal_table",
+]
+
+if TYPE_CHECKING:
+    from cosmith.evaluation.changes import Changes, QueryChange, Shown, largest_changes
+    from cosmith.evaluation.metrics import retrieval_metrics
+    from cosmith.evaluation.retrieval_task import (
+        evaluate_bm25,
+        evaluate_retrieval,
+        judged_queries,
+        score_hits,
+        search_collection,
+        search_collection_bm25,
+    )
+    from cosmith.evaluation.scores import Scores
+    from cosmith.evaluation.significance import (
+        Comparison,
+        Interval,
+        bootstrap_interval,
+        bootstrap_intervals,
+        bootstrap_statistic,
+        interval_of,
+        minimum_detectable_difference,
+        paired_difference,
+        sign_flip_p_value,
+    )
+    from cosmith.evaluation.sts_task import evaluate_sts
+    from cosmith.evaluation.tables import markdown_table, terminal_table
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return getattr(importlib.import_module(f"{__name__}.{_PUBLIC[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,210 @@
+"""Retrieval: encode a test set, search it, score what was found (MTEB's protocol)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cosmith.errors import InputError, nearest
+from cosmith.evaluation.metrics import retrieval_metrics
+from cosmith.evaluation.scores import Scores
+from cosmith.evaluation.significance import Interval, bootstrap_intervals
+from cosmith.retrieval.dense import search_dense
+from cosmith.retrieval.hits import Hits
+from cosmith.retrieval.index import model_name
+from cosmith.retrieval.lexical import Bm25
+
+if TYPE_CHECKING:
+    from cosmith.data import Collection
+    from cosmith.models import TextEncoder
+
+KS = (1, 3, 5, 10, 100)
+"""The cut-offs of the field."""
+
+HEADLINES = ("ndcg@10", "recall@1", "recall@10", "recall@100", "mrr@10", "map@100", "precision@10")
+"""The metrics that get an interval and stand in tables, where they are computed."""
+
+
+def judged_queries(collection: Collection) -> tuple[str, ...]:
+    """The queries that have a relevant document, in the collection's order: those that are evaluated.
+
+    Raises:
+        InputError: When there is none.
+    """
+    queries = tuple(
+        query
+        for query in collection.queries
+        if any(grade > 0 for grade in collection.relevance.get(query, {}).values())
+    )
+    if not queries:
+        raise InputError(f"the collection {collection.name!r} has no query with a relevant document", field="relevance")
+    return queries
+
+
+def search_collection(encoder: TextEncoder, collection: Collection, k: int = 100, *, dim: int | None = None) -> Hits:
+    """Search a collection with its own queries, exactly.
+
+    Queries are encoded with the prompt ``"query"``, documents with ``"document"``. A document whose id equals the
+    query's is a document like any other.
+
+    Args:
+        encoder: Makes the vectors.
+        collection: What to search.
+        k: How many documents of each query.
+        dim: Compare only this many numbers of each vector.
+
+    Returns:
+        A row for each of :func:`judged_queries`, ``[queries, min(k, documents)]``.
+    """
+    queries = [collection.queries[query] for query in judged_queries(collection)]
+    ids, texts = list(collection.documents), list(collection.documents.values())
+    documents = encoder.encode(texts, prompt="document", dim=dim, show_progress="Encoding documents")
+    asked = encoder.encode(queries, prompt="query", dim=dim, show_progress="Encoding queries")
+    return Hits.from_positions(Hits.names_of(ids), *search_dense(asked, documents, k))
+
+
+def search_collection_bm25(collection: Collection, k: int = 100, *, language: str | None = "english") -> Hits:
+    """Search a collection by words; the result is as :func:`search_collection`'s."""
+    queries = [collection.queries[query] for query in judged_queries(collection)]
+    index = Bm25.build(list(collection.documents), list(collection.documents.values()), language=language)
+    return index.search(queries, k)
+
+
+def evaluate_retrieval(
+    encoder: TextEncoder,
+    collection: Collection,
+    *,
+    ks: Sequence[int] = KS,
+    dim: int | None = None,
+    main: str = "ndcg@10",
+    seed: int = 0,
+    resamples: int = 10_000,
+    model: str | None = None,
+) -> Scores:
+    """How well an encoder finds the relevant documents.
+
+    To keep the hits as well, call :func:`search_collection` and :func:`score_hits`.
+
+    Args:
+        encoder: Makes the vectors.
+        collection: The test set.
+        ks: Cut-offs.
+        dim: Compare only this many numbers of each vector.
+        main: The metric that counts.
+        seed: For the intervals.
+        resamples: For the intervals; 0 leaves them out (quicker, for use within training).
+        model: What to call the encoder; by default its own name.
+    """
+    hits = search_collection(encoder, collection, max(_cut_offs(ks, main)), dim=dim)
+    return score_hits(
+        hits, collection, model=model or model_name(encoder), ks=ks, main=main, seed=seed, resamples=resamples
+    )
+
+
+def evaluate_bm25(
+    collection: Collection,
+    *,
+    ks: Sequence[int] = KS,
+    main: str = "ndcg@10",
+    seed: int = 0,
+    resamples: int = 10_000,
+    language: str | None = "english",
+    model: str = "BM25",
+) -> Scores:
+    """How well words alone find the relevant documents; the arguments are those of :func:`evaluate_retrieval`."""
+    hits = search_collection_bm25(collection, max(_cut_offs(ks, main)), language=language)
+    return score_hits(hits, collection, model=model, ks=ks, main=main, seed=seed, resamples=resamples)
+
+
+def score_hits(
+    hits: Hits,
+    collection: Collection,
+    *,
+    model: str,
+    query_ids: Sequence[str] | None = None,
+    ks: Sequence[int] = KS,
+    main: str = "ndcg@10",
+    seed: int = 0,
+    resamples: int = 10_000,
+) -> Scores:
+    """Score what any search found.
+
+    Every query with a relevant document counts: one that the search left out, or for which it found nothing, scores 0
+    (trec_eval would leave it out and so reward silence). Queries without a relevant document count for nothing.
+
+    Args:
+        hits: What was found, at least as deep as the greatest cut-off, or as the corpus.
+        collection: The test set.
+        model: What to call the searcher.
+        query_ids: The query of each row of ``hits``; by default those of :func:`judged_queries`.
+        ks: Cut-offs.
+        main: The metric that counts.
+        seed: For the intervals.
+        resamples: For the intervals; 0 leaves them out.
+
+    Raises:
+        InputError: When the rows do not match the queries, a query is unknown, or the hits are not deep enough.
+    """
+    counted = judged_queries(collection)
+    rows = _aligned(hits, counted if query_ids is None else query_ids, counted, collection)
+    ks = _cut_offs(ks, main)
+    if rows.depth < min(ks[-1], len(collection.documents)):
+        raise InputError(
+            f"the hits are {rows.depth} deep, too shallow for a cut-off of {ks[-1]}",
+            field="ks",
+            remedy=f"Search with k={ks[-1]}, or leave out the cut-offs above {rows.depth}.",
+        )
+    per_query = retrieval_metrics(rows, counted, collection.relevance, ks=ks)
+    if main not in per_query:
+        raise InputError(f"{main!r} is not a metric", field="main", remedy=nearest(main, per_query))
+    shown = dict.fromkeys([main, *(metric for metric in HEADLINES if metric in per_query)])
+    intervals: dict[str, Interval] = {}
+    if resamples:
+        columns = np.column_stack([per_query[metric] for metric in shown])
+        intervals = dict(zip(shown, bootstrap_intervals(columns, resamples=resamples, seed=seed), strict=True))
+    return Scores(
+        task=collection.name,
+        model=model,
+        main=main,
+        values={metric: float(values.mean()) for metric, values in per_query.items()},
+        intervals=intervals,
+        per_query=per_query,
+        query_ids=counted,
+    )
+
+
+def _aligned(hits: Hits, given: Sequence[str], counted: Sequence[str], collection: Collection) -> Hits:
+    """The rows of the queries that count, in their order; empty rows for those that were not searched."""
+    if len(given) != len(hits):
+        raise InputError(f"{len(hits)} rows of hits for {len(given)} queries", field="hits")
+    if list(given) == list(counted):
+        return hits
+    for query in given:
+        if query not in collection.queries:
+            raise InputError(
+                f"{query!r} is no query of {collection.name!r}",
+                field="query_ids",
+                remedy=nearest(query, collection.queries),
+            )
+    row_of = {query: row for row, query in enumerate(given)}
+    if len(row_of) != len(given):
+        raise InputError("a query is named twice", field="query_ids")
+    ids = np.full((len(counted), hits.depth), "", dtype=object)
+    scores = np.full((len(counted), hits.depth), -np.inf, dtype=np.float32)
+    for row, query in enumerate(counted):
+        if (found := row_of.get(query)) is not None:
+            ids[row], scores[row] = hits.ids[found], hits.scores[found]
+    return Hits(ids, scores)
+
+
+def _cut_offs(ks: Sequence[int], main: str) -> list[int]:
+    """The cut-offs asked for and that of the main metric, ascending, refused before any work is done."""
+    _, _, cut_off = main.partition("@")
+    if not cut_off.isdecimal():
+        raise InputError(f"{main!r} is not a metric at a cut-off", field="main", remedy="Write it like 'ndcg@10'.")
+    cut_offs = sorted({*ks, int(cut_off)})
+    if cut_offs[0] < 1:
+        raise InputError(f"a cut-off must be at least 1, got {cut_offs[0]}", field="ks")
+    return cut_offs

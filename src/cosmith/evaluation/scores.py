@@ -1,0 +1,209 @@
+"""The outcome of an evaluation: what a model scores on a task, query by query, and how sure that is."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cosmith.atomic import write_json
+from cosmith.errors import InputError, nearest
+from cosmith.evaluation.significance import Comparison, Interval, paired_difference
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a model scores on a task.
+
+    Attributes:
+        task: The name of the test set.
+        model: The name of the model.
+        main: The metric that counts, e.g. ``"ndcg@10"``.
+        values: Metric → value over all queries.
+        intervals: Metric → bootstrap interval over queries, for those that a report shows.
+        per_query: Metric → float64 ``[queries]``, whose mean is the value.
+        query_ids: The queries, in the order of ``per_query``.
+        unit: What they are called.
+    """
+
+    task: str
+    model: str
+    main: str
+    values: Mapping[str, float]
+    intervals: Mapping[str, Interval] = field(default_factory=dict)
+    per_query: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict, repr=False)
+    query_ids: tuple[str, ...] = field(default=(), repr=False)
+    unit: str = "queries"
+
+    def __post_init__(self) -> None:
+        if self.main not in self.values:
+            raise InputError(
+                f"the main metric {self.main!r} has no value", field="main", remedy=nearest(self.main, self.values)
+            )
+        for metric, values in self.per_query.items():
+            if values.shape != (len(self.query_ids),):
+                raise InputError(
+                    f"{metric} has values {values.shape} for {len(self.query_ids)} {self.unit}", field="per_query"
+                )
+
+    @property
+    def value(self) -> float:
+        """The value of the main metric."""
+        return self.values[self.main]
+
+    @property
+    def reported(self) -> tuple[str, ...]:
+        """The metrics that a report shows: the main one, then the others with an interval (without any, all)."""
+        shown = self.intervals or self.values
+        return (self.main, *(metric for metric in shown if metric != self.main))
+
+    def compare(
+        self,
+        other: Scores,
+        *,
+        metric: str | None = None,
+        resamples: int = 10_000,
+        level: float = 0.95,
+        seed: int = 0,
+    ) -> Comparison:
+        """What this model has over another on the same queries; positive where this one is better.
+
+        Args:
+            other: Scores on the same task and queries.
+            metric: By default the main one.
+            resamples: See :func:`paired_difference`.
+            level: As there.
+            seed: As there.
+
+        Raises:
+            InputError: When the tasks or the queries differ, or one of the two has no values by query for the metric.
+        """
+        metric = metric or self.main
+        self.require_same_task(other)
+        if self.query_ids != other.query_ids:
+            raise InputError(
+                f"{self.model} and {other.model} were not evaluated on the same {self.unit} of {self.task}"
+                f" ({len(self.query_ids)} and {len(other.query_ids)}{_first_difference(self, other)})",
+                field="query_ids",
+                remedy="Evaluate both on the same test set.",
+            )
+        for scores in (self, other):
+            if metric not in scores.per_query:
+                raise InputError(
+                    f"{scores.model} has no values by query for {metric!r}",
+                    field="metric",
+                    remedy=nearest(metric, scores.per_query) if scores.per_query else "Evaluate it again.",
+                )
+        return paired_difference(
+            self.per_query[metric],
+            other.per_query[metric],
+            metric=metric,
+            unit=self.unit,
+            resamples=resamples,
+            level=level,
+            seed=seed,
+        )
+
+    def require_same_task(self, other: Scores) -> None:
+        """Refuse scores on another task.
+
+        Raises:
+            InputError: Naming both tasks.
+        """
+        if self.task != other.task:
+            raise InputError(
+                f"{self.model} was evaluated on {self.task!r}, {other.model} on {other.task!r}",
+                field="task",
+                remedy="Compare scores on the same task.",
+            )
+
+    def table(self, *others: Scores) -> str:
+        """This model and others beside each other, for a terminal; differences are to this one."""
+        from cosmith.evaluation.tables import terminal_table
+
+        return terminal_table([self, *others])
+
+    def markdown(self, *others: Scores) -> str:
+        """The same as a Markdown table."""
+        from cosmith.evaluation.tables import markdown_table
+
+        return markdown_table([self, *others])
+
+    def to_dict(self) -> dict[str, Any]:
+        """As what JSON can hold."""
+        return {
+            "format": _FORMAT,
+            "task": self.task,
+            "model": self.model,
+            "main": self.main,
+            "unit": self.unit,
+            "values": dict(self.values),
+            "intervals": {metric: asdict(interval) for metric, interval in self.intervals.items()},
+            "query_ids": list(self.query_ids),
+            "per_query": {metric: values.tolist() for metric, values in self.per_query.items()},
+        }
+
+    @classmethod
+    def from_dict(cls, about: Mapping[str, Any]) -> Scores:
+        """The inverse of :meth:`to_dict`.
+
+        Raises:
+            InputError: When a part is missing or makes no sense.
+        """
+        try:
+            if about["format"] != _FORMAT:
+                raise InputError(f"is of format {about['format']}; this version reads {_FORMAT}", field="format")
+            values = {str(metric): float(value) for metric, value in about["values"].items()}
+            if not all(map(math.isfinite, values.values())):
+                raise InputError("holds a value that is not finite", field="values")
+            return cls(
+                task=str(about["task"]),
+                model=str(about["model"]),
+                main=str(about["main"]),
+                values=values,
+                intervals={metric: Interval(**interval) for metric, interval in about["intervals"].items()},
+                per_query={metric: np.array(row, dtype=np.float64) for metric, row in about["per_query"].items()},
+                query_ids=tuple(map(str, about["query_ids"])),
+                unit=str(about["unit"]),
+            )
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"these are not scores ({error!r})", remedy="Evaluate again.") from error
+
+    def to_json(self, path: str | Path) -> None:
+        """Write everything, values by query included, atomically."""
+        write_json(path, self.to_dict())
+
+    @classmethod
+    def from_json(cls, path: str | Path) -> Scores:
+        """Read what :meth:`to_json` wrote.
+
+        Raises:
+            InputError: When the file is missing, is not JSON or does not hold scores.
+        """
+        try:
+            about = json.loads(Path(path).read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise InputError("there is no such file", path=path) from error
+        except ValueError as error:
+            raise InputError(f"is not JSON ({error})", path=path, remedy="Evaluate again.") from error
+        try:
+            return cls.from_dict(about)
+        except InputError as error:
+            raise InputError(error.problem, path=path, field=error.field, remedy=error.remedy) from error
+
+
+def _first_difference(one: Scores, other: Scores) -> str:
+    for ours, theirs in zip(one.query_ids, other.query_ids, strict=False):
+        if ours != theirs:
+            return f"; the first that differ are {ours!r} and {theirs!r}"
+    return ""

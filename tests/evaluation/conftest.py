@@ -1,0 +1,45 @@
+"""An encoder that needs no model: a text is the sum of its words' vectors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import xxhash
+
+
+class WordsEncoder:
+    """Deterministic; texts that share words are near. ``seed`` makes another model of it."""
+
+    max_length = 1000
+
+    def __init__(self, seed: int = 0, dimension: int = 64) -> None:
+        self.seed, self.dimension = seed, dimension
+        self.calls: list[tuple[tuple[str, ...], str | None]] = []
+
+    def encode(
+        self,
+        texts: Sequence[str],
+        *,
+        prompt: str | None = None,
+        dim: int | None = None,
+        show_progress: str | None = None,
+    ) -> np.ndarray:
+        self.calls.append((tuple(texts), prompt))
+        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        for row, text in zip(vectors, texts, strict=True):
+            for word in re.findall(r"\w+", text.lower()):
+                seed = xxhash.xxh3_64_intdigest(f"{self.seed} {word}".encode())
+                row += np.random.default_rng(seed).normal(size=self.dimension).astype(np.float32)
+        vectors = vectors[:, :dim]
+        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+
+    def fingerprint(self) -> str:
+        return f"words-{self.seed}-{self.dimension}"
+
+
+@pytest.fixture
+def words_encoder() -> type[WordsEncoder]:
+    return WordsEncoder
