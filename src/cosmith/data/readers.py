@@ -1,0 +1,318 @@
+"""Readers of training rows, texts and graded pairs from files.
+
+Each finds the columns by their names, and puts aside the rows that cannot be used, with line number and reason.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from cosmith.data.columns import find_column, find_negatives, require_column
+from cosmith.data.rows import Rejected, TrainingRow, write_rejected
+from cosmith.data.tabular import Record, Table, open_table
+from cosmith.data.texts import document_text, text_problem
+from cosmith.errors import InputError
+
+T = TypeVar("T")
+_LARGEST_SCORE = float(np.finfo(np.float32).max)
+
+
+class _UnusableError(Exception):
+    """Why a record cannot be used; never leaves this module."""
+
+
+@dataclass(frozen=True)
+class RowsRead:
+    """What :func:`read_rows` found.
+
+    Attributes:
+        rows: The rows that can be used.
+        rejected: The others.
+        columns: The column of each part that was found: query, positive, label, group, scores; negatives joined by
+            a comma.
+        path: The file.
+    """
+
+    rows: list[TrainingRow]
+    rejected: list[Rejected]
+    columns: Mapping[str, str]
+    path: Path
+
+
+@dataclass(frozen=True)
+class TextsRead:
+    """What :func:`read_texts` found.
+
+    Attributes:
+        ids: The id of each text, all different.
+        texts: The texts, as many as ids.
+        rejected: The records that cannot be used.
+        path: The file.
+    """
+
+    ids: list[str]
+    texts: list[str]
+    rejected: list[Rejected]
+    path: Path
+
+
+@dataclass(frozen=True, eq=False)
+class StsPairs:
+    """Pairs of texts with a graded similarity.
+
+    Attributes:
+        first: The first text of each pair [n].
+        second: The second [n].
+        scores: float64 [n], how similar they are; any scale, higher is more.
+        rejected: The records that cannot be used.
+    """
+
+    first: list[str]
+    second: list[str]
+    scores: npt.NDArray[np.float64]
+    rejected: tuple[Rejected, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not len(self.first) == len(self.second) == len(self.scores):
+            raise ValueError(f"{len(self.first)} and {len(self.second)} texts with {len(self.scores)} scores")
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+
+def read_rows(
+    path: str | Path,
+    *,
+    query: str = "auto",
+    positive: str | None = "auto",
+    negative: str | Sequence[str] | None = "auto",
+    label: str | None = "auto",
+    group: str | None = "auto",
+    scores: str | None = "auto",
+    rejected: str | Path | None = None,
+) -> RowsRead:
+    """Read training rows from a JSONL, CSV, TSV or Parquet file (by its suffix; all but Parquet may be gzipped).
+
+    Columns are found by their names (``"auto"``): query, anchor, question, sentence1 or text1; positive, pos,
+    document, passage, answer, sentence2 or text2; negative, neg, negatives, negative_1, negative_2, …; label; group;
+    scores or score. Positives and negatives are a text or a list of texts; an empty cell is no negative.
+
+    Args:
+        path: The file.
+        query: The column of the query.
+        positive: The column of positives; None for rows that have a label instead.
+        negative: The column of negatives, or several; None for none.
+        label: The column of a whole number; None for none. As with group and scores, a row that lacks it is rejected
+            where there is such a column.
+        group: The column of what a split must keep together; None for none.
+        scores: The column of a score for each positive, then each negative; None for none.
+        rejected: Where to write the rows that cannot be used, as JSON lines.
+
+    Raises:
+        InputError: When the file is missing, empty, not UTF-8 or not of its format, when a column is not there or
+            could be several, or when no row can be used.
+    """
+    table = open_table(path)
+    found = {
+        "query": require_column(table.columns, query, "query", table.path),
+        "label": find_column(table.columns, label, "label", table.path),
+        "group": find_column(table.columns, group, "group", table.path),
+        "scores": find_column(table.columns, scores, "scores", table.path),
+    }
+    if positive is not None:
+        found["positive"] = require_column(table.columns, positive, "positive", table.path)
+    negatives = find_negatives(table.columns, negative, table.path)
+    columns = {part: column for part, column in found.items() if column is not None}
+
+    def row_of(record: Record) -> TrainingRow:
+        return _row_of(record.values, columns, negatives)
+
+    rows, bad = _usable(table, row_of, rejected)
+    return RowsRead(rows, bad, columns | ({"negative": ", ".join(negatives)} if negatives else {}), table.path)
+
+
+def read_texts(path: str | Path, *, column: str = "auto", rejected: str | Path | None = None) -> TextsRead:
+    """Read texts from a JSONL, CSV, TSV, Parquet or plain text file (.txt: a text a line; blank lines are passed over).
+
+    Args:
+        path: The file.
+        column: The column of the text. ``"auto"``: text, document, passage, content, sentence, query or question, or
+            the only column there is; and where a BEIR corpus has ``title`` beside ``text``, the two as
+            :meth:`cosmith.data.Collection.read_beir` joins them.
+        rejected: Where to write the records that cannot be used, as JSON lines.
+
+    Returns:
+        The texts with their ids: the column ``_id`` or ``id``, or the line number where there is none.
+
+    Raises:
+        InputError: As :func:`read_rows`; and when an id stands twice.
+    """
+    table = open_table(path)
+    choice = table.columns[0] if column == "auto" and len(table.columns) == 1 else column
+    text_column = require_column(table.columns, choice, "text", table.path)
+    id_column = find_column([name for name in table.columns if name != text_column], "auto", "id", table.path)
+    title_column = "title" if column == "auto" and text_column == "text" and "title" in table.columns else None
+    line_of: dict[str, int] = {}
+
+    def text_of(record: Record) -> tuple[str, str]:
+        value = record.values.get(text_column)
+        if title_column is not None:
+            value = document_text(record.values.get(title_column), value)
+        text = _text(value, f"the {text_column}")
+        given = str(record.line) if id_column is None else _name(record.values.get(id_column), "the id")
+        if given in line_of:
+            raise InputError(
+                f"the id {given!r} stands on line {line_of[given]} already",
+                path=table.path,
+                line=record.line,
+                field=id_column,
+                remedy="Give each text an id of its own.",
+            )
+        line_of[given] = record.line
+        return given, text
+
+    pairs, bad = _usable(table, text_of, rejected)
+    return TextsRead([given for given, _ in pairs], [text for _, text in pairs], bad, table.path)
+
+
+def read_sts(path: str | Path, *, rejected: str | Path | None = None) -> StsPairs:
+    """Read graded pairs from the columns sentence1 (or text1), sentence2 (or text2) and score.
+
+    Args:
+        path: A JSONL, CSV, TSV or Parquet file.
+        rejected: Where to write the records that cannot be used, as JSON lines.
+
+    Raises:
+        InputError: As :func:`read_rows`.
+    """
+    table = open_table(path)
+    first, second, score = (
+        require_column(table.columns, "auto", part, table.path) for part in ("first", "second", "score")
+    )
+
+    def pair_of(record: Record) -> tuple[str, str, float]:
+        values = record.values
+        return (
+            _text(values.get(first), first),
+            _text(values.get(second), second),
+            _score(values.get(score), f"the {score}"),
+        )
+
+    pairs, bad = _usable(table, pair_of, rejected)
+    return StsPairs(
+        [pair[0] for pair in pairs],
+        [pair[1] for pair in pairs],
+        np.array([pair[2] for pair in pairs], dtype=np.float64),
+        tuple(bad),
+    )
+
+
+def _usable(table: Table, build: Callable[[Record], T], rejected: str | Path | None) -> tuple[list[T], list[Rejected]]:
+    """What ``build`` makes of the records; those for which it gives a reason instead are put aside."""
+    good: list[T] = []
+    bad: list[Rejected] = []
+    for record in table.records():
+        try:
+            if record.problem:
+                raise _UnusableError(record.problem)
+            good.append(build(record))
+        except _UnusableError as reason:
+            bad.append(Rejected(record.line, str(reason), record.raw[:500], str(table.path)))
+    if rejected is not None:
+        write_rejected(rejected, bad)
+    if not good and bad:
+        raise InputError(
+            f"none of its {len(bad)} rows can be used; the first: {bad[0].reason}",
+            path=table.path,
+            line=bad[0].line,
+            remedy="Mend the rows, or name the right columns.",
+        )
+    if not good:
+        raise InputError("has a header, but no rows", path=table.path, remedy="Give a file that holds rows.")
+    return good, bad
+
+
+def _row_of(values: Mapping[str, Any], columns: Mapping[str, str], negative_columns: Sequence[str]) -> TrainingRow:
+    query = _text(values.get(columns["query"]), "the query")
+    positives = _texts(values.get(columns["positive"]), "positive") if "positive" in columns else ()
+    if not positives and ("positive" in columns or "label" not in columns):
+        raise _UnusableError("has no positive")
+    negatives = tuple(text for column in negative_columns for text in _texts(values.get(column), "negative"))
+    scores = None
+    if "scores" in columns:
+        scores = _scores(values.get(columns["scores"]))
+        if len(scores) != len(positives) + len(negatives):
+            raise _UnusableError(f"has {len(scores)} scores for {len(positives) + len(negatives)} texts")
+    return TrainingRow(
+        query,
+        positives,
+        negatives,
+        scores=scores,
+        label=_label(values.get(columns["label"])) if "label" in columns else None,
+        group=_name(values.get(columns["group"]), "the group") if "group" in columns else None,
+    )
+
+
+def _text(value: object, role: str) -> str:
+    if problem := text_problem(value):
+        raise _UnusableError(f"{role} {problem}")
+    return str(value)
+
+
+def _texts(value: object, role: str) -> tuple[str, ...]:
+    """A text or a list of texts; nothing or an empty cell is no text."""
+    if value is None or value == "":
+        return ()
+    if isinstance(value, list):
+        return tuple(_text(text, f"{role} {number}") for number, text in enumerate(value, 1))
+    return (_text(value, f"the {role}"),)
+
+
+def _name(value: object, role: str) -> str:
+    """An id or a group: a text or a whole number."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return _text(value, role)
+
+
+def _label(value: object) -> int:
+    if isinstance(value, str):
+        try:
+            value = int(value)
+        except ValueError:
+            raise _UnusableError(f"the label {value!r} is not a whole number" if value else "has no label") from None
+    if value is None:
+        raise _UnusableError("has no label")
+    if not isinstance(value, int):
+        raise _UnusableError(f"the label {value!r} is not a whole number")
+    if not -(2**63) <= value < 2**63:
+        raise _UnusableError(f"the label {value!r} does not fit into 64 bits")
+    return int(value)
+
+
+def _score(value: object, role: str) -> float:
+    try:
+        score = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else math.nan
+    except (ValueError, OverflowError):
+        score = math.nan
+    if not abs(score) <= _LARGEST_SCORE:  # false for NaN too
+        raise _UnusableError(f"{role} {value!r} is not a number" if value not in (None, "") else f"{role} is missing")
+    return score
+
+
+def _scores(value: object) -> tuple[float, ...]:
+    if isinstance(value, str) and value.lstrip().startswith("["):  # a list in a cell of a CSV or TSV file
+        try:
+            value = json.loads(value)
+        except ValueError:
+            raise _UnusableError(f"the scores {value!r} are not a list of numbers") from None
+    values = value if isinstance(value, list) else [value]
+    return tuple(_score(each, f"score {number}") for number, each in enumerate(values, 1))

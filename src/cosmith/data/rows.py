@@ -1,0 +1,114 @@
+"""What a training row is, what a trainer must know about a set of them, and how a row that cannot be used is told."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from cosmith.atomic import atomic_file
+from cosmith.errors import InputError, nearest
+
+Task = Literal["retrieval", "sts", "classification", "clustering", "bitext", "pair"]
+
+
+@dataclass(frozen=True)
+class TrainingRow:
+    """A query with the texts that answer it and those that do not.
+
+    Attributes:
+        query: The query, or the first of two texts.
+        positives: Texts that answer it, best first; none where a label stands instead.
+        negatives: Texts that do not.
+        scores: A teacher's score or a graded similarity for each positive, then for each negative.
+        label: A class.
+        group: What must not be torn apart by a split, e.g. the document that the row was made from.
+    """
+
+    query: str
+    positives: tuple[str, ...]
+    negatives: tuple[str, ...] = ()
+    scores: tuple[float, ...] | None = None
+    label: int | None = None
+    group: str | None = None
+
+
+@dataclass(frozen=True)
+class SourceSettings:
+    """What a trainer must know about a set of rows.
+
+    Attributes:
+        task: What the rows teach.
+        instruction: Put before the queries by models that take instructions.
+        weight: How often the set is drawn, relative to others.
+        loss: The name of a loss preset.
+        in_batch_negatives: Whether other rows of a batch serve as negatives; None decides by task.
+        batch_size: Rows a step; None takes the trainer's.
+        max_query_length: Tokens at which queries are cut; None takes the model's.
+        max_document_length: Tokens at which positives and negatives are cut; None takes the model's.
+
+    Raises:
+        InputError: When a value is not possible.
+    """
+
+    task: Task = "retrieval"
+    instruction: str = ""
+    weight: float = 1.0
+    loss: str = "default"
+    in_batch_negatives: bool | None = None
+    batch_size: int | None = None
+    max_query_length: int | None = None
+    max_document_length: int | None = None
+
+    def __post_init__(self) -> None:
+        tasks = get_args(Task)
+        if self.task not in tasks:
+            raise InputError(f"unknown task {self.task!r}", field="task", remedy=nearest(str(self.task), tasks))
+        if not (math.isfinite(self.weight) and self.weight > 0):
+            raise InputError(f"the weight is {self.weight}", field="weight", remedy="Give a number above 0.")
+        for field in ("batch_size", "max_query_length", "max_document_length"):
+            value = getattr(self, field)
+            if value is not None and value < 1:
+                raise InputError(f"{field} is {value}", field=field, remedy="Give at least 1, or leave it out.")
+
+    @property
+    def uses_in_batch_negatives(self) -> bool:
+        """Whether other rows of a batch serve as negatives.
+
+        Unless set, true for retrieval and bitext, false elsewhere: rows of one class or cluster, or graded pairs, are
+        no negatives of each other (NV-Embed trains them in a stage of their own for that reason, arXiv:2405.17428,
+        section 4.1).
+        """
+        if self.in_batch_negatives is not None:
+            return self.in_batch_negatives
+        return self.task in ("retrieval", "bitext")
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A row of a file that could not be used.
+
+    Attributes:
+        line: Where it begins, counted from 1 (in a Parquet file: which row).
+        reason: Why.
+        record: The row as it stands in the file, cut to 500 characters.
+        path: The file.
+    """
+
+    line: int
+    reason: str
+    record: str
+    path: str
+
+
+def write_rejected(path: str | Path, rejected: Sequence[Rejected]) -> None:
+    """Write rejected rows as JSON lines, atomically; where there are none, no file is left from an earlier run."""
+    if not rejected:
+        Path(path).unlink(missing_ok=True)
+        return
+    with atomic_file(path) as handle:
+        for row in rejected:
+            handle.write(json.dumps(asdict(row), ensure_ascii=False) + "\n")

@@ -1,0 +1,297 @@
+"""A named, immutable set of training rows, in memory or memory-mapped from a folder."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import xxhash
+
+from cosmith.atomic import atomic_folder, write_json
+from cosmith.data.arrow_files import map_batch, write_batch
+from cosmith.data.ragged import Float32, Int64, checked_numbers, offsets_of, take_rows
+from cosmith.data.row_arrays import RowArrays, collect_rows, require_text
+from cosmith.data.rows import SourceSettings, TrainingRow
+from cosmith.data.texts import TextTable, TextTableBuilder
+from cosmith.errors import InputError, nearest
+
+_FORMAT, _VERSION = "cosmith-source", 1
+_TEXT_COLUMNS = {"text": pa.large_string(), "hash": pa.int64()}
+_LIST = pa.large_list(pa.int64())
+_ROW_COLUMNS = {"query": pa.int64(), "positives": _LIST, "negatives": _LIST}
+_CHUNK = 4096  # rows that rows() turns into Python objects at a time
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Source:
+    """R training rows that refer by number to a table of unique texts; make one by from_rows or load.
+
+    Attributes:
+        name: What it is called.
+        settings: What a trainer must know about it.
+        texts: The texts; a source made from another by :meth:`select` shares its table, so some may be in no row.
+        arrays: The rows, as the properties below give them.
+        folder: The folder that it was loaded from, or None for one that exists in memory only.
+    """
+
+    name: str
+    settings: SourceSettings
+    texts: TextTable
+    arrays: RowArrays
+    folder: Path | None = None
+
+    @property
+    def query(self) -> Int64:
+        """int64 [R], the text number of each row's query."""
+        return self.arrays.query
+
+    @property
+    def positives(self) -> Int64:
+        """int64 [P], text numbers; row ``i`` has ``positives[positive_offsets[i]:positive_offsets[i + 1]]``."""
+        return self.arrays.positives
+
+    @property
+    def positive_offsets(self) -> Int64:
+        """int64 [R + 1], where each row's positives begin."""
+        return self.arrays.positive_offsets
+
+    @property
+    def negatives(self) -> Int64:
+        """int64 [N], text numbers, as the positives."""
+        return self.arrays.negatives
+
+    @property
+    def negative_offsets(self) -> Int64:
+        """int64 [R + 1], where each row's negatives begin."""
+        return self.arrays.negative_offsets
+
+    @property
+    def scores(self) -> Float32 | None:
+        """float32 [P + N] or None: of each row's positives, then its negatives, row after row."""
+        return self.arrays.scores
+
+    @property
+    def labels(self) -> Int64 | None:
+        """int64 [R] or None."""
+        return self.arrays.labels
+
+    @property
+    def groups(self) -> list[str] | None:
+        """The group of each row [R], or None."""
+        return self.arrays.groups
+
+    @classmethod
+    def from_rows(cls, name: str, rows: Iterable[TrainingRow], settings: SourceSettings | None = None) -> Source:
+        """Build a source from rows as they come; only hashes, numbers and Arrow buffers are held.
+
+        Args:
+            name: What to call it.
+            rows: At least one. Either all have scores or none; so for labels and groups.
+            settings: What a trainer must know; ``SourceSettings()`` when left out.
+
+        Raises:
+            InputError: When a row cannot be used (an empty text, neither positive nor label, scores that do not match
+                its texts), or there is none. :func:`cosmith.data.read_rows` puts such rows of a file aside.
+        """
+        texts, arrays = collect_rows(rows)
+        if not len(arrays):
+            raise InputError(f"the source {name!r} would have no rows", remedy="Give at least one row.")
+        return cls(name, settings or SourceSettings(), texts, arrays)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Source:
+        """Memory-map a source that :meth:`save` wrote.
+
+        Raises:
+            InputError: When the folder holds no source, one of another format version, or a damaged one.
+        """
+        folder = Path(folder)
+        about, settings = _read_about(folder)
+        texts = TextTable.from_batch(map_batch(folder / "texts.arrow", _TEXT_COLUMNS))
+        arrays = RowArrays.from_batch(map_batch(folder / "rows.arrow", _ROW_COLUMNS))
+        if (len(texts), len(arrays)) != (about["texts"], about["rows"]):
+            raise _damaged(folder, "holds other numbers of rows and texts than its source.json says")
+        if problem := arrays.problem(len(texts)):
+            raise _damaged(folder / "rows.arrow", problem[1], field=problem[0])
+        return cls(about["name"], settings, texts, arrays, folder)
+
+    def save(self, folder: str | Path) -> Source:
+        """Write the source, with the texts that its rows use, and return it memory-mapped from there.
+
+        A source that stands there already is replaced as a whole, with its tokens; a crash leaves one or the other.
+
+        Raises:
+            InputError: When the folder holds something else than a source.
+            StorageError: When it cannot be written.
+        """
+        folder = Path(folder)
+        if folder.exists() and not (folder / "source.json").is_file() and (folder.is_file() or any(folder.iterdir())):
+            raise InputError("is not a source", path=folder, remedy="Choose a new folder, or remove what is there.")
+        used = np.unique(np.concatenate([self.query, self.positives, self.negatives]))
+        texts, number_of = self.texts, np.arange(len(self.texts))
+        if len(used) < len(texts):
+            texts = texts.only(used)
+            number_of[used] = np.arange(len(used))
+        with atomic_folder(folder) as place:
+            write_batch(place / "texts.arrow", texts.to_batch())
+            write_batch(place / "rows.arrow", self.arrays.to_batch(number_of))
+            about = {"format": _FORMAT, "version": _VERSION, "name": self.name, "settings": asdict(self.settings)}
+            about |= {"rows": len(self), "texts": len(texts), "fingerprint": self.fingerprint()}
+            write_json(place / "source.json", about)
+        return Source.load(folder)
+
+    def __len__(self) -> int:
+        return len(self.arrays)
+
+    def __repr__(self) -> str:
+        return f"Source({self.name!r}, {len(self):,} rows, {len(self.texts):,} texts, task={self.settings.task!r})"
+
+    def row(self, number: int) -> TrainingRow:
+        """One row with its texts.
+
+        Raises:
+            IndexError: When there is no such row.
+        """
+        checked_numbers([number], len(self), "row")
+        return next(self._rows(number, number + 1))
+
+    def rows(self) -> Iterator[TrainingRow]:
+        """All rows with their texts, in order."""
+        for start in range(0, len(self), _CHUNK):
+            yield from self._rows(start, min(start + _CHUNK, len(self)))
+
+    def _rows(self, start: int, stop: int) -> Iterator[TrainingRow]:
+        positive_ends = self.positive_offsets[start : stop + 1].tolist()
+        negative_ends = self.negative_offsets[start : stop + 1].tolist()
+        p0, n0 = positive_ends[0], negative_ends[0]
+        queries = self.texts.take(self.query[start:stop])
+        positives = self.texts.take(self.positives[p0 : positive_ends[-1]])
+        negatives = self.texts.take(self.negatives[n0 : negative_ends[-1]])
+        for i, query in enumerate(queries):
+            p, p_end, n, n_end = positive_ends[i], positive_ends[i + 1], negative_ends[i], negative_ends[i + 1]
+            yield TrainingRow(
+                query,
+                tuple(positives[p - p0 : p_end - p0]),
+                tuple(negatives[n - n0 : n_end - n0]),
+                scores=None if self.scores is None else tuple(self.scores[p + n : p_end + n_end].tolist()),
+                label=None if self.labels is None else int(self.labels[start + i]),
+                group=None if self.groups is None else self.groups[start + i],
+            )
+
+    def select(self, numbers: npt.ArrayLike) -> Source:
+        """These rows [m] in that order (repeats are allowed), in memory, sharing this source's texts.
+
+        Raises:
+            IndexError: When there is no such row.
+        """
+        return replace(self, arrays=self.arrays.take(checked_numbers(numbers, len(self), "row")), folder=None)
+
+    def with_negatives(self, negatives: Sequence[Sequence[str]]) -> Source:
+        """The same rows with other negatives (a list per row [R]) in place of theirs, in memory.
+
+        Text numbers stay what they are; new texts come after them. Scores are left out, since they belong to the
+        negatives that went.
+
+        Raises:
+            InputError: When there is not one list per row, or a negative cannot be used as a text.
+        """
+        if len(negatives) != len(self):
+            raise InputError(
+                f"{len(negatives)} lists of negatives were given for {len(self)} rows",
+                field="negatives",
+                remedy="Give a list for each row; it may be empty.",
+            )
+        builder = TextTableBuilder(self.texts)
+        numbers = array("q")
+        for row, of_row in enumerate(negatives):
+            for text in of_row:
+                require_text(text, row, "a negative")
+                numbers.append(builder.add(text))
+        arrays = replace(
+            self.arrays,
+            negatives=np.array(numbers, dtype=np.int64),
+            negative_offsets=offsets_of(np.array([len(of_row) for of_row in negatives], dtype=np.int64)),
+            scores=None,
+        )
+        texts = builder.table() if len(builder) > len(self.texts) else self.texts
+        return replace(self, texts=texts, arrays=arrays, folder=None)
+
+    def known_positives(self, numbers: npt.ArrayLike) -> tuple[Int64, Int64]:
+        """What is known to answer the queries of these rows, wherever in the source it stands.
+
+        Args:
+            numbers: Row numbers [m].
+
+        Returns:
+            Pairs of query text number and positive text number over all rows whose query text is that of one of the
+            given rows: two int64 arrays [pairs], sorted by query, then positive, each pair once.
+        """
+        queries = np.unique(self.query[checked_numbers(numbers, len(self), "row")])
+        positives, offsets = take_rows(*self._positives_by_query, queries)
+        return np.repeat(queries, np.diff(offsets)), positives
+
+    @cached_property
+    def _positives_by_query(self) -> tuple[Int64, Int64]:
+        """The unique positives of each text as a query: a ragged array with a row for every text."""
+        count = len(self.texts)
+        pairs = np.unique(np.repeat(self.query, np.diff(self.positive_offsets)) * count + self.positives)
+        queries, positives = np.divmod(pairs, max(count, 1))
+        return positives, offsets_of(np.bincount(queries, minlength=count))
+
+    def fingerprint(self) -> str:
+        """A hash of the rows with their texts and of the settings; not of the name, nor of how texts are numbered."""
+        return self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        digest = xxhash.xxh3_128(json.dumps(asdict(self.settings), sort_keys=True).encode())
+        hashes = self.texts.hashes
+        for part in (
+            hashes[self.query], self.positive_offsets, hashes[self.positives], self.negative_offsets,
+            hashes[self.negatives], self.scores, self.labels,
+        ):  # fmt: skip
+            digest.update(b"none" if part is None else len(part).to_bytes(8, "little"))
+            if part is not None:
+                digest.update(np.ascontiguousarray(part).view(np.uint8).data)
+        for group in self.groups or ():
+            digest.update(f"{len(group)}:{group}".encode())
+        return digest.hexdigest()
+
+
+def _read_about(folder: Path) -> tuple[dict[str, Any], SourceSettings]:
+    """What source.json tells."""
+    path = folder / "source.json"
+    if not path.is_file():
+        raise InputError("holds no source (no source.json)", path=folder, remedy="Give one that Source.save wrote.")
+    try:
+        about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        settings = dict(about["settings"])
+        kinds = {"format": str, "version": int, "name": str, "rows": int, "texts": int}
+        if about["format"] != _FORMAT or not all(isinstance(about[key], kind) for key, kind in kinds.items()):
+            raise ValueError("it is not a source's description")
+    except (ValueError, KeyError, TypeError) as error:
+        raise _damaged(path, f"cannot be understood ({error!r})") from error
+    if about["version"] != _VERSION:
+        raise InputError(
+            f"is of format version {about['version']}; this version of Cosmith reads {_VERSION}",
+            path=path,
+            field="version",
+            remedy="Build the source again, or use the version of Cosmith that wrote it.",
+        )
+    known = [field.name for field in fields(SourceSettings)]
+    for key in settings:
+        if key not in known:
+            raise InputError(f"unknown setting {key!r}", path=path, field=f"settings.{key}", remedy=nearest(key, known))
+    return about, SourceSettings(**settings)
+
+
+def _damaged(path: Path, problem: str, field: str | None = None) -> InputError:
+    return InputError(problem, path=path, field=field, remedy="It is damaged; build the source again.")

@@ -1,0 +1,319 @@
+"""Records of JSONL, CSV, TSV and Parquet files, one after another, each with the line where it stands.
+
+What makes a whole file unusable (missing, empty, not UTF-8) is an error; what makes one record unusable is told with
+that record, so that the caller may put it aside.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import os
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from cosmith.errors import InputError
+from cosmith.progress import track
+
+FORMATS = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".txt")
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record of a file.
+
+    Attributes:
+        line: Where it begins, counted from 1 (in a Parquet file: which row).
+        values: Its columns; empty where ``problem`` says why it cannot be read.
+        raw: The record as it stands in the file.
+        problem: Why it cannot be read, or empty.
+    """
+
+    line: int
+    values: dict[str, Any]
+    raw: str
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A file of records.
+
+    Attributes:
+        path: The file.
+        columns: The names of its columns; of a JSONL file all keys that occur in it.
+        records: Reads the records, anew at every call.
+    """
+
+    path: Path
+    columns: tuple[str, ...]
+    records: Callable[[], Iterator[Record]]
+
+
+def file_format(path: Path) -> str:
+    """The suffix that says what a file is, ``.gz`` left out.
+
+    Raises:
+        InputError: When it is none of :data:`FORMATS`.
+    """
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] == ".gz":
+        suffixes.pop()
+    suffix = suffixes[-1] if suffixes else ""
+    if suffix not in FORMATS:
+        remedy = f"Name it by what it holds: {', '.join(FORMATS)}; all but .parquet may end in .gz."
+        raise InputError(f"its suffix {suffix!r} does not say how to read it", path=path, remedy=remedy)
+    return suffix
+
+
+def open_table(path: str | Path) -> Table:
+    """Open a file of records by its suffix.
+
+    Raises:
+        InputError: When it is missing, empty, not UTF-8 or not of the format that its suffix says.
+    """
+    path = Path(path)
+    suffix = file_format(path)
+    require_file(path)
+    if suffix in (".jsonl", ".json"):
+        keys: dict[str, None] = {}
+        for record in json_records(path, f"Finding the columns of {path.name}"):
+            keys.update(dict.fromkeys(record.values))
+        return Table(path, tuple(keys), lambda: json_records(path))
+    if suffix == ".csv":
+        return Table(path, _header(path, _csv_header(path)), lambda: _csv_records(path))
+    if suffix == ".tsv":
+        return Table(path, _header(path, _tsv_header(path)), lambda: _tsv_records(path))
+    if suffix == ".txt":
+        return Table(path, ("text",), lambda: _plain_records(path))
+    with _parquet(path) as file:
+        return Table(path, tuple(file.schema_arrow.names), lambda: _parquet_records(path))
+
+
+def require_file(path: Path) -> None:
+    """Refuse a path where there is no file, an empty one, or one that may not be read.
+
+    Raises:
+        InputError: In these cases.
+    """
+    if path.is_dir():
+        raise InputError("is a folder, not a file", path=path, remedy="Give a file.")
+    if not path.exists():
+        raise InputError("there is no such file", path=path, remedy="Check the path.")
+    if not os.access(path, os.R_OK):
+        raise InputError("may not be read", path=path, remedy="Change its permissions.")
+    if path.stat().st_size == 0:
+        raise InputError("is empty", path=path, remedy="Give a file that holds something.")
+
+
+def numbered_lines(path: Path, what: str = "") -> Iterator[tuple[int, str]]:
+    """The lines of a UTF-8 file (gzip if it ends in .gz) with their ends, counted from 1, without byte order mark.
+
+    Args:
+        path: The file.
+        what: What the progress is called; ``Reading NAME`` when left out.
+
+    Raises:
+        InputError: When it is missing, empty, not UTF-8, or not a whole gzip file.
+    """
+    require_file(path)
+    packed = path.suffix.lower() == ".gz"
+    seen = 0
+    with path.open("rb") as file, track(what or f"Reading {path.name}", path.stat().st_size // 1000, "kB") as bar:
+        lines = gzip.GzipFile(fileobj=file) if packed else file
+        number = 0
+        try:
+            for number, line in enumerate(lines, 1):
+                yield number, _decoded(line, number, path)
+                if number % 256 == 0:
+                    bar.advance(file.tell() // 1000 - seen)
+                    seen = file.tell() // 1000
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise InputError(
+                f"is not a whole gzip file ({error})", path=path, line=number + 1, remedy="Pack or copy it again."
+            ) from error
+        if not number:
+            raise InputError("is empty", path=path, remedy="Give a file that holds something.")
+
+
+def _decoded(line: bytes, number: int, path: Path) -> str:
+    try:
+        return line.decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"is not UTF-8: byte 0x{line[error.start]:02x} at position {error.start + 1} of the line",
+            path=path,
+            line=number,
+            remedy=f"Save it as UTF-8, for example: iconv -f latin1 -t utf-8 {path.name}",
+        ) from error
+
+
+def json_records(path: Path, what: str = "") -> Iterator[Record]:
+    """The records of a file with one JSON object a line; blank lines are passed over.
+
+    Args:
+        path: The file.
+        what: What the progress is called.
+
+    Raises:
+        InputError: When the file cannot be read, see :func:`numbered_lines`, or is one JSON array.
+    """
+    first = True
+    for number, line in numbered_lines(path, what):
+        text = line.strip()
+        if not text:
+            continue
+        if first and text.startswith("["):
+            raise InputError(
+                "is a JSON array; one object a line is needed",
+                path=path,
+                line=number,
+                remedy=f"Convert it, for example: jq -c '.[]' {path.name} > {path.stem}.jsonl",
+            )
+        first = False
+        yield _json_record(number, text)
+    if first:
+        raise InputError("holds blank lines only", path=path, remedy="Give a file that holds something.")
+
+
+def _json_record(number: int, text: str) -> Record:
+    try:
+        values = json.loads(text)
+    except json.JSONDecodeError as error:
+        return Record(number, {}, text, f"is not JSON: {error.msg} at character {error.pos + 1}")
+    except ValueError as error:  # e.g. an integer of more digits than Python takes
+        return Record(number, {}, text, f"is not JSON that can be read: {error}")
+    except RecursionError:
+        return Record(number, {}, text, "is nested too deeply")
+    if not isinstance(values, dict):
+        return Record(number, {}, text, f"is not a JSON object but of type {type(values).__name__}")
+    return Record(number, values, text)
+
+
+def _header(path: Path, names: list[str]) -> tuple[str, ...]:
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"two columns are called {name!r}", path=path, line=1, remedy="Rename one of them.")
+    return tuple(names)
+
+
+class _Lines:
+    """The lines of a file for csv.reader, with what it took since the last record."""
+
+    def __init__(self, path: Path) -> None:
+        self._lines = numbered_lines(path)
+        self.taken: list[str] = []
+        self.number = 0
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        self.number, line = next(self._lines)
+        self.taken.append(line)
+        return line
+
+
+def _csv_rows(path: Path) -> Iterator[tuple[int, list[str], str, str]]:
+    """Rows of a CSV file: the line where each begins, its fields, its text, why it cannot be read."""
+    lines = _Lines(path)
+    # The default limit of 131,072 characters a field is for guarding against files that are not CSV. It can only be
+    # set for the whole process; a text of a megabyte is nothing unusual here.
+    csv.field_size_limit(max(csv.field_size_limit(), 2**31 - 1))
+    reader = csv.reader(lines, strict=True)
+    while True:
+        start = lines.number + 1
+        lines.taken.clear()
+        try:
+            fields, problem = next(reader), ""
+        except StopIteration:
+            return
+        except csv.Error as error:
+            if "unexpected end of data" in str(error):
+                raise InputError(
+                    "a quote is opened and never closed", path=path, line=start, remedy='Close it, or double it: "".'
+                ) from error
+            fields, problem = [], f"is not CSV: {error}"
+        if fields or problem:
+            yield start, fields, "".join(lines.taken).rstrip("\r\n"), problem
+
+
+def _csv_header(path: Path) -> list[str]:
+    for line, fields, _, problem in _csv_rows(path):
+        if problem:
+            raise InputError(f"its header {problem}", path=path, line=line, remedy="Mend the header.")
+        return fields
+    raise InputError("holds blank lines only", path=path, remedy="Give a file that holds something.")
+
+
+def _csv_records(path: Path) -> Iterator[Record]:
+    rows = _csv_rows(path)
+    _, names, _, _ = next(rows)
+    for line, fields, raw, problem in rows:
+        yield _delimited_record(line, names, fields, raw, problem)
+
+
+def _tsv_rows(path: Path) -> Iterator[tuple[int, list[str], str]]:
+    # Tab-separated values have no quoting: a quote at the begin of a field is part of the text.
+    for number, line in numbered_lines(path):
+        raw = line.rstrip("\r\n")
+        if raw:
+            yield number, raw.split("\t"), raw
+
+
+def _tsv_header(path: Path) -> list[str]:
+    for _, fields, _ in _tsv_rows(path):
+        return fields
+    raise InputError("holds blank lines only", path=path, remedy="Give a file that holds something.")
+
+
+def _tsv_records(path: Path) -> Iterator[Record]:
+    rows = _tsv_rows(path)
+    _, names, _ = next(rows)
+    for line, fields, raw in rows:
+        yield _delimited_record(line, names, fields, raw, "")
+
+
+def _delimited_record(line: int, names: list[str], fields: list[str], raw: str, problem: str) -> Record:
+    if not problem and len(fields) != len(names):
+        problem = f"has {len(fields)} fields, but the header has {len(names)}"
+    return Record(line, {} if problem else dict(zip(names, fields, strict=True)), raw, problem)
+
+
+def _plain_records(path: Path) -> Iterator[Record]:
+    for number, line in numbered_lines(path):
+        text = line.rstrip("\r\n")
+        if text.strip():
+            yield Record(number, {"text": text}, text)
+
+
+@contextmanager
+def _parquet(path: Path) -> Iterator[Any]:
+    """Open a Parquet file, and explain what it refuses while it is read."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            yield file
+    except UnicodeDecodeError as error:
+        raise InputError(
+            "a text is not UTF-8", path=path, remedy="Write the file again with texts in UTF-8."
+        ) from error
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
+        raise InputError(f"is not a whole Parquet file ({error})", path=path, remedy="Write it again.") from error
+
+
+def _parquet_records(path: Path) -> Iterator[Record]:
+    with _parquet(path) as file, track(f"Reading {path.name}", file.metadata.num_rows, "rows") as bar:
+        numbers = count(1)
+        for batch in file.iter_batches(batch_size=4096):
+            for values in batch.to_pylist():
+                yield Record(next(numbers), values, json.dumps(values, ensure_ascii=False, default=str))
+            bar.advance(len(batch))

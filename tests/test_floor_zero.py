@@ -1,0 +1,216 @@
+"""What everything stands on: errors that say what to do, writes that are whole or not there, progress."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from cosmith import progress
+from cosmith.atomic import atomic_file, atomic_folder, write_json
+from cosmith.errors import CosmithError, InputError, StorageError, nearest
+
+
+def everything_in(folder: Path) -> dict[str, str]:
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+def write_half_and_raise(handle: IO[str], error: type[BaseException]) -> None:
+    handle.write("half")
+    handle.flush()
+    raise error
+
+
+def full_disk(descriptor: int) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+class TestErrors:
+    def test_says_where_what_and_what_to_do(self) -> None:
+        error = InputError("is empty", path="rows.jsonl", line=7, field="query", remedy="Remove the line.")
+        assert str(error) == "rows.jsonl:7 [query]: is empty. Remove the line."
+        assert (error.problem, error.path, error.line) == ("is empty", "rows.jsonl", 7)
+        assert isinstance(error, CosmithError)
+        assert isinstance(error, ValueError)
+
+    @pytest.mark.parametrize(
+        ("where", "message"),
+        [
+            ({}, "is wrong"),
+            ({"field": "dim"}, "[dim]: is wrong"),
+            ({"line": 3}, "line 3: is wrong"),
+            ({"path": "a"}, "a: is wrong"),
+        ],
+    )
+    def test_leaves_out_what_is_not_known(self, where: dict[str, object], message: str) -> None:
+        assert str(InputError("is wrong", **where)) == message  # type: ignore[arg-type]
+
+    def test_nearest_name(self) -> None:
+        assert nearest("qurey", ["query", "positive"]) == "Did you mean 'query'?"
+        assert nearest("xyz", ["query", "positive"]) == "Valid: positive, query."
+
+
+class TestAtomicFile:
+    def test_writes_text_and_bytes_and_makes_parents(self, tmp_path: Path) -> None:
+        with atomic_file(tmp_path / "a" / "b.txt") as handle:
+            handle.write("Grüße\n")
+        with atomic_file(tmp_path / "a" / "c.bin", "wb") as handle:
+            handle.write(b"\0\1")
+        assert (tmp_path / "a" / "b.txt").read_bytes() == "Grüße\n".encode()
+        assert (tmp_path / "a" / "c.bin").read_bytes() == b"\0\1"
+
+    def test_nothing_is_seen_before_the_end(self, tmp_path: Path) -> None:
+        path = tmp_path / "a.json"
+        write_json(path, {"old": 1})
+        with atomic_file(path) as handle:
+            handle.write("half")
+            handle.flush()
+            assert json.loads(path.read_text()) == {"old": 1}
+
+    @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+    def test_old_content_survives_an_exception(self, tmp_path: Path, error: type[BaseException]) -> None:
+        write_json(tmp_path / "a.json", {"old": 1})
+        before = everything_in(tmp_path)
+        with pytest.raises(error), atomic_file(tmp_path / "a.json") as handle:
+            write_half_and_raise(handle, error)
+        assert everything_in(tmp_path) == before
+
+    def test_full_disk(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        write_json(tmp_path / "a.json", {"old": 1})
+        before = everything_in(tmp_path)
+        monkeypatch.setattr(os, "fsync", full_disk)
+        with pytest.raises(StorageError, match=r"a\.json: the disk is full.*free some space"):
+            write_json(tmp_path / "a.json", {"new": 2})
+        assert everything_in(tmp_path) == before
+
+    def test_other_errors_stay_what_they_are(self, tmp_path: Path) -> None:
+        with pytest.raises(FileNotFoundError), atomic_file(tmp_path / "a.json"):
+            (tmp_path / "not there").read_text()
+
+
+class TestAtomicFolder:
+    def test_replaces_as_a_whole(self, tmp_path: Path) -> None:
+        for name in ("old", "new"):
+            with atomic_folder(tmp_path / "run") as folder:
+                (folder / "sub").mkdir()
+                (folder / "sub" / name).write_text(name)
+        assert everything_in(tmp_path) == {"run/sub/new": "new"}
+
+    def test_old_folder_survives_an_exception(self, tmp_path: Path) -> None:
+        with atomic_folder(tmp_path / "run") as folder:
+            (folder / "old").write_text("old")
+        with pytest.raises(RuntimeError), atomic_folder(tmp_path / "run") as folder, (folder / "new").open("w") as new:
+            write_half_and_raise(new, RuntimeError)
+        assert everything_in(tmp_path) == {"run/old": "old"}
+
+    def test_full_disk(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        with atomic_folder(tmp_path / "run") as folder:
+            (folder / "old").write_text("old")
+        monkeypatch.setattr(os, "fsync", full_disk)
+        with pytest.raises(StorageError, match="the disk is full"), atomic_folder(tmp_path / "run") as folder:
+            (folder / "new").write_text("new")
+        assert everything_in(tmp_path) == {"run/old": "old"}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends SIGKILL")
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_a_kill_leaves_the_old(tmp_path: Path, kind: str) -> None:
+    target = tmp_path / "target"
+    if kind == "file":
+        target.write_text("old")
+        write = "handle.write('new'); handle.flush()"
+    else:
+        target.mkdir()
+        (target / "content").write_text("old")
+        write = "(handle / 'content').write_text('new')"
+    script = f"""
+import os, signal
+from cosmith.atomic import atomic_{kind}
+with atomic_{kind}({str(target)!r}) as handle:
+    {write}
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert subprocess.run([sys.executable, "-c", script]).returncode == -signal.SIGKILL
+    assert (target if kind == "file" else target / "content").read_text() == "old"
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    moved = Clock()
+    monkeypatch.setattr(time, "monotonic", moved.monotonic)
+    monkeypatch.setattr(progress, "_style", "silent")  # put back after the test
+    return moved
+
+
+class TestProgress:
+    def test_plain_lines(self, clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+        progress.set_style("plain")
+        with progress.track("Encoding", 100, "texts") as bar:
+            for seconds in (1.0, 4.0, 5.0, 20.0):
+                clock.now = seconds
+                bar.advance(25, f"at {seconds:g}")
+        assert capsys.readouterr().err.splitlines() == [
+            "Encoding: 50/100 texts, 12.5/s, 4 s left  at 4",  # none in the first two seconds, then every ten
+            "Encoding: 100/100 texts, 5.0/s, 0 s left  at 20",
+            "Encoding: 100/100 texts, 5.0/s, 0 s left  at 20",
+        ]
+
+    def test_json_lines(self, clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+        progress.set_style("json")
+        with progress.track("Encoding", 4, "texts") as bar:
+            clock.now = 4.0
+            bar.advance(2)
+        first, last = map(json.loads, capsys.readouterr().err.splitlines())
+        assert first == last
+        assert first == {
+            "event": "progress", "what": "Encoding", "done": 2, "total": 4, "unit": "texts", "per_second": 0.5,
+            "status": "",
+        }  # fmt: skip
+
+    @pytest.mark.parametrize("style", ["plain", "json", "silent"])
+    def test_short_work_says_nothing(
+        self, clock: Clock, capsys: pytest.CaptureFixture[str], style: progress.Style
+    ) -> None:
+        progress.set_style(style)
+        with progress.track("Encoding", 4) as bar:
+            clock.now = 1.9
+            bar.advance(4)
+        assert capsys.readouterr() == ("", "")
+
+    def test_auto_is_plain_without_a_terminal(self, clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+        progress.set_style("auto")
+        with progress.track("Encoding", 4, "texts") as bar:
+            clock.now = 3.0
+            bar.advance(1)
+        assert capsys.readouterr().err.startswith("Encoding: 1/4 texts")
+
+    def test_live(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(progress, "_style", "silent")
+        progress.set_style("live")
+        with progress.track("Encoding", 4, "texts") as bar:
+            bar.advance(4, "done")
+        assert "4/4" in capsys.readouterr().err
+
+    @pytest.mark.parametrize(
+        ("seconds", "shown"),
+        [(44.6, "45 s"), (185, "3:05"), (7385, "2:03:05"), (float("inf"), "?"), (float("nan"), "?")],
+    )
+    def test_clock(self, seconds: float, shown: str) -> None:
+        assert progress.clock(seconds) == shown
