@@ -1,0 +1,70 @@
+"""`cosmith index` and `cosmith search`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cosmith.cli.manner import first_code_lines, manner_of
+from cosmith.cli.texts import model_reference, report_cut, texts_of
+
+
+def index(
+    context: typer.Context,
+    model: Annotated[str, typer.Argument(help="A model folder, a packaged model's name, or a Hugging Face id.")],
+    texts: Annotated[Path, typer.Argument(help="JSONL, CSV, TSV, Parquet, .txt (a text a line), or a BEIR folder.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The folder of the index.")],
+    column: Annotated[str, typer.Option("--column", help="The column of the texts.")] = "auto",
+    dim: Annotated[int | None, typer.Option("--dim", help="Keep the first DIM numbers of each vector.")] = None,
+    precision: Annotated[str, typer.Option("--precision", help="auto, float32 or bf16.")] = "auto",
+) -> None:
+    """Make documents searchable by meaning.
+
+    Example: cosmith index runs/python-docs/train/model documents.jsonl --output documents.index
+    """
+    from cosmith.recipes.artefacts import load_encoder
+    from cosmith.retrieval import Index
+
+    manner = manner_of(context)
+    read = texts_of(texts, column, manner, rejected=output.with_name(output.name + ".rejected.jsonl"))
+    encoder = load_encoder(model, precision)
+    documents = dict(zip(read.ids, read.texts, strict=True))
+    built = Index.build(encoder, documents, dim=dim, folder=output, model=model_reference(model))
+    cut = report_cut(encoder, read.texts, "document", manner)
+    value = {"documents": len(built), "dim": built.card.dim, "index": str(output), "cut": cut}
+    text = f'{len(built):,} documents in {output}. Search them: cosmith search {output} "your words"'
+    manner.result(text, value)
+
+
+def search(
+    context: typer.Context,
+    folder: Annotated[Path, typer.Argument(metavar="INDEX", help="A folder that `cosmith index` made.")],
+    queries: Annotated[list[str], typer.Argument(metavar="QUERY...", help="What to look for; each is a search.")],
+    k: Annotated[int, typer.Option("-k", min=1, help="How many documents to show a query.")] = 10,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Where the model is, if it has moved since the index was made.")
+    ] = None,
+    dim: Annotated[int | None, typer.Option("--dim", help="Compare the first DIM numbers only.")] = None,
+) -> None:
+    """Search an index.
+
+    Example: cosmith search runs/python-docs/index/index "read a file line by line" -k 3
+    """
+    from cosmith.recipes.artefacts import load_encoder
+    from cosmith.retrieval import Index
+
+    manner = manner_of(context)
+    opened = Index.load(folder)
+    # One query is encoded in float32: it takes no time, and is the same on every processor.
+    encoder = load_encoder(model or opened.card.model, "float32")
+    hits = opened.search(encoder, queries, k, dim=dim)
+    for row, query in enumerate(queries):
+        found = [(name, score, opened.text(name)) for name, score in hits.of(row)]
+        lines = [query]
+        for rank, (name, score, text) in enumerate(found, start=1):
+            lines.append(f"{rank:>4}  {score:.3f}  {name}")
+            lines += [f"             {line}" for line in first_code_lines(text)]
+        shown = [{"id": name, "score": round(score, 6), "text": text} for name, score, text in found]
+        manner.result("\n".join(lines) + "\n", {"query": query, "hits": shown})

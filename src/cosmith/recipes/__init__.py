@@ -1,0 +1,25 @@
+"""Recipes: which steps to take from text to a better model, in one YAML file, and the runner that takes them."""
+
+from __future__ import annotations
+
+from cosmith.recipes.document import Document, parse_document, read_document
+from cosmith.recipes.loading import LoadedRecipe, built_in_recipes, find_recipe, load_recipe, parse_override
+from cosmith.recipes.runner import Listener, StageEvent, run_recipe
+from cosmith.recipes.schema import STAGE_KINDS, Recipe, Stage
+
+__all__ = [
+    "STAGE_KINDS",
+    "Document",
+    "Listener",
+    "LoadedRecipe",
+    "Recipe",
+    "Stage",
+    "StageEvent",
+    "built_in_recipes",
+    "find_recipe",
+    "load_recipe",
+    "parse_document",
+    "parse_override",
+    "read_document",
+    "run_recipe",
+]

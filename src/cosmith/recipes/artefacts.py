@@ -1,0 +1,130 @@
+"""The outputs of a run's stages, loaded by the names that recipes use for them, and what else a stage works with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from cosmith.recipes.graph import output_names, stage_of
+from cosmith.recipes.references import Kind
+from cosmith.recipes.run_folder import output_folder
+from cosmith.recipes.schema import Recipe
+
+if TYPE_CHECKING:
+    from cosmith.data import Collection, Source, StsPairs
+    from cosmith.evaluation import Scores
+    from cosmith.models import Encoder
+    from cosmith.recipes.remembered import RememberedVectors
+
+T = TypeVar("T")
+
+
+class Artefacts:
+    """Loads each output once; models are kept in memory between stages.
+
+    Args:
+        recipe: The recipe of the run.
+        run: The run's folder.
+    """
+
+    def __init__(self, recipe: Recipe, run: Path) -> None:
+        self.recipe, self.run = recipe, run
+        self._kinds = output_names(recipe)
+        self._loaded: dict[str, Any] = {}
+
+    def kind(self, name: str) -> Kind:
+        """What a name stands for."""
+        return self._kinds[name]
+
+    def folder(self, name: str) -> Path:
+        """Where the output of a stage lies."""
+        stage, _, output = name.partition(".")
+        return output_folder(self.run / stage, output, self._kinds[name])
+
+    def forget(self, stage: str) -> None:
+        """Drop what was loaded of a stage that is about to run again."""
+        self._loaded = {name: value for name, value in self._loaded.items() if stage_of(name) != stage}
+
+    def source(self, name: str) -> Source:
+        """Training rows."""
+        from cosmith.data import Source
+
+        return self._once(name, lambda: Source.load(self.folder(name)))
+
+    def collection(self, name: str) -> Collection:
+        """A retrieval set; ``general-check`` is the one that comes with Cosmith."""
+        from cosmith.data import Collection
+
+        if name == "general-check":
+            from cosmith.data import general_check_collection
+
+            return self._once(name, general_check_collection)
+        return self._once(name, lambda: Collection.read_beir(self.folder(name), name=name))
+
+    def sts(self, name: str) -> StsPairs:
+        """An sts set."""
+        from cosmith.data import read_sts
+
+        return self._once(name, lambda: read_sts(next(self.folder(name).iterdir())))
+
+    def encoder(self, name: str) -> Encoder:
+        """A model; ``base`` is the recipe's."""
+        return self._once(name, lambda: load_encoder(self.model_path(name), self.recipe.precision, name))
+
+    def remembering(self, name: str) -> RememberedVectors:
+        """A model that does not encode the same long list of texts twice in a run."""
+        from cosmith.recipes.remembered import RememberedVectors
+
+        return RememberedVectors(self.encoder(name), self.run / ".vectors")
+
+    def model_path(self, name: str) -> str:
+        """What to hand to ``Encoder.load`` for a model."""
+        return self.recipe.base if name == "base" else str(self.folder(name))
+
+    def scores(self, name: str) -> list[Scores]:
+        """All that an evaluate stage measured."""
+        from cosmith.evaluation import Scores
+
+        return self._once(name, lambda: [Scores.from_json(file) for file in sorted(self.folder(name).glob("*.json"))])
+
+    def _once(self, name: str, load: Callable[[], T]) -> T:
+        if name not in self._loaded:
+            self._loaded[name] = load()
+        loaded: T = self._loaded[name]
+        return loaded
+
+
+@dataclass(frozen=True)
+class StageContext:
+    """What a stage works with.
+
+    Attributes:
+        name: The stage's name.
+        recipe: The whole recipe.
+        folder: Where the stage leaves its outputs; may hold what an interrupted run of the same stage left.
+        run: The folder of the run.
+        seed: The stage's seed.
+        artefacts: The outputs of the stages above.
+    """
+
+    name: str
+    recipe: Recipe
+    folder: Path
+    run: Path
+    seed: int
+    artefacts: Artefacts
+
+
+def load_encoder(path: str, precision: str, name: str | None = None) -> Encoder:
+    """Load a model onto the accelerator where there is one, and call it ``name``."""
+    import torch
+
+    from cosmith.models import Encoder
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    encoder = Encoder.load(path, precision=precision, device=device)  # type: ignore[arg-type]
+    if name is not None:
+        encoder.name = name
+    return encoder

@@ -1,0 +1,129 @@
+"""Development and test sets from a team's own pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cosmith.data import Collection, TrainingRow, split_by_group
+from cosmith.errors import InputError
+
+
+@dataclass(frozen=True)
+class PairSplit:
+    """Training rows, and the sets that they were parted from (None where no share was asked for)."""
+
+    train: list[TrainingRow]
+    dev: Collection | None
+    test: Collection | None
+
+
+def split_pairs(
+    rows: Sequence[TrainingRow],
+    *,
+    dev: float,
+    test: float,
+    seed: int,
+    max_queries: int = 2000,
+    max_documents: int = 20000,
+) -> PairSplit:
+    """Part rows into training rows, a development and a test set.
+
+    Rows with the same query (but for case and spacing) or the same group stay together, also by way of a third, so
+    that no query of the two sets was trained on. Documents may be shared, as in a real search: what is asked is
+    whether a new query finds its answer in the known corpus.
+
+    Args:
+        rows: All rows.
+        dev: Share of the rows for the development set, 0 for none.
+        test: Share of the rows for the test set, 0 for none.
+        seed: Chooses the split and the samples.
+        max_queries: Most queries in each of the sets.
+        max_documents: Most documents in each: the answers of its queries, then others of ``rows`` by chance.
+
+    Raises:
+        InputError: There are too few separate queries, or the rows of a set have no answers.
+    """
+    shares = {"train": 1 - dev - test} | ({"dev": dev} if dev else {}) | ({"test": test} if test else {})
+    keys = joined_groups(rows)
+    if len(shares) == 1:
+        return PairSplit(list(rows), None, None)
+    if len(set(keys)) < 10:
+        raise InputError(
+            f"{len(rows):,} rows with {len(set(keys))} separate queries or groups are too few to split",
+            remedy="Give more rows, or say `dev: 0` and `test: 0` and evaluate on sets of your own.",
+        )
+    parts = split_by_group(keys, shares, seed)
+    corpus = _corpus(rows)
+
+    def collection(name: str) -> Collection | None:
+        if name not in parts:
+            return None
+        return _collection(name, [rows[number] for number in parts[name]], corpus, seed, max_queries, max_documents)
+
+    return PairSplit([rows[number] for number in parts["train"]], collection("dev"), collection("test"))
+
+
+def joined_groups(rows: Sequence[TrainingRow]) -> list[str]:
+    """A name for each row, the same for rows that must stay together: by query, by group, or by way of others."""
+    parent: dict[str, str] = {}
+
+    def root(name: str) -> str:
+        parent.setdefault(name, name)
+        while parent[name] != name:
+            parent[name] = parent[parent[name]]
+            name = parent[name]
+        return name
+
+    names = [f"query {' '.join(row.query.casefold().split())}" for row in rows]
+    for name, row in zip(names, rows, strict=True):
+        root(name)
+        if row.group is not None:
+            parent[root(name)] = root(f"group {row.group}")
+    return [root(name) for name in names]
+
+
+def _corpus(rows: Sequence[TrainingRow]) -> dict[str, str]:
+    """Every distinct document of the rows: text → id."""
+    ids: dict[str, str] = {}
+    for text in _documents(rows):
+        ids.setdefault(text, f"d{len(ids)}")
+    return ids
+
+
+def _documents(rows: Sequence[TrainingRow]) -> Iterator[str]:
+    for row in rows:
+        yield from row.positives
+        yield from row.negatives
+
+
+def _collection(
+    name: str, rows: Sequence[TrainingRow], corpus: dict[str, str], seed: int, max_queries: int, max_documents: int
+) -> Collection:
+    answers: dict[str, set[str]] = {}
+    for row in rows:
+        if row.positives:
+            answers.setdefault(row.query, set()).update(row.positives)
+    if not answers:
+        problem = f"no row of the {name} part has a positive, so there is nothing to search for"
+        raise InputError(problem, remedy="Say `dev: 0` and `test: 0` and evaluate on a set of your own.")
+    random = np.random.default_rng(seed)
+    chosen = _sample(list(answers), max_queries, random)
+    kept = {text for query in chosen for text in answers[query]}
+    others = [text for text in corpus if text not in kept]
+    kept.update(_sample(others, max(0, max_documents - len(kept)), random))
+    return Collection(
+        name=name,
+        documents={number: text for text, number in corpus.items() if text in kept},
+        queries={f"q{number}": query for number, query in enumerate(chosen)},
+        relevance={f"q{number}": {corpus[text]: 1 for text in answers[query]} for number, query in enumerate(chosen)},
+    )
+
+
+def _sample(items: list[str], most: int, random: np.random.Generator) -> list[str]:
+    """At most ``most`` of the items, by chance, in their order."""
+    if len(items) <= most:
+        return items
+    return [items[number] for number in np.sort(random.permutation(len(items))[:most])]

@@ -1,0 +1,143 @@
+"""Stages that make training rows and test sets."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from cosmith.data import (
+    Collection,
+    Rejected,
+    Source,
+    SourceSettings,
+    TrainingRow,
+    read_rows,
+    read_sts,
+    split_by_group,
+)
+from cosmith.data.python_docs import build_python_docs
+from cosmith.data.python_functions import collect_functions
+from cosmith.errors import InputError
+from cosmith.recipes.artefacts import StageContext
+from cosmith.recipes.pair_splits import split_pairs
+from cosmith.recipes.stage_schemas import CollectionStage, PythonFunctionsStage, SourceStage, StsStage
+
+_EXAMPLES = 5
+
+
+def python_functions(stage: PythonFunctionsStage, context: StageContext) -> dict[str, Any]:
+    """Pairs from the installed Python packages."""
+    roots = None if stage.search_paths is None else [Path(path) for path in stage.search_paths]
+    return build_python_docs(
+        collect_functions(roots),
+        context.folder,
+        train_pairs=stage.train_pairs,
+        dev_queries=stage.dev_queries,
+        dev_documents=stage.dev_documents,
+        test_queries=stage.test_queries,
+        test_documents=stage.test_documents,
+        seed=context.seed,
+    )
+
+
+def source(stage: SourceStage, context: StageContext) -> dict[str, Any]:
+    """A file of rows, parted into training rows, a development and a test set."""
+    rejected_file = context.folder / "rejected.jsonl"
+    read = read_rows(
+        stage.path, query=stage.query, positive=stage.positive, negative=stage.negative, group=stage.group,
+        rejected=rejected_file,
+    )  # fmt: skip
+    rows, rejected = read.rows, read.rejected
+    try:
+        split = split_pairs(
+            rows, dev=stage.dev, test=stage.test, seed=context.seed,
+            max_queries=stage.max_queries, max_documents=stage.max_documents,
+        )  # fmt: skip
+    except InputError as error:
+        raise InputError(error.problem, path=stage.path, remedy=error.remedy) from error
+    train = Source.from_rows("train", split.train, SourceSettings(task=stage.task, instruction=stage.instruction))
+    train.save(context.folder / "train")
+    splits: dict[str, dict[str, int]] = {"train": {"pairs": len(train)}}
+    for name, collection_ in (("dev", split.dev), ("test", split.test)):
+        if collection_ is not None:
+            collection_.write_beir(context.folder / name)
+            splits[name] = _counts(collection_)
+    return {
+        "pairs": len(rows),
+        "columns": dict(read.columns),
+        "dropped": _by_reason(rejected),
+        "rejected_file": str(rejected_file) if rejected else None,
+        "splits": splits,
+        "examples": _examples(split.train),
+    }
+
+
+def collection(stage: CollectionStage, context: StageContext) -> dict[str, Any]:
+    """A BEIR folder: its test set and, where asked for, training rows and a development set."""
+    splits: dict[str, dict[str, int]] = {}
+    result: dict[str, Any] = {"splits": splits, "examples": []}
+    sets = {"test": Collection.read_beir(stage.path, split=stage.test_split)}
+    if stage.dev_split is not None:
+        sets["dev"] = Collection.read_beir(stage.path, split=stage.dev_split)
+    if stage.train_split is not None:
+        training = Collection.read_beir(stage.path, split=stage.train_split)
+        if stage.dev:
+            training, sets["dev"] = _part_queries(training, stage.dev, context.seed)
+        rows = _rows(training)
+        settings = SourceSettings(task="retrieval", instruction=stage.instruction)
+        train = Source.from_rows("train", rows, settings).save(context.folder / "train")
+        splits["train"] = {"pairs": len(train)}
+        result |= {"pairs": len(train), "examples": _examples(rows)}
+    for name, each in sets.items():
+        each.write_beir(context.folder / name)
+        splits[name] = _counts(each)
+    return result
+
+
+def sts(stage: StsStage, context: StageContext) -> dict[str, Any]:
+    """A file of scored text pairs, checked and copied as it is."""
+    pairs = read_sts(stage.path)
+    folder = context.folder / "sts"
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(stage.path, folder / Path(stage.path).name)
+    return {"pairs": len(pairs.first)}
+
+
+def _part_queries(whole: Collection, share: float, seed: int) -> tuple[Collection, Collection]:
+    """Two collections over the same documents, with no query in both: the rest, and ``share`` of the queries."""
+    names = list(whole.relevance)
+    parts = split_by_group([whole.queries[name] for name in names], {"rest": 1 - share, "part": share}, seed)
+    chosen = {part: {names[number] for number in numbers} for part, numbers in parts.items()}
+
+    def only(part: str, name: str) -> Collection:
+        queries = {key: text for key, text in whole.queries.items() if key in chosen[part]}
+        relevance = {key: documents for key, documents in whole.relevance.items() if key in chosen[part]}
+        return Collection(name=name, documents=whole.documents, queries=queries, relevance=relevance)
+
+    return only("rest", "train"), only("part", "dev")
+
+
+def _rows(training: Collection) -> list[TrainingRow]:
+    """A row for each query, with all its relevant documents as positives, the most relevant first."""
+    rows = []
+    for query, judged in training.relevance.items():
+        relevant = sorted((name for name, grade in judged.items() if grade > 0), key=lambda name: (-judged[name], name))
+        rows.append(TrainingRow(training.queries[query], tuple(training.documents[name] for name in relevant)))
+    return rows
+
+
+def _counts(collection_: Collection) -> dict[str, int]:
+    return {"queries": len(collection_.queries), "documents": len(collection_.documents)}
+
+
+def _by_reason(rejected: list[Rejected]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for row in rejected:
+        found[row.reason] = found.get(row.reason, 0) + 1
+    return dict(sorted(found.items(), key=lambda item: -item[1]))
+
+
+def _examples(rows: list[TrainingRow]) -> list[dict[str, str]]:
+    chosen = rows[:: max(1, len(rows) // _EXAMPLES)][:_EXAMPLES]
+    return [{"query": row.query, "document": row.positives[0] if row.positives else ""} for row in chosen]

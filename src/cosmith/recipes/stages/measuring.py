@@ -1,0 +1,169 @@
+"""Stages that measure: how good a model is, and whether it is better than another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cosmith.atomic import atomic_file
+from cosmith.data import Collection
+from cosmith.errors import InputError
+from cosmith.evaluation import (
+    Changes,
+    QueryChange,
+    Scores,
+    evaluate_sts,
+    largest_changes,
+    score_hits,
+    search_collection,
+    search_collection_bm25,
+)
+from cosmith.recipes.artefacts import StageContext
+from cosmith.recipes.stage_schemas import CompareStage, EvaluateStage
+from cosmith.retrieval import Hits
+
+
+def evaluate(stage: EvaluateStage, context: StageContext) -> dict[str, Any]:
+    """Score every model on every task; the hits are kept beside the scores."""
+    folder = context.artefacts.folder(context.name)
+    found: list[dict[str, Any]] = []
+    for task in stage.tasks:
+        for model in stage.models:
+            if context.artefacts.kind(task) == "sts":
+                scores = _on_sts(task, model, stage, context)
+            else:
+                collection = context.artefacts.collection(task)
+                hits = _search(model, collection, stage, context)
+                scores = score_hits(hits, collection, model=model, seed=context.seed)
+                save_hits(hits, collection, _hits_file(folder, task, model))
+            scores.to_json(folder / f"{task}--{model}.json")
+            found.append(scores.to_dict())
+    return {"scores": found}
+
+
+def _search(model: str, collection: Collection, stage: EvaluateStage, context: StageContext) -> Hits:
+    if context.artefacts.kind(model) == "lexical":
+        return search_collection_bm25(collection)
+    return search_collection(context.artefacts.remembering(model), collection, dim=stage.dim)
+
+
+def _on_sts(task: str, model: str, stage: EvaluateStage, context: StageContext) -> Scores:
+    if context.artefacts.kind(model) == "lexical":
+        raise InputError(
+            f"BM25 cannot be scored on the sts set {task!r}", field=f"stages.{context.name}",
+            remedy="Give the sts set an evaluate stage of its own, without bm25.",
+        )  # fmt: skip
+    encoder = context.artefacts.encoder(model)
+    pairs = context.artefacts.sts(task)
+    return evaluate_sts(encoder, pairs, name=task, dim=stage.dim, seed=context.seed, model=model)
+
+
+def compare(stage: CompareStage, context: StageContext) -> dict[str, Any]:
+    """Is the model `after` better than `before`?"""
+    before = _measured(stage.scores, stage.before, context)
+    after = _measured(stage.scores, stage.after, context)
+    tasks = [task for task in after if task in before]
+    if not tasks:
+        raise InputError(
+            f"no task was scored for both {stage.before!r} and {stage.after!r}", field=f"stages.{context.name}.scores",
+            remedy="Name the evaluate stages that scored the two on the same tasks.",
+        )  # fmt: skip
+    everyone = [scores for name in stage.scores for scores in context.artefacts.scores(name) if scores.task in tasks]
+    changes = _changes(tasks[0], before[tasks[0]], after[tasks[0]], stage.examples, context)
+    return {
+        "before": stage.before,
+        "after": stage.after,
+        "tasks": [_row(before[task].scores, after[task].scores, context.seed) for task in tasks],
+        "gained": [_example(change) for change in changes.gained],
+        "lost": [_example(change) for change in changes.lost],
+        "metrics": [{"task": each.task, "model": each.model, "values": dict(each.values)} for each in everyone],
+    }
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """A model's scores on a task, and where its hits are."""
+
+    scores: Scores
+    hits_file: Path
+
+
+def _measured(stages: list[str], model: str, context: StageContext) -> dict[str, _Measured]:
+    """What was measured of a model, by task; a later stage's scores go before an earlier one's."""
+    found = {}
+    for name in stages:
+        folder = context.artefacts.folder(name)
+        for scores in context.artefacts.scores(name):
+            if scores.model == model:
+                found[scores.task] = _Measured(scores, _hits_file(folder, scores.task, model))
+    return found
+
+
+def _row(before: Scores, after: Scores, seed: int) -> dict[str, Any]:
+    comparison = after.compare(before, seed=seed)
+    return {
+        "task": after.task,
+        "metric": comparison.metric,
+        "before": before.values[comparison.metric],
+        "after": after.values[comparison.metric],
+        "difference": comparison.difference,
+        "low": comparison.interval.low,
+        "high": comparison.interval.high,
+        "level": comparison.interval.level,
+        "p_value": comparison.p_value,
+        "wins": comparison.wins,
+        "losses": comparison.losses,
+        "ties": comparison.ties,
+        "unit": comparison.unit,
+    }
+
+
+def _changes(task: str, before: _Measured, after: _Measured, count: int, context: StageContext) -> Changes:
+    if not count or context.artefacts.kind(task) != "collection":
+        return Changes(after.scores.main, (), ())
+    collection = context.artefacts.collection(task)
+    hits = [load_hits(collection, measured.hits_file) for measured in (before, after)]
+    return largest_changes(before.scores, after.scores, collection, hits[0], hits[1], count, characters=400)
+
+
+def _example(change: QueryChange) -> dict[str, Any]:
+    return {
+        "query": change.query,
+        "document": change.answer.text,
+        "before": change.before,
+        "after": change.after,
+        "rank_before": change.rank_before,
+        "rank_after": change.rank_after,
+        "top_before": change.top_before.text if change.top_before else "",
+        "top_after": change.top_after.text if change.top_after else "",
+    }
+
+
+def _hits_file(folder: Path, task: str, model: str) -> Path:
+    return folder / f"{task}--{model}.hits.npz"
+
+
+def save_hits(hits: Hits, collection: Collection, path: Path) -> None:
+    """Write hits as positions in the collection's documents: int32 and float32 [queries, k]."""
+    position = {name: number for number, name in enumerate(collection.documents)} | {"": -1}
+    positions = np.array([[position[name] for name in row] for row in hits.ids], np.int32).reshape(hits.ids.shape)
+    with atomic_file(path, "wb") as handle:
+        np.savez_compressed(handle, positions=positions, scores=hits.scores)
+
+
+def load_hits(collection: Collection, path: Path) -> Hits:
+    """Read what :func:`save_hits` wrote.
+
+    Raises:
+        InputError: It is not there or not whole.
+    """
+    try:
+        with np.load(path) as arrays:
+            positions, scores = arrays["positions"], arrays["scores"]
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError("holds no hits", path=path, remedy="Run the recipe again.") from error
+    names = Hits.names_of(list(collection.documents))
+    return Hits.from_positions(names, positions.astype(np.int64), scores)

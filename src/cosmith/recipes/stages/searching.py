@@ -1,0 +1,73 @@
+"""Stages that put a model to use: an index with example searches, and the report."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+
+from cosmith.data import Collection
+from cosmith.recipes.artefacts import StageContext
+from cosmith.recipes.stage_schemas import IndexStage, ReportStage
+from cosmith.retrieval import Hits, Index
+
+
+def index(stage: IndexStage, context: StageContext) -> dict[str, Any]:
+    """Index a collection's documents and show what some searches find, with this model and with another."""
+    artefacts = context.artefacts
+    collection = artefacts.collection(stage.documents)
+    encoder = artefacts.remembering(stage.model)
+    folder = artefacts.folder(context.name)
+    started = time.monotonic()
+    path = str(artefacts.folder(stage.model).resolve()) if stage.model != "base" else artefacts.recipe.base
+    built = Index.build(encoder, collection.documents, dim=stage.dim, folder=folder, model=path)
+    seconds = time.monotonic() - started
+    queries = [*stage.queries, *_some_queries(collection, stage.examples, context.seed)]
+    after = built.search(encoder, queries, stage.k) if queries else None
+    before = _search_with(stage.before, queries, collection, stage.k, context) if queries and stage.before else None
+    relevant = {collection.queries[name]: [each for each, grade in grades.items() if grade > 0]
+                for name, grades in collection.relevance.items()}  # fmt: skip
+    return {
+        "documents": len(built),
+        "dimension": built.card.dim,
+        "seconds": round(seconds, 3),
+        "bytes": sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()),
+        "folder": str(folder),
+        "model": stage.model,
+        "before_model": stage.before,
+        "searches": [
+            {
+                "query": query,
+                "before": _shown(before, row, collection),
+                "after": _shown(after, row, collection),
+                "relevant": relevant.get(query, []),
+            }
+            for row, query in enumerate(queries)
+        ],
+    }
+
+
+def _some_queries(collection: Collection, count: int, seed: int) -> list[str]:
+    """Queries by chance, not the flattering ones."""
+    queries = list(collection.queries.values())
+    chosen = np.random.default_rng(seed).permutation(len(queries))[:count]
+    return [queries[number] for number in chosen]
+
+
+def _search_with(model: str, queries: list[str], collection: Collection, k: int, context: StageContext) -> Hits:
+    encoder = context.artefacts.remembering(model)
+    return Index.build(encoder, collection.documents).search(encoder, queries, k)
+
+
+def _shown(hits: Hits | None, row: int, collection: Collection) -> list[dict[str, Any]]:
+    if hits is None:
+        return []
+    return [{"id": name, "score": round(score, 6), "text": collection.documents[name]} for name, score in hits.of(row)]
+
+
+def report(stage: ReportStage, context: StageContext) -> dict[str, Any]:
+    """One page of everything that the stages above found."""
+    from cosmith.inspection import write_report
+
+    return {"report": str(write_report(context.run))}

@@ -1,0 +1,165 @@
+"""Stages that make a better model: what it will cost, hard negatives, training."""
+
+from __future__ import annotations
+
+import json
+import resource
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cosmith.data import Source
+from cosmith.errors import InputError
+from cosmith.evaluation import evaluate_retrieval, evaluate_sts
+from cosmith.models import Encoder, resolve_precision
+from cosmith.recipes.artefacts import StageContext
+from cosmith.recipes.graph import estimated_sources
+from cosmith.recipes.stage_schemas import EstimateStage, TrainStage
+from cosmith.training import Interrupted, TrainingSettings, estimate, train_with_result
+
+_LENGTH_SAMPLE = 5_000
+_BINS = 24
+
+
+def training_settings(stage: TrainStage, context: StageContext, seed: int) -> TrainingSettings:
+    """The stage's settings as the trainer takes them.
+
+    Raises:
+        InputError: A value is impossible; its field is the dotted key in the recipe.
+    """
+    given = stage.model_dump(include={field.name for field in fields(TrainingSettings)})
+    given |= {"seed": seed, "precision": stage.precision or context.recipe.precision}
+    if isinstance(given["interpolate"], list):
+        given["interpolate"] = tuple(given["interpolate"])
+    try:
+        return TrainingSettings(**given)
+    except InputError as error:
+        field = f"stages.{context.name}.{error.field}"
+        raise InputError(error.problem, field=field, remedy=error.remedy) from error
+
+
+def estimate_cost(stage: EstimateStage, context: StageContext) -> dict[str, Any]:
+    """Say what a training stage will cost, before it begins."""
+    trained = context.recipe.stages[stage.train]
+    assert isinstance(trained, TrainStage)
+    settings = training_settings(trained, context, context.seed)
+    # A model that an earlier stage will have trained is as large as the base that it is made from.
+    encoder = context.artefacts.encoder("base")
+    sources = [
+        _with_stand_ins(context.artefacts.source(name), negatives, context.seed)
+        for name, negatives in estimated_sources(context.recipe, context.name)
+    ]
+    cost = estimate(encoder, sources, settings)
+    return {
+        "steps": cost.steps,
+        "epochs": cost.epochs,
+        "texts_per_step": cost.texts_per_step,
+        "tokens_per_step": cost.tokens_per_step,
+        "seconds": cost.seconds,
+        "peak_bytes": cost.memory,
+        "padding_share": cost.padding_share,
+        "cut_queries": cost.cut_queries,
+        "cut_documents": cost.cut_documents,
+        "kept_share": cost.kept_share,
+        "device": str(encoder.device),
+        "precision": resolve_precision(settings.precision, encoder.device),
+        "lengths": _lengths(encoder, sources, settings),
+    }
+
+
+def _with_stand_ins(source: Source, negatives: int, seed: int) -> Source:
+    """A source with other rows' answers in place of the negatives that mining will find: as many, and about as long."""
+    if not negatives or not len(source.positives):
+        return source
+    numbers = np.random.default_rng(seed).choice(source.positives, size=len(source) * negatives)
+    texts = source.texts.take(numbers)
+    return source.with_negatives([texts[row * negatives : (row + 1) * negatives] for row in range(len(source))])
+
+
+def _lengths(encoder: Encoder, sources: list[Source], settings: TrainingSettings) -> dict[str, Any]:
+    """Histograms of the tokens a text would have without a maximum, over a sample."""
+    source = max(sources, key=len)
+    sides = {
+        "query": (source.query, "query", settings.max_query_length),
+        "document": (source.positives, "document", settings.max_document_length),
+    }
+    histograms = {}
+    for side, (numbers, prompt, most) in sides.items():
+        texts = source.texts.take(np.unique(numbers)[:_LENGTH_SAMPLE])
+        lengths = encoder.tokenize(texts, prompt=prompt).full_lengths
+        counts, edges = np.histogram(lengths, bins=_BINS)
+        histograms[side] = {
+            "counts": counts.tolist(),
+            "edges": edges.tolist(),
+            "max_length": min(most or encoder.max_length, encoder.max_length),
+        }
+    return histograms
+
+
+def train_model(stage: TrainStage, context: StageContext) -> dict[str, Any]:
+    """Fine-tune, going on from the last checkpoint where an interrupted run left one."""
+    sources = [context.artefacts.source(name) for name in stage.sources]
+    settings = training_settings(stage, context, context.seed)
+    base = context.artefacts.encoder(stage.model)
+    try:
+        result = train_with_result(base, sources, settings, folder=context.folder, dev=_dev(stage, context))
+    except Interrupted as error:
+        raise KeyboardInterrupt from error
+    result.encoder.save(context.artefacts.folder(context.name))
+    for place in ("checkpoints", "best"):  # several times the size of the model, and of no use any more
+        shutil.rmtree(context.folder / place, ignore_errors=True)
+    scores = {mixed.alpha: mixed.score for mixed in result.mixtures}
+    return {
+        "steps": result.steps,
+        "seconds": result.seconds,
+        "pairs": sum(len(source) for source in sources),
+        "pairs_per_second": _pairs_per_second(context.folder),
+        "stopped_early": result.stopped_early,
+        "best_step": result.best_step,
+        "best_dev": result.best_score,
+        "base_dev": result.base_score,
+        "final_dev": scores.get(result.alpha, result.best_score),
+        "interpolation": [{"alpha": mixed.alpha, "dev": mixed.score} for mixed in result.mixtures],
+        "alpha": result.alpha,
+        "peak_bytes": _peak_bytes(base),
+    }
+
+
+def _dev(stage: TrainStage, context: StageContext) -> Callable[[Encoder], float] | None:
+    """The mean of the main metrics on the development sets; None without any."""
+    if not stage.dev:
+        return None
+
+    def score(encoder: Encoder) -> float:
+        values = []
+        for name in stage.dev:
+            if context.artefacts.kind(name) == "sts":
+                scores = evaluate_sts(encoder, context.artefacts.sts(name), name=name, resamples=0)
+            else:
+                scores = evaluate_retrieval(encoder, context.artefacts.collection(name), resamples=0)
+            values.append(scores.value)
+        return float(np.mean(values))
+
+    return score
+
+
+def _pairs_per_second(folder: Path) -> float | None:
+    """The median over the steps, so that the first ones and interruptions do not count."""
+    lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    rates = [entry["pairs_per_second"] for entry in map(json.loads, lines) if "pairs_per_second" in entry]
+    return float(np.median(rates)) if rates else None
+
+
+def _peak_bytes(encoder: Encoder) -> int:
+    """The most memory that this process has held: of the accelerator where one is used, else of the machine."""
+    if encoder.device.type == "cuda":
+        import torch
+
+        return int(torch.cuda.max_memory_allocated(encoder.device))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak) if sys.platform == "darwin" else int(peak) * 1024  # macOS counts bytes, Linux kibibytes
