@@ -148,6 +148,7 @@ def test_the_queries_that_changed_most_are_shown_with_their_texts():
     assert (lost.rank_before, lost.rank_after, lost.top_after) == (2, None, None)
     assert lost.top_before is not None
     assert not lost.top_before.relevant
+    assert changes.lost[1].rank_after == 3  # d3 stands second, but is judged not relevant
 
 
 def test_changes_need_hits_of_the_same_queries():
