@@ -1,0 +1,200 @@
+"""Training: Cosmith against sentence-transformers, in-batch negatives, natural-length pairs.
+
+python -m benchmarks.train_throughput --pairs 1280 --rounds 3
+python -m benchmarks.train_throughput --contest cached --pairs 2048 --batch 512
+python -m benchmarks.train_throughput --contest memory --pairs 8192 --rounds 1
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import interleaved
+from benchmarks.pairs import read_pairs, write_pairs
+
+MODEL = "all-MiniLM-L6-v2"
+MAX_LENGTH = 128
+TEMPERATURE = 0.05
+LEARNING_RATE = 2e-5
+HELD_OUT = 512
+
+Pairs = Sequence[tuple[str, str]]
+
+CONTESTS = {
+    "default": (
+        "cosmith bf16",
+        "cosmith float32",
+        "sentence-transformers float32",
+        "sentence-transformers bf16",
+    ),
+    "float32": ("cosmith float32", "sentence-transformers float32"),
+    "cached": ("cosmith bf16 cached", "cosmith bf16 direct"),
+    "memory": ("cosmith bf16 batch=4096", "sentence-transformers float32 batch=64"),
+}
+FIGURES = {"pairs per CPU second": True, "pairs per second": True, "peak MB": False, "held-out loss": False}
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A library, its precision, and what else its name says."""
+
+    library: str
+    precision: str
+    strategy: str
+    batch: int
+
+    @classmethod
+    def named(cls, name: str, batch: int) -> Contestant:
+        library, precision, *rest = name.split()
+        strategy = next((word for word in rest if word in ("cached", "direct")), "auto")
+        batch = next((int(word.split("=")[1]) for word in rest if word.startswith("batch=")), batch)
+        return cls(library, precision, strategy, batch)
+
+
+def train_cosmith(contestant: Contestant) -> tuple[Callable[[Pairs, int], None], Callable[[list[str]], np.ndarray]]:
+    """Ours: ``work(pairs, steps)``, and ``encode`` with what came out."""
+    from cosmith.data import Source, TrainingRow
+    from cosmith.models import Encoder
+    from cosmith.training import TrainingSettings, train
+
+    state = {"encoder": Encoder.load(MODEL)}
+
+    def work(pairs: Pairs, steps: int) -> None:
+        source = Source.from_rows("pairs", [TrainingRow(query, (document,)) for query, document in pairs])
+        settings = TrainingSettings(
+            steps=steps,
+            batch_size=contestant.batch,
+            learning_rate=LEARNING_RATE,
+            loss="classic",
+            temperature=TEMPERATURE,
+            precision=contestant.precision,  # type: ignore[arg-type]
+            strategy=contestant.strategy,  # type: ignore[arg-type]
+            max_query_length=MAX_LENGTH,
+            max_document_length=MAX_LENGTH,
+        )
+        state["encoder"] = train(state["encoder"], [source], settings)
+
+    return work, lambda texts: state["encoder"].encode(texts)
+
+
+def train_sentence_transformers(
+    contestant: Contestant,
+) -> tuple[Callable[[Pairs, int], None], Callable[[list[str]], np.ndarray]]:
+    """Theirs, through their trainer, with the loss, optimiser and schedule of the same names."""
+    from datasets import Dataset
+    from sentence_transformers import (
+        SentenceTransformer,
+        SentenceTransformerTrainer,
+        SentenceTransformerTrainingArguments,
+        losses,
+    )
+
+    from cosmith.models import find_model
+
+    model = SentenceTransformer(str(find_model(MODEL)), device="cpu")
+    model.max_seq_length = MAX_LENGTH
+    loss = losses.MultipleNegativesRankingLoss(model, scale=1 / TEMPERATURE)
+
+    def work(pairs: Pairs, steps: int) -> None:
+        columns = {"anchor": [query for query, _ in pairs], "positive": [document for _, document in pairs]}
+        with tempfile.TemporaryDirectory() as folder:
+            arguments = SentenceTransformerTrainingArguments(
+                output_dir=folder,
+                max_steps=steps,
+                per_device_train_batch_size=contestant.batch,
+                learning_rate=LEARNING_RATE,
+                warmup_steps=round(0.1 * steps),
+                weight_decay=0.01,
+                bf16=contestant.precision == "bf16",
+                use_cpu=True,
+                save_strategy="no",
+                logging_strategy="no",
+                report_to=[],
+                disable_tqdm=True,
+            )
+            trainer: Any = SentenceTransformerTrainer(
+                model=model, args=arguments, train_dataset=Dataset.from_dict(columns), loss=loss
+            )
+            trainer.train()
+
+    return work, lambda texts: np.asarray(model.encode(texts, show_progress_bar=False))
+
+
+def held_out_loss(encode: Callable[[list[str]], np.ndarray], pairs: Pairs) -> float:
+    """The in-batch loss of both libraries' models by one formula, on pairs that neither was trained on."""
+    queries, documents = (encode([pair[side] for pair in pairs]).astype(np.float64) for side in (0, 1))
+    losses = []
+    for start in range(0, len(pairs), 64):
+        scores = queries[start : start + 64] @ documents[start : start + 64].T / TEMPERATURE
+        losses.append(np.log(np.exp(scores).sum(1)) - np.diag(scores))
+    return float(np.concatenate(losses).mean())
+
+
+def measure(contestant: Contestant, pairs: Pairs) -> dict[str, float]:
+    """Train once over the pairs after a warm-up of two steps at batch 8, and tell what it took."""
+    make = train_cosmith if contestant.library == "cosmith" else train_sentence_transformers
+    held_out, training = pairs[:HELD_OUT], pairs[HELD_OUT:]
+    warm_up, _ = make(Contestant(contestant.library, contestant.precision, "direct", 8))
+    warm_up(training[:64], 2)
+    work, encode = make(contestant)
+    steps = len(training) // contestant.batch
+    wall, cpu = time.perf_counter(), time.process_time()
+    work(training, steps)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    done = steps * contestant.batch
+    return {
+        "pairs per CPU second": done / cpu,
+        "pairs per second": done / wall,
+        "peak MB": peak,
+        "held-out loss": held_out_loss(encode, held_out),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--contest", choices=CONTESTS, default="default")
+    parser.add_argument("--pairs", type=int, default=1280, help="pairs to train on")
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--output", type=Path, help="also write the result there, as Markdown")
+    parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--worker", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.worker:
+        print(json.dumps(measure(Contestant.named(given.worker, given.batch), read_pairs(given.file))))
+        return
+    contest = interleaved.Contest("benchmarks.train_throughput", CONTESTS[given.contest], FIGURES)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "pairs.jsonl"
+        write_pairs(file, given.pairs + HELD_OUT)
+        results = interleaved.run(
+            contest, ["--file", str(file), "--batch", str(given.batch)], given.rounds, given.threads
+        )
+    arguments = [
+        f"--contest {given.contest} --pairs {given.pairs} --batch {given.batch} "
+        f"--rounds {given.rounds} --threads {given.threads}"
+    ]
+    notes = (
+        f"{given.pairs:,} pairs (docstring sentence → function body, at most {MAX_LENGTH} tokens a text), "
+        f"{MODEL}, in-batch negatives (temperature {TEMPERATURE}), batch {given.batch} unless named, one pass, dropout "
+        f"as in the model's config, {given.threads} thread(s). Tokenising counts for both. Held-out loss: the same "
+        f"formula on {HELD_OUT} other pairs for every model that came out; the model before training is the same."
+    )
+    body = interleaved.table(contest, results)
+    interleaved.write_up("Training throughput", contest.module, arguments, notes, body, given.output)
+
+
+if __name__ == "__main__":
+    main()
