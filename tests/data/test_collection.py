@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cosmith.data import Collection
@@ -243,6 +243,7 @@ def collections(draw: st.DrawFn) -> Collection:
 
 
 class TestWriting:
+    @settings(max_examples=40)  # each waits for the disk several times
     @given(collections())
     def test_round_trip(self, collection: Collection) -> None:
         with tempfile.TemporaryDirectory() as folder:

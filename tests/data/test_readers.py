@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import gzip
+import itertools
 import json
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cosmith import progress
 from cosmith.data import Rejected, Source, TrainingRow, read_rows, read_sts, read_texts
 from cosmith.errors import InputError
 
@@ -91,6 +94,21 @@ class TestFormats:
     def test_graded_pairs_and_numbers(self, write: Write) -> None:
         path = write("rows.jsonl", [{"sentence1": "a", "sentence2": "b", "score": 4.5, "group": 7, "label": 0}])
         assert read_rows(path).rows == [TrainingRow("a", ("b",), scores=(4.5,), label=0, group="7")]
+
+    @pytest.mark.parametrize("name", ["rows.jsonl", "rows.csv", "rows.csv.gz"])
+    def test_progress_ends_where_the_file_does(
+        self, write: Write, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        rows = [{"query": f"query {number * 7919}", "positive": f"{number * 104729}" * 9} for number in range(900)]
+        path = write(name, "query,positive\n" + "".join("{query},{positive}\n".format(**row) for row in rows)
+                     if "csv" in name else rows)  # fmt: skip
+        monkeypatch.setattr(progress, "_style", "json")
+        clock = itertools.count(step=1.5)
+        monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+        assert len(read_rows(path).rows) == 900
+        told = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+        last = [line for line in told if line["what"] == f"Reading {name}"][-1]
+        assert last["done"] == last["total"] == path.stat().st_size // 1000
 
     def test_a_text_of_two_megabytes(self, write: Write) -> None:
         text = "word " * 400_000 + "end"

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cosmith.data import Source, SourceSettings, TrainingRow
@@ -65,6 +65,7 @@ class TestRows:
         texts = source.texts.take(np.arange(len(source.texts)))
         assert len(set(texts)) == len(texts)
 
+    @settings(max_examples=40)  # each waits for the disk several times
     @given(row_lists())
     def test_saved_and_loaded_are_the_same(self, rows: list[TrainingRow]) -> None:
         source = Source.from_rows("any", rows, SourceSettings(task="sts", weight=0.5, in_batch_negatives=True))

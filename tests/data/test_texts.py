@@ -11,6 +11,7 @@ import xxhash
 from hypothesis import given
 from hypothesis import strategies as st
 
+import cosmith.data
 from cosmith.data import TextTable, texts
 from cosmith.data.texts import TextTableBuilder, document_text, text_problem
 from cosmith.errors import InputError
@@ -113,6 +114,12 @@ def test_what_cannot_be_used_as_a_text(value: object, problem: str | None) -> No
 )
 def test_document_of_title_and_text(title: object, text: object, document: object) -> None:
     assert document_text(title, text) == document
+
+
+def test_every_public_name_is_there() -> None:
+    assert all(getattr(cosmith.data, name) is not None for name in cosmith.data.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'Sources'"):
+        cosmith.data.Sources  # noqa: B018
 
 
 def test_the_room_does_without_torch() -> None:

@@ -3,7 +3,11 @@
 A :class:`Source` is what training takes, a :class:`Collection` what evaluation takes. Nothing here needs torch.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from cosmith.data.collection import Collection
+from cosmith.data.general import general_check as general_check_collection
 from cosmith.data.readers import RowsRead, StsPairs, TextsRead, read_rows, read_sts, read_texts
 from cosmith.data.rows import Rejected, SourceSettings, Task, TrainingRow, write_rejected
 from cosmith.data.source import Source
@@ -11,8 +15,29 @@ from cosmith.data.splits import split_by_group
 from cosmith.data.texts import TextTable
 from cosmith.data.tokens import RaggedTokens, tokens_of
 
+if TYPE_CHECKING:
+    from cosmith.data.python_docs import build_python_docs
+    from cosmith.data.python_functions import FunctionCorpus, FunctionPair, collect_functions
+
+# The demo's data: imported when asked for, since they bring the machinery of several processes with them.
+_LAZY = {
+    "build_python_docs": "cosmith.data.python_docs",
+    "FunctionCorpus": "cosmith.data.python_functions",
+    "FunctionPair": "cosmith.data.python_functions",
+    "collect_functions": "cosmith.data.python_functions",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(import_module(_LAZY[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 __all__ = [
     "Collection",
+    "FunctionCorpus",
+    "FunctionPair",
     "RaggedTokens",
     "Rejected",
     "RowsRead",
@@ -23,6 +48,9 @@ __all__ = [
     "TextTable",
     "TextsRead",
     "TrainingRow",
+    "build_python_docs",
+    "collect_functions",
+    "general_check_collection",
     "read_rows",
     "read_sts",
     "read_texts",

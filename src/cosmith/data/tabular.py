@@ -124,16 +124,18 @@ def numbered_lines(path: Path, what: str = "") -> Iterator[tuple[int, str]]:
     """
     require_file(path)
     packed = path.suffix.lower() == ".gz"
-    seen = 0
-    with path.open("rb") as file, track(what or f"Reading {path.name}", path.stat().st_size // 1000, "kB") as bar:
+    size, seen = path.stat().st_size // 1000, 0
+    with path.open("rb") as file, track(what or f"Reading {path.name}", size, "kB") as bar:
         lines = gzip.GzipFile(fileobj=file) if packed else file
         number = 0
         try:
             for number, line in enumerate(lines, 1):
                 yield number, _decoded(line, number, path)
                 if number % 256 == 0:
-                    bar.advance(file.tell() // 1000 - seen)
-                    seen = file.tell() // 1000
+                    here = file.tell() // 1000  # of a gzip file: of what is packed
+                    bar.advance(here - seen)
+                    seen = here
+            bar.advance(size - seen)
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise InputError(
                 f"is not a whole gzip file ({error})", path=path, line=number + 1, remedy="Pack or copy it again."
