@@ -1,0 +1,181 @@
+"""Sections on what goes in: the data, what training will cost, mined negatives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cosmith.inspection import charts, wording
+from cosmith.inspection.markup import Markup, element, facts, joined, table
+from cosmith.inspection.passages import passage, truncated
+from cosmith.inspection.pictures import figure
+from cosmith.inspection.run_record import RunRecord, StageView
+
+DATA_KINDS = ("python-functions", "source", "collection", "sts")
+
+
+def data_section(run: RunRecord) -> Markup | None:
+    """Where the texts come from: counts, what was dropped and why, splits, examples."""
+    stages = run.of_kind(*DATA_KINDS)
+    return joined(_data(stage, len(stages) > 1) for stage in stages) if stages else None
+
+
+def _data(stage: StageView, titled: bool) -> Markup:
+    result = stage.result
+    counts = [
+        ("packages", result.get("packages")),
+        ("documented functions", result.get("functions")),
+        ("usable pairs", result.get("pairs")),
+        ("distractors in the test set", result.get("distractors")),
+    ]
+    examples = [
+        element(
+            "li",
+            element("p", example.get("query", ""), class_="query"),
+            _origin(example),
+            passage(example.get("document", "")),
+        )
+        for example in result.get("examples", [])[:3]
+    ]
+    return joined(
+        [
+            element("h3", stage.name) if titled else None,
+            element("p", f"From {stage.config['path']}") if stage.config.get("path") else None,
+            facts((name, wording.count(number)) for name, number in counts if number is not None),
+            _splits(result.get("splits") or {}),
+            _dropped(result.get("dropped") or {}),
+            element("h3", "Examples") if examples else None,
+            element("ul", *examples, class_="plain") if examples else None,
+        ]
+    )
+
+
+def _origin(example: Mapping[str, Any]) -> Markup | None:
+    return element("p", example["package"], class_="note") if example.get("package") else None
+
+
+def _splits(splits: Mapping[str, Mapping[str, int]]) -> Markup | None:
+    if not splits:
+        return None
+    columns = [
+        name for name in ("pairs", "queries", "documents", "packages") if any(name in part for part in splits.values())
+    ]
+    rows = [
+        [name, *(wording.count(part[column]) if column in part else "" for column in columns)]
+        for name, part in splits.items()
+    ]
+    return table(["split", *columns], rows)
+
+
+def _dropped(dropped: Mapping[str, int]) -> Markup | None:
+    """Reasons with bars as long as their share of the most frequent one."""
+    if not dropped:
+        return None
+    most = max(dropped.values())
+    rows = [[reason, wording.count(number), bar(number / most)] for reason, number in dropped.items()]
+    total = wording.count(sum(dropped.values()))
+    return element("details", element("summary", f"{total} left out, and why"), table(["reason", "number", ""], rows))
+
+
+def bar(part: float) -> Markup:
+    """A bar as long as ``part`` of its cell."""
+    return element("span", element("span", style=f"width:{100 * part:.1f}%"), class_="bar")
+
+
+def cost_section(run: RunRecord) -> Markup | None:
+    """What training would take, said before it began."""
+    stages = run.of_kind("estimate")
+    return joined(_cost(stage.result) for stage in stages) if stages else None
+
+
+def _cost(result: Mapping[str, Any]) -> Markup:
+    known: list[tuple[str, str | None]] = [
+        ("steps", _with(result, "steps", wording.count)),
+        ("tokens a step", _with(result, "tokens_per_step", wording.count)),
+        ("time, without evaluations", _with(result, "seconds", wording.duration)),
+        ("peak memory", _with(result, "peak_bytes", wording.size)),
+        ("computed on", " in ".join(str(result[key]) for key in ("device", "precision") if result.get(key)) or None),
+        ("padding would waste", _with(result, "padding_share", wording.share)),
+        ("queries cut", _with(result, "cut_queries", wording.share)),
+        ("documents cut", _with(result, "cut_documents", wording.share)),
+    ]
+    pictures = []
+    for side, plural in (("query", "queries"), ("document", "documents")):
+        lengths = (result.get("lengths") or {}).get(side)
+        if lengths and lengths.get("counts"):
+            cut = lengths.get("max_length")
+            chart = charts.histogram(
+                lengths["edges"], lengths["counts"], title="tokens", mark=cut, mark_label=f"cut at {cut}"
+            )
+            pictures.append(figure(chart, f"Length of {plural}"))
+    return joined(
+        [
+            facts((name, value) for name, value in known if value),
+            element("div", *pictures, class_="figures") if pictures else None,
+        ]
+    )
+
+
+def _with(result: Mapping[str, Any], key: str, write: Any) -> str | None:
+    return None if result.get(key) is None else str(write(result[key]))
+
+
+def negatives_section(run: RunRecord) -> Markup | None:
+    """Hard negatives: how many, how near they are, examples to judge them by."""
+    stages = run.of_kind("mine")
+    return joined(_negatives(stage.result) for stage in stages) if stages else None
+
+
+def _negatives(result: Mapping[str, Any]) -> Markup:
+    known = [
+        ("rows", _with(result, "rows", wording.count)),
+        ("negatives", _with(result, "negatives", wording.count)),
+        ("mean score of answers", _with(result, "mean_positive_score", wording.score)),
+        ("mean score of negatives", _with(result, "mean_negative_score", wording.score)),
+        ("left out as likely answers", _with(result, "rejected_likely_positives", wording.count)),
+        ("rows with too few", _with(result, "short_rows", wording.count)),
+    ]
+    histograms = result.get("histograms") or {}
+    picture = (
+        element(
+            "div",
+            figure(charts.score_histograms(histograms, {"answers": "tuned", "negatives": "base"}), "Scores"),
+            class_="figures",
+        )
+        if histograms
+        else None
+    )
+    examples = [
+        element(
+            "li",
+            element("p", example.get("query", ""), class_="query"),
+            element("p", "answer", class_="tag good"),
+            passage(example.get("positive", ""), lines=8),
+            element("p", "hard negative", class_="tag"),
+            passage((example.get("negatives") or [""])[0], lines=8),
+        )
+        for example in result.get("examples", [])[:3]
+    ]
+    likely = [
+        [truncated(each.get("query", "")), passage(each.get("document", ""), characters=220, lines=5), _scores(each)]
+        for each in result.get("likely_positives", [])[:5]
+    ]
+    return joined(
+        [
+            facts((name, value) for name, value in known if value),
+            picture,
+            element("h3", "Examples") if examples else None,
+            element("ul", *examples, class_="plain") if examples else None,
+            element(
+                "details",
+                element("summary", "Likely answers that nobody has marked"),
+                table(["query", "document", "its score; the answer's"], likely),
+            )
+            if likely
+            else None,
+        ]
+    )
+
+
+def _scores(likely: Mapping[str, Any]) -> str:
+    return "; ".join(wording.score(likely[key]) for key in ("score", "positive_score") if likely.get(key) is not None)

@@ -1,0 +1,99 @@
+"""The report of a run: one HTML file that needs nothing else, no network and no script."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from cosmith.atomic import atomic_file
+from cosmith.inspection.markup import Markup, element, escaped, joined
+from cosmith.inspection.run_record import RunRecord, read_run
+
+REPORT = "report.html"
+
+
+def write_report(run_folder: str | Path) -> Path:
+    """Write ``report.html`` into the folder of a run, on all stages that have ended.
+
+    Sections whose stage is absent are left out. The page follows the run: the verdict, the data, the cost, the
+    baselines, training, results with intervals, what was forgotten, queries to read, and where the figures come from.
+
+    Args:
+        run_folder: ``runs/NAME``.
+
+    Returns:
+        The page's path.
+
+    Raises:
+        InputError: When the folder is no run, or a file in it is not whole; an older report stands unchanged.
+        StorageError: When it cannot be written.
+    """
+    run = read_run(run_folder)
+    page = report_page(run)
+    path = run.folder / REPORT
+    with atomic_file(path) as handle:
+        handle.write(page)
+    return path
+
+
+def report_page(run: RunRecord) -> str:
+    """The page as text."""
+    from cosmith.inspection.data_sections import cost_section, data_section, negatives_section
+    from cosmith.inspection.example_sections import changes_section, provenance_section, searches_section
+    from cosmith.inspection.result_sections import (
+        baseline_section,
+        forgotten_section,
+        result_section,
+        training_section,
+    )
+
+    sections: list[tuple[str, str, Callable[[RunRecord], Markup | None]]] = [
+        ("data", "The data", data_section),
+        ("cost", "What training would cost", cost_section),
+        ("baselines", "Before training", baseline_section),
+        ("negatives", "Hard negatives", negatives_section),
+        ("training", "Training", training_section),
+        ("results", "After training", result_section),
+        ("forgotten", "What was forgotten", forgotten_section),
+        ("changes", "Queries that changed most", changes_section),
+        ("searches", "Example searches", searches_section),
+        ("provenance", "Where these figures come from", provenance_section),
+    ]
+    found = [(name, title, content) for name, title, make in sections if (content := make(run))]
+    contents = element("nav", *(element("a", title, href=f"#{name}") for name, title, _ in found))
+    body = [element("section", element("h2", title), content, id=name) for name, title, content in found]
+    return "<!doctype html>\n" + element(
+        "html",
+        _head(run),
+        element("body", element("main", _opening(run), contents, *body)),
+        lang="en",
+    )
+
+
+def _head(run: RunRecord) -> Markup:
+    style = (Path(__file__).parent / "report.css").read_text(encoding="utf-8")
+    return element(
+        "head",
+        Markup('<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'),
+        Markup('<meta name="color-scheme" content="light dark">'),
+        element("title", f"{run.name}: report"),
+        element("style", Markup(style)),
+    )
+
+
+def _opening(run: RunRecord) -> Markup:
+    from cosmith.inspection.verdict import verdict
+
+    said = verdict(run)
+    finished = max((stage.finished for stage in run.stages), default="")
+    return element(
+        "header",
+        element(
+            "p",
+            joined([element("span", run.name), escaped(f" · {finished[:10]}") if finished else None]),
+            class_="over",
+        ),
+        element("h1", said.sentence, class_=said.outcome),
+        *(element("p", remark, class_="remark") for remark in said.remarks),
+        element("p", run.description, class_="note") if run.description else None,
+    )

@@ -1,0 +1,239 @@
+"""Sections on what came out: scores before and after, training, what was forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from cosmith.evaluation import Comparison, Scores
+from cosmith.inspection import charts, wording
+from cosmith.inspection.charts import IntervalRow
+from cosmith.inspection.markup import Markup, element, facts, joined, table
+from cosmith.inspection.measurements import Measured, measured, shown_interval
+from cosmith.inspection.pictures import figure
+from cosmith.inspection.run_record import RunRecord, StageView, read_metrics
+from cosmith.inspection.verdict import GENERAL, outcome_of
+
+
+def baseline_section(run: RunRecord) -> Markup | None:
+    """What was measured before the first training: the model as it is, and search by words."""
+    names = [stage.name for stage in run.stages]
+    first = min((names.index(stage.name) for stage in run.of_kind("train")), default=len(names))
+    stages = [stage for stage in run.of_kind("evaluate") if names.index(stage.name) < first]
+    if not stages:
+        return None
+    before = measured(run, stages)
+    columns = [element("div", _scores_picture(before, task), _scores_table(before, task, {})) for task in before.tasks]
+    return element("div", *columns, class_="figures")
+
+
+def result_section(run: RunRecord) -> Markup | None:
+    """All models on the tasks of the domain, the difference to before, metric by metric."""
+    everything = measured(run)
+    tasks = [task for task in everything.tasks if task != GENERAL and everything.after in everything.tasks[task]]
+    return joined(_task(run, everything, task) for task in tasks) if tasks else None
+
+
+def forgotten_section(run: RunRecord) -> Markup | None:
+    """The general check set before and after."""
+    everything = measured(run)
+    if everything.after not in everything.tasks.get(GENERAL, {}):
+        return None
+    return _task(run, everything, GENERAL)
+
+
+def _task(run: RunRecord, everything: Measured, task: str) -> Markup:
+    scores = next(iter(everything.tasks[task].values()))
+    differences = everything.differences(task, list(scores.reported))
+    pictures = [_scores_picture(everything, task)]
+    if differences:
+        rows = [
+            IntervalRow(
+                wording.metric_name(metric), "difference", each.difference, each.interval.low, each.interval.high
+            )
+            for metric, each in differences.items()
+        ]
+        pictures.append(figure(charts.difference_chart(rows, title="after − before"), "Difference", "95 % intervals"))
+    compared = [row for stage in run.of_kind("compare") for row in stage.result.get("tasks", []) if row["task"] == task]
+    return joined(
+        [
+            _counted(compared[-1]) if compared else None,
+            element("div", *pictures, class_="figures"),
+            _scores_table(everything, task, differences),
+            _all_metrics(everything, task),
+        ]
+    )
+
+
+def _counted(row: Mapping[str, Any]) -> Markup:
+    """Queries better, worse and equal, as a sentence and as a bar."""
+    total = max(row["wins"] + row["losses"] + row["ties"], 1)
+    parts = [("better", row["wins"]), ("equal", row["ties"]), ("worse", row["losses"])]
+    told = ", ".join(f"{wording.count(number)} {name}" for name, number in parts)
+    pieces = [element("span", class_=name, style=f"width:{100 * number / total:.2f}%") for name, number in parts]
+    return element("div", element("p", f"{row.get('unit', 'queries').capitalize()}: {told}."),
+                   element("div", *pieces, class_="split", role="img", aria_label=told))  # fmt: skip
+
+
+def _scores_picture(everything: Measured, task: str) -> Markup:
+    rows = [
+        IntervalRow(wording.metric_name(metric), everything.names[model], each.values[metric], found.low, found.high)
+        for model, each in everything.tasks[task].items()
+        for metric in each.reported
+        for found in [shown_interval(each, metric)]
+    ]
+    order = {metric: number for number, metric in enumerate(dict.fromkeys(row.label for row in rows))}
+    rows.sort(key=lambda row: order[row.label])
+    return figure(charts.interval_chart(rows, everything.roles), f"Scores on {task}", _asked(everything, task))
+
+
+def _asked(everything: Measured, task: str) -> str:
+    scores = next(iter(everything.tasks[task].values()))
+    asked = f"{wording.count(len(scores.query_ids))} {scores.unit}, " if scores.query_ids else ""
+    return f"{asked}95 % bootstrap intervals"
+
+
+def _scores_table(everything: Measured, task: str, differences: Mapping[str, Comparison]) -> Markup:
+    models = everything.tasks[task]
+    metrics = list(dict.fromkeys(metric for scores in models.values() for metric in scores.reported))
+    header: list[object] = ["metric", *(everything.names[model] for model in models)]
+    if differences:
+        header += ["difference", "p"]
+    rows = []
+    for metric in metrics:
+        row: list[object] = [wording.metric_name(metric), *(_value(scores, metric) for scores in models.values())]
+        if differences:
+            row += _difference(differences.get(metric))
+        rows.append(row)
+    return table(header, rows, class_="scores")
+
+
+def _value(scores: Scores, metric: str) -> Markup:
+    if metric not in scores.values:
+        return element("span", "–")
+    known = scores.intervals.get(metric)
+    return joined(
+        [
+            wording.score(scores.values[metric]),
+            element("small", wording.interval(known.low, known.high)) if known else None,
+        ]
+    )
+
+
+def _difference(found: Comparison | None) -> list[object]:
+    if found is None:
+        return ["–", "–"]
+    low, high = found.interval.low, found.interval.high
+    sign = outcome_of({"low": low, "high": high})
+    told = joined([wording.difference(found.difference), element("small", wording.interval(low, high, signed=True))])
+    return [
+        element("span", told, class_=sign),
+        _bare(wording.probability(found.p_value)),
+    ]
+
+
+def _bare(probability: str) -> str:
+    """``0.012`` or ``< 0.0001``, for a column that is headed ``p``."""
+    return probability.removeprefix("p").strip().removeprefix("=").strip()
+
+
+def _all_metrics(everything: Measured, task: str) -> Markup | None:
+    models = everything.tasks[task]
+    shown = {metric for scores in models.values() for metric in scores.reported}
+    others = [metric for metric in next(iter(models.values())).values if metric not in shown]
+    if not others:
+        return None
+    rows = [
+        [
+            wording.metric_name(metric),
+            *(wording.score(scores.values[metric]) if metric in scores.values else "–" for scores in models.values()),
+        ]
+        for metric in others
+    ]
+    header = ["metric", *(everything.names[model] for model in models)]
+    return element("details", element("summary", "All other metrics"), table(header, rows, class_="scores"))
+
+
+def training_section(run: RunRecord) -> Markup | None:
+    """Loss and development score over the steps, and the mixture with the base that won."""
+    stages = run.of_kind("train")
+    return joined(_training(stage, len(stages) > 1) for stage in stages) if stages else None
+
+
+def _training(stage: StageView, titled: bool) -> Markup:
+    result = stage.result
+    known = [
+        ("steps", result.get("steps"), wording.count),
+        ("pairs", result.get("pairs"), wording.count),
+        ("pairs a second", result.get("pairs_per_second"), wording.count),
+        ("time", result.get("seconds"), wording.duration),
+        ("peak memory", result.get("peak_bytes"), wording.size),
+        ("best step", result.get("best_step"), wording.count),
+    ]
+    pictures = [picture for picture in (*_curves(stage), _mixtures(result)) if picture is not None]
+    return joined(
+        [
+            element("h3", stage.name) if titled else None,
+            element("p", _told(result)),
+            facts((name, write(value)) for name, value, write in known if value is not None),
+            element("div", *pictures, class_="figures") if pictures else None,
+        ]
+    )
+
+
+def _told(result: Mapping[str, Any]) -> str:
+    """What became of it on the development set, in words."""
+    base, alpha = result.get("base_dev"), result.get("alpha")
+    final = result.get("final_dev", result.get("best_dev"))
+    said = []
+    if base is not None and final is not None:
+        said.append(
+            f"On the development set the score went from {wording.score(base)} to {wording.score(final)}"
+            f" ({wording.difference(final - base)})."
+        )
+    if alpha is not None and result.get("interpolation"):
+        if alpha == 0:
+            said.append("No mixture with the tuned weights beat those it started from; these were kept.")
+        elif alpha == 1:
+            said.append("The tuned weights as they are beat every mixture with those it started from.")
+        else:
+            said.append(
+                f"The best mixture has {wording.share(alpha)} of the tuned weights and {wording.share(1 - alpha)} of"
+                " those it started from."
+            )
+    if result.get("stopped_early"):
+        said.append("Training stopped early, as the development score rose no more.")
+    return " ".join(said)
+
+
+def _curves(stage: StageView) -> list[Markup]:
+    entries = read_metrics(stage)
+    losses = [(entry["step"], entry["loss"]) for entry in entries if _is_number(entry.get("loss"))]
+    devs = [(entry["step"], entry["dev"]) for entry in entries if _is_number(entry.get("dev"))]
+    pictures = []
+    if len(losses) > 1:
+        steps, values = zip(*losses, strict=True)
+        pictures.append(
+            figure(charts.loss_curve(steps, values), "Loss", "faint: each step; bold: their running average")
+        )
+    if devs:
+        steps, values = zip(*devs, strict=True)
+        chart = charts.dev_curve(
+            steps, values, start=stage.result.get("base_dev"), best_step=stage.result.get("best_step")
+        )
+        pictures.append(figure(chart, "Score on the development set", "circled: the best, which was kept"))
+    return pictures
+
+
+def _mixtures(result: Mapping[str, Any]) -> Markup | None:
+    points = result.get("interpolation") or []
+    if len(points) < 2:
+        return None
+    chart = charts.interpolation_chart(
+        [point["alpha"] for point in points], [point["dev"] for point in points], chosen=result.get("alpha")
+    )
+    return figure(chart, "Between base and tuned model", "score on the development set; the large dot was chosen")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and value == value and abs(value) != float("inf")
