@@ -81,8 +81,8 @@ def estimate(encoder: Encoder, sources: Sequence[Source], settings: TrainingSett
     batches = [batch for _, batch in steps]
     texts, tokens = (float(np.mean([count(b) for b in batches])) for count in (_texts, _tokens))
     cells = sum(len(batch.tokens) * int(batch.tokens.lengths.max()) for batch in batches)
-    already = _memory_in_use(encoder.device)
     seconds_per_token, loss_seconds, graph = _measure(job, *steps[0])
+    already = _memory_in_use(encoder.device)  # after the first passes, with what their kernels keep for themselves
     graphs = float(np.mean([len(job.micro_batches(batch)) for batch in batches]))
     kept = _kept(job, graph, graphs)
     again = 1 + (graphs - kept) / graphs / 3  # a replay is a forward, a third of a forward and backward
