@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -50,8 +50,7 @@ def run_loaded(loaded: LoadedRecipe, folder: Path, manner: Manner, *, again: str
     """Run a recipe and tell what happens; ``again`` is the command that goes on after an interrupt."""
     from cosmith.recipes import run_recipe
 
-    teller = Teller(manner)
-    manner.note(f"{loaded.recipe.name}: {len(loaded.recipe.stages)} stages in {folder}")
+    teller = Teller(manner, f"{loaded.recipe.name}: {len(loaded.recipe.stages)} stages in {folder}")
     try:
         run_recipe(loaded, folder, listen=teller)
     except KeyboardInterrupt as error:
@@ -66,14 +65,18 @@ def run_loaded(loaded: LoadedRecipe, folder: Path, manner: Manner, *, again: str
 class Teller:
     """Tells of stages as they begin and end."""
 
-    def __init__(self, manner: Manner) -> None:
-        self.manner = manner
+    def __init__(self, manner: Manner, opening: str) -> None:
+        self.manner, self.opening = manner, opening
         self.where = ""
 
     def __call__(self, event: StageEvent) -> None:
         from cosmith.cli.summaries import summary
         from cosmith.progress import clock
+        from cosmith.recipes.run_folder import without_queries
 
+        if self.opening:
+            self.manner.note(self.opening)
+            self.opening = ""
         head = f"[{event.number}/{event.count}] {event.stage}"
         if event.what == "begin":
             self.where = f" in the stage {event.stage!r}"
@@ -81,13 +84,19 @@ class Teller:
             self.manner.note(f"\n{head}: {event.kind} ({event.reason}{going_on})")
             return
         self.where = ""
-        value = {"event": event.what, "stage": event.stage, "kind": event.kind, "seconds": event.seconds}
+        value: dict[str, Any] = {
+            "event": event.what,
+            "stage": event.stage,
+            "kind": event.kind,
+            "seconds": event.seconds,
+        }
         if event.what == "skip":
             self.manner.note(f"\n{head}: stands, skipped")
         lines = summary(event.kind, event.result or {}, event.folder)
         if event.what == "end":
             lines.append(f"({clock(event.seconds)})")
-        self.manner.result("\n".join(f"  {line}" for line in lines), value | {"result": event.result})
+        value["result"] = without_queries(event.result or {})
+        self.manner.result("\n".join(f"  {line}" for line in lines), value)
 
 
 def print_recipes(manner: Manner) -> None:

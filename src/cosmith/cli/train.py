@@ -42,7 +42,7 @@ def train(
     """
     from cosmith.recipes import load_recipe
 
-    if output.exists() and not (output / "lineage.json").is_file():
+    if output.exists() and not (output.is_dir() and (not any(output.iterdir()) or (output / "lineage.json").is_file())):
         raise InputError(
             "exists and is not a model that Cosmith trained", path=output, field="--output",
             remedy="Choose another folder; this one would be replaced.",

@@ -8,7 +8,7 @@ from cosmith.recipes.references import BUILT_IN_NAMES, Accepts, Kind, Mentions, 
 from cosmith.recipes.schema import Recipe
 from cosmith.recipes.stage_schemas import EstimateStage, MineStage, TrainStage
 
-_CALLED: dict[Kind, str] = {
+CALLED: dict[Kind, str] = {
     "source": "training rows",
     "collection": "a collection",
     "sts": "an sts set",
@@ -109,13 +109,13 @@ def _check_mention(recipe: Recipe, document: Document, keys: Keys, use: Use, mar
 def _check_output(
     known: dict[str, Kind], everywhere: dict[str, Kind], document: Document, keys: Keys, use: Use, mark: Accepts
 ) -> None:
-    wanted = " or ".join(_CALLED[kind] for kind in mark.kinds)
+    wanted = " or ".join(CALLED[kind] for kind in mark.kinds)
     valid = [name for name, kind in known.items() if kind in mark.kinds]
     if use.value in valid:
         return
     choices = nearest(use.value, valid) if valid else f"No stage above it gives {wanted}."
     if use.value in known:
-        raise _error(document, keys, f"{use.value!r} is {_CALLED[known[use.value]]}, but {wanted} is needed", choices)
+        raise _error(document, keys, f"{use.value!r} is {CALLED[known[use.value]]}, but {wanted} is needed", choices)
     if use.value in everywhere:
         problem = f"{use.value!r} is made by a stage that stands below this one"
         raise _error(document, keys, problem, "Move that stage up: stages run in the order in which they stand.")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 Kind = Literal["source", "collection", "sts", "model", "lexical", "scores", "index"]
 
@@ -63,7 +64,7 @@ class Use:
 def uses(stage: BaseModel) -> Iterator[Use]:
     """Every name and path that a stage's settings hold, in the order of the fields; unset fields give none."""
     for field, info in type(stage).model_fields.items():
-        mark = _mark(info.metadata) or _mark_within(info.annotation)
+        mark = mark_of(info)
         value = getattr(stage, field)
         if mark is None or value is None:
             continue
@@ -72,6 +73,11 @@ def uses(stage: BaseModel) -> Iterator[Use]:
         else:
             for item, text in enumerate(value):
                 yield Use(field, item, text, mark)
+
+
+def mark_of(info: FieldInfo) -> Accepts | Mentions | ReadsPath | None:
+    """What a field's text names, if it names something."""
+    return _mark(info.metadata) or _mark_within(info.annotation)
 
 
 def _mark(metadata: Any) -> Accepts | Mentions | ReadsPath | None:

@@ -72,6 +72,16 @@ def read_result(stage_folder: Path) -> dict[str, Any]:
     return result
 
 
+def without_queries(result: Mapping[str, Any]) -> dict[str, Any]:
+    """A result without the values of single queries, which stand in the stage's own `result.json`."""
+    shortened = dict(result)
+    if "scores" in shortened:
+        kept = [{key: value for key, value in scores.items() if key not in ("per_query", "query_ids")}
+                for scores in shortened["scores"]]  # fmt: skip
+        shortened["scores"] = kept
+    return shortened
+
+
 def why_to_run(
     stage_folder: Path, fingerprint: str, config: Mapping[str, Any], inputs: Mapping[str, str]
 ) -> str | None:

@@ -27,6 +27,7 @@ from cosmith.recipes.run_folder import (
     read_record,
     read_result,
     why_to_run,
+    without_queries,
 )
 from cosmith.recipes.schema import Stage
 
@@ -151,16 +152,6 @@ def _write_recipe(loaded: LoadedRecipe, run: Path) -> None:
         yaml.safe_dump(resolved, handle, sort_keys=False, allow_unicode=True, width=120)
 
 
-def _without_queries(result: Mapping[str, Any]) -> dict[str, Any]:
-    """A result without the values of single queries, which stand in the stage's own `result.json`."""
-    shortened = dict(result)
-    if "scores" in shortened:
-        kept = [{key: value for key, value in scores.items() if key not in ("per_query", "query_ids")}
-                for scores in shortened["scores"]]  # fmt: skip
-        shortened["scores"] = kept
-    return shortened
-
-
 def _gather(loaded: LoadedRecipe, run: Path, results: Mapping[str, Mapping[str, Any]]) -> None:
     """Bring `results.json` and the models' lineage cards up to date with what has been found so far."""
     recipe = loaded.recipe
@@ -168,7 +159,7 @@ def _gather(loaded: LoadedRecipe, run: Path, results: Mapping[str, Mapping[str, 
     for name, result in results.items():
         record = read_record(run / name)
         stages.append({"name": name, "kind": recipe.stages[name].kind, "seconds": record.seconds if record else None,
-                       "result": _without_queries(result)})  # fmt: skip
+                       "result": without_queries(result)})  # fmt: skip
     head = {"name": recipe.name, "description": recipe.description, "base": recipe.base, "seed": recipe.seed,
             "size": loaded.size, "machine": machine()}  # fmt: skip
     write_json(run / "results.json", head | {"stages": stages})

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 import resource
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,16 @@ import numpy as np
 from cosmith.data import Source
 from cosmith.errors import InputError
 from cosmith.evaluation import evaluate_retrieval, evaluate_sts
+from cosmith.mining import mine_hard_negatives
 from cosmith.models import Encoder, resolve_precision
 from cosmith.recipes.artefacts import StageContext
 from cosmith.recipes.graph import estimated_sources
-from cosmith.recipes.stage_schemas import EstimateStage, TrainStage
+from cosmith.recipes.stage_schemas import EstimateStage, MineStage, TrainStage
 from cosmith.training import Interrupted, TrainingSettings, estimate, train_with_result
 
 _LENGTH_SAMPLE = 5_000
 _BINS = 24
+_EXAMPLES = 5
 
 
 def training_settings(stage: TrainStage, context: StageContext, seed: int) -> TrainingSettings:
@@ -99,6 +102,44 @@ def _lengths(encoder: Encoder, sources: list[Source], settings: TrainingSettings
             "max_length": min(most or encoder.max_length, encoder.max_length),
         }
     return histograms
+
+
+def mine(stage: MineStage, context: StageContext) -> dict[str, Any]:
+    """Give the rows hard negatives."""
+    source = context.artefacts.source(stage.source)
+    found = mine_hard_negatives(
+        context.artefacts.remembering(stage.model),
+        source,
+        negatives_per_row=stage.negatives,
+        depth=stage.depth,
+        ratio=stage.ratio,
+        margin=stage.margin,
+        skip_top=stage.skip_top,
+        sample=stage.sample,
+        seed=context.seed,
+        dim=stage.dim,
+    )
+    found.source.save(context.artefacts.folder(context.name))
+    shown = [found.source.row(number) for number in range(0, len(source), max(1, len(source) // _EXAMPLES))]
+    return {
+        "rows": found.rows,
+        "negatives": found.negatives,
+        "rejected_likely_positives": found.rejected,
+        "short_rows": found.short_rows,
+        "replaced": found.replaced,
+        "mean_positive_score": _number(found.positive_score),
+        "mean_negative_score": _number(found.negative_score),
+        "examples": [
+            {"query": row.query, "positive": row.positives[0], "negatives": list(row.negatives)}
+            for row in shown[:_EXAMPLES]
+        ],
+        "likely_positives": [asdict(each) for each in found.likely_positives],
+    }
+
+
+def _number(value: float) -> float | None:
+    """JSON has no NaN."""
+    return value if math.isfinite(value) else None
 
 
 def train_model(stage: TrainStage, context: StageContext) -> dict[str, Any]:

@@ -1,0 +1,187 @@
+"""The command line as a user meets it: what it prints, where, and with which exit code."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from cosmith.cli.app import app, flags_first
+from cosmith.models import Encoder, tiny_encoder
+
+DOCUMENTS = {"a": "red apples", "b": "green pears", "c": "a river in spring", "d": "code that sorts a list"}
+
+
+def cosmith(*arguments: Any) -> Result:
+    return CliRunner().invoke(app, flags_first([str(argument) for argument in arguments]))
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model, documents, a test set and graded pairs."""
+    folder = tmp_path_factory.mktemp("world")
+    tiny_encoder("bert").save(folder / "model")
+    tiny_encoder("bert", seed=1).save(folder / "other")
+    lines = [json.dumps({"_id": name, "text": text}) + "\n" for name, text in DOCUMENTS.items()]
+    task = folder / "task"
+    (task / "qrels").mkdir(parents=True)
+    (task / "corpus.jsonl").write_text("".join(lines))
+    (task / "queries.jsonl").write_text('{"_id": "q1", "text": "apples"}\n{"_id": "q2", "text": "sort a list"}\n')
+    (task / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq1\ta\t1\nq2\td\t1\n")
+    (folder / "documents.jsonl").write_text("".join(lines))
+    pairs = ["sentence1\tsentence2\tscore", "red apples\tgreen apples\t4", "a river\tcode\t0", "a list\tlists\t5"]
+    (folder / "sts.tsv").write_text("\n".join(pairs) + "\n")
+    return folder
+
+
+@pytest.mark.parametrize("command", [["--help"], ["run", "--help"], ["recipe", "list"], ["run", "--list"]])
+def test_help_and_lists_load_no_heavy_library(command: list[str]) -> None:
+    code = (
+        "import sys\nfrom cosmith.cli import main\n"
+        f"try:\n    main({command!r})\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
+        "heavy = {'torch', 'transformers', 'pyarrow', 'faiss', 'altair', 'scipy', 'sklearn'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n" + ("assert 'numpy' not in sys.modules" if "--help" in command else "")
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "python-docs" in done.stdout or "Example: cosmith" in done.stdout
+
+
+COMMANDS = ["run", "train", "evaluate", "encode", "index", "search", "recipe show", "recipe list", "recipe schema"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_shows_an_example_of_itself(command: str) -> None:
+    result = cosmith(*command.split(), "--help")
+    assert result.exit_code == 0
+    assert f"Example: cosmith {command}" in " ".join(result.stdout.split())
+
+
+def test_version_and_wrong_usage() -> None:
+    import cosmith as package
+
+    assert cosmith("--version").stdout.strip() == f"cosmith {package.__version__}"
+    wrong = cosmith("encode")
+    assert wrong.exit_code == 2
+    assert "Missing argument" in wrong.stderr
+
+
+def test_recipes_can_be_listed_shown_and_checked(tmp_path: Path) -> None:
+    listed = json.loads(cosmith("--json", "recipe", "list").stdout)["recipes"]
+    assert {"pairs", "python-docs"} <= {each["name"] for each in listed}
+    shown = cosmith("recipe", "show", "pairs").stdout
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(shown)
+    assert cosmith("recipe", "show", mine).stdout == shown
+    mine.write_text(shown.replace("dev: data.dev", "dve: data.dev"))
+    wrong = cosmith("recipe", "show", mine)
+    assert wrong.exit_code == 1
+    assert wrong.stderr.startswith(f"error: {mine}:")
+    assert "'dev'" in wrong.stderr
+    schema = json.loads(cosmith("recipe", "schema").stdout)
+    assert "stages" in schema["properties"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "pears"], "'pairs'"),
+        (["run", "pairs", "--size", "huge"], "no sizes"),
+        (["run", "pairs", "--set", "train.stpes=1"], "'steps'"),
+        (["run", "pairs", "--set", "steps"], "KEY=VALUE"),
+        (["run", "pairs", "--set", "data.path=absent.jsonl"], "absent.jsonl"),
+        (["encode", "no-such-model-here", "documents.jsonl", "-o", "v.npy"], "documents.jsonl"),
+        (["search", "no-index", "x"], "index"),
+    ],
+)
+def test_errors_are_a_line_on_stderr_and_leave_nothing(
+    arguments: list[str], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = cosmith(*arguments)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: ")
+    assert words in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_encode_gives_the_encoders_vectors_and_says_what_it_left_out(world: Path, tmp_path: Path) -> None:
+    texts = tmp_path / "texts.jsonl"
+    long = "word " * 300
+    rows = [{"text": "red apples"}, {"text": "   "}, {"text": long}]
+    texts.write_text("".join(json.dumps(row) + "\n" for row in rows) + "not json\n")
+    vectors = tmp_path / "vectors.npy"
+    result = cosmith("encode", world / "model", texts, "--output", vectors, "--dim", 8, "--precision", "float32")
+    assert result.exit_code == 0, result.stderr
+    expected = Encoder.load(world / "model").encode(["red apples", long], dim=8)
+    np.testing.assert_allclose(np.load(vectors), expected, atol=1e-6)
+    assert "2 rows could not be used" in result.stderr
+    assert "1 of 2 texts are longer than the 64 tokens" in result.stderr
+    rejected = [json.loads(line) for line in (tmp_path / "vectors.rejected.jsonl").read_text().splitlines()]
+    assert [row["line"] for row in rejected] == [2, 4]
+    ids = [json.loads(line)["_id"] for line in (tmp_path / "vectors.ids.jsonl").read_text().splitlines()]
+    assert ids == ["1", "3"]
+
+
+def test_encode_refuses_a_dim_that_the_model_has_not(world: Path, tmp_path: Path) -> None:
+    vectors = tmp_path / "vectors.npy"
+    result = cosmith("encode", world / "model", world / "documents.jsonl", "-o", vectors, "--dim", 99)
+    assert result.exit_code == 1
+    assert "99" in result.stderr
+    assert not list(tmp_path.iterdir())
+    other = cosmith("encode", world / "model", world / "documents.jsonl", "-o", tmp_path / "vectors.txt")
+    assert other.exit_code == 1
+    assert "End it in .npy" in other.stderr
+
+
+def test_index_and_search(world: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "index"
+    for texts in (world / "documents.jsonl", world / "task"):  # a file, and the corpus of a BEIR folder
+        result = cosmith("--json", "index", world / "model", texts, "--output", folder, "--precision", "float32")
+        assert json.loads(result.stdout)["documents"] == len(DOCUMENTS)
+    found = [json.loads(line) for line in cosmith("search", folder, "red apples", "river", "-k", 9, "--json")
+             .stdout.splitlines()]  # fmt: skip
+    assert [each["query"] for each in found] == ["red apples", "river"]
+    assert found[0]["hits"][0] == {"id": "a", "score": pytest.approx(1.0, abs=1e-4), "text": "red apples"}
+    assert len(found[0]["hits"]) == len(DOCUMENTS)  # k may be larger than the corpus
+    plain = cosmith("search", folder, "red apples", "-k", 1).stdout
+    assert "red apples" in plain
+    assert "1.000  a" in plain
+    refused = cosmith("search", folder, "x", "--model", world / "other")
+    assert refused.exit_code == 1
+    assert "error: " in refused.stderr
+
+
+def test_evaluate_a_collection_and_text_pairs(world: Path, tmp_path: Path) -> None:
+    from cosmith.data import Collection
+    from cosmith.evaluation import evaluate_retrieval
+
+    result = cosmith("--json", "evaluate", world / "model", "--against", world / "other", "--bm25", "--precision",
+                     "float32", "--task", world / "task", "--output", tmp_path)  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    said = json.loads(result.stdout)
+    expected = evaluate_retrieval(Encoder.load(world / "model"), Collection.read_beir(world / "task"))
+    values = {each["model"].rpartition("/")[2]: each["values"] for each in said["models"]}
+    assert set(values) == {"other", "model", "BM25"}
+    assert values["model"]["ndcg@10"] == pytest.approx(expected.value)
+    assert values["BM25"]["recall@1"] == 1.0
+    assert said["differences"][0]["over"] == "other"
+    assert len(list(tmp_path.glob("*.json"))) == 3
+    table = cosmith("evaluate", world / "model", "--task", world / "task", "--task", world / "sts.tsv").stdout
+    assert "ndcg@10" in table
+    assert "spearman" in table
+    refused = cosmith("evaluate", world / "model", "--task", world / "sts.tsv", "--bm25")
+    assert refused.exit_code == 1
+    assert "--bm25" in refused.stderr
+
+
+def test_global_flags_may_stand_anywhere_before_two_dashes() -> None:
+    assert flags_first(["search", "i", "x", "--json"]) == ["--json", "search", "i", "x"]
+    assert flags_first(["search", "i", "--", "--json"]) == ["search", "i", "--", "--json"]

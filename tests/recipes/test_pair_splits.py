@@ -1,0 +1,82 @@
+"""Parting a team's own pairs: nothing is lost, and no query of a set is trained on."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cosmith.data import TrainingRow
+from cosmith.errors import InputError
+from cosmith.recipes.pair_splits import joined_groups, split_pairs
+
+TEXTS = st.text("abc", min_size=1, max_size=3)
+ROWS = st.lists(
+    st.builds(
+        TrainingRow,
+        query=TEXTS,
+        positives=st.lists(TEXTS, min_size=1, max_size=2).map(tuple),
+        group=st.none() | st.sampled_from("xyz"),
+    ),
+    min_size=1,
+    max_size=60,
+)
+
+
+@given(ROWS)
+def test_rows_stay_together_exactly_when_a_chain_of_queries_and_groups_joins_them(rows: list[TrainingRow]) -> None:
+    names = joined_groups(rows)
+    # A naive flood fill over "same query or same group".
+    parts: list[set[int]] = []
+    for number in range(len(rows)):
+        if any(number in part for part in parts):
+            continue
+        part, edge = {number}, [number]
+        while edge:
+            row = rows[edge.pop()]
+            for other, candidate in enumerate(rows):
+                same_group = row.group is not None and row.group == candidate.group
+                if other not in part and (row.query == candidate.query or same_group):
+                    part.add(other)
+                    edge.append(other)
+        parts.append(part)
+    assert len(set(names)) == len(parts)
+    assert all(len({names[number] for number in part}) == 1 for part in parts)
+
+
+@given(ROWS, st.integers(0, 5), st.integers(1, 4), st.integers(1, 30))
+def test_no_query_of_a_set_is_trained_on(rows: list[TrainingRow], seed: int, queries: int, documents: int) -> None:
+    if len(set(joined_groups(rows))) < 10:
+        with pytest.raises(InputError, match="too few to split"):
+            split_pairs(rows, dev=0.2, test=0.2, seed=seed)
+        return
+    split = split_pairs(rows, dev=0.2, test=0.2, seed=seed, max_queries=queries, max_documents=documents)
+    trained = {row.query for row in split.train}
+    seen: set[str] = set(trained)
+    for part in (split.dev, split.test):
+        assert part is not None
+        asked = set(part.queries.values())
+        assert 1 <= len(asked) <= queries
+        assert not asked & seen
+        seen |= asked
+        answers = {part.documents[name] for grades in part.relevance.values() for name in grades}
+        assert answers == {text for row in rows if row.query in asked for text in row.positives}
+        assert len(part.documents) <= max(documents, len(answers))
+    assert split == split_pairs(rows, dev=0.2, test=0.2, seed=seed, max_queries=queries, max_documents=documents)
+
+
+def test_without_shares_all_rows_are_for_training() -> None:
+    rows = [TrainingRow("a", ("b",))]
+    split = split_pairs(rows, dev=0, test=0, seed=0)
+    assert (split.train, split.dev, split.test) == (rows, None, None)
+
+
+def test_case_and_spacing_do_not_make_another_query() -> None:
+    rows = [TrainingRow("Reset  my password", ("a",)), TrainingRow("reset my Password", ("b",))]
+    assert len(set(joined_groups(rows))) == 1
+
+
+def test_rows_without_answers_cannot_make_a_test_set() -> None:
+    rows = [TrainingRow(f"q{number}", (), label=number % 2) for number in range(40)]
+    with pytest.raises(InputError, match="no row of the dev part has a positive"):
+        split_pairs(rows, dev=0.2, test=0.2, seed=0)

@@ -1,0 +1,200 @@
+"""The stages that the small run of test_running does not have, each on its own data."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cosmith.data import Collection, Source
+from cosmith.errors import InputError
+from cosmith.models import Encoder, tiny_encoder
+from cosmith.recipes import load_recipe, parse_document, run_recipe
+from cosmith.recipes.references import uses
+from cosmith.recipes.remembered import RememberedVectors
+from cosmith.recipes.stage_schemas import TrainStage
+from cosmith.training import TrainingSettings
+
+
+def run(stages: str, world: Path, folder: Path) -> dict[str, Any]:
+    text = f"name: t\nbase: {world / 'base'}\nprecision: float32\nstages:\n{stages}"
+    return run_recipe(load_recipe(parse_document(text)), folder)
+
+
+def write_beir(folder: Path, queries: int) -> Path:
+    """A collection of `queries` words; the answer to each is a text with the word in it; a train and a test split."""
+    (folder / "qrels").mkdir(parents=True)
+    rows = [{"_id": f"d{n}", "title": f"title{n}", "text": f"word{n} and more"} for n in range(queries)]
+    (folder / "corpus.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    asked = [json.dumps({"_id": f"q{n}", "text": f"word{n}"}) + "\n" for n in range(queries)]
+    (folder / "queries.jsonl").write_text("".join(asked))
+    half = queries // 2
+    for split, numbers in (("train", range(half)), ("test", range(half, queries))):
+        lines = "".join(f"q{n}\td{n}\t1\n" for n in numbers)
+        (folder / "qrels" / f"{split}.tsv").write_text("query-id\tcorpus-id\tscore\n" + lines)
+    return folder
+
+
+def test_a_beir_folder_gives_training_rows_a_development_and_a_test_set(small_world: Path, tmp_path: Path) -> None:
+    task = write_beir(tmp_path / "task", 40)
+    results = run(f"  data: {{kind: collection, path: {task}, train_split: train, dev: 0.25}}\n", small_world,
+                  tmp_path / "run")  # fmt: skip
+    splits = results["data"]["splits"]
+    assert splits["train"]["pairs"] == 15
+    assert splits["dev"] == {"queries": 5, "documents": 40}
+    assert splits["test"] == {"queries": 20, "documents": 40}
+    rows = list(Source.load(tmp_path / "run" / "data" / "train").rows())
+    number = rows[0].query.removeprefix("word")
+    assert rows[0].positives == (f"title{number} word{number} and more",)
+    dev = Collection.read_beir(tmp_path / "run" / "data" / "dev")
+    assert not {row.query for row in rows} & set(dev.queries.values())
+
+
+def test_mined_negatives_are_no_answers_and_go_into_training(small_world: Path, tmp_path: Path) -> None:
+    results = run(
+        f"""\
+  data: {{kind: source, path: {small_world / "pairs.jsonl"}, dev: 0, test: 0}}
+  estimate: {{kind: estimate, train: train}}
+  mined: {{kind: mine, source: data.train, negatives: 2, ratio: null}}
+  after: {{kind: estimate, train: train}}
+  train: {{kind: train, sources: mined, steps: 2, batch_size: 8}}
+""",
+        small_world,
+        tmp_path / "run",
+    )
+    mined = Source.load(tmp_path / "run" / "mined" / "source")
+    assert results["mined"]["negatives"] == 2 * len(mined)
+    assert all(len(row.negatives) == 2 and not set(row.negatives) & set(row.positives) for row in mined.rows())
+    # The estimate above the mining counts stand-ins for the negatives that are not there yet.
+    before, after = results["estimate"], results["after"]
+    assert before["tokens_per_step"] == pytest.approx(after["tokens_per_step"], rel=0.15)
+    assert before["steps"] == after["steps"] == 2
+    assert sum(after["lengths"]["document"]["counts"]) == 120
+    assert results["train"]["best_dev"] is None
+    assert results["train"]["alpha"] == 1.0
+
+
+def test_sts_sets_are_scored_and_compared(small_world: Path, tmp_path: Path) -> None:
+    pairs = tmp_path / "sts.csv"
+    rows = [(f"gen cup {n}", f"gen {n} cup bal", n % 6) for n in range(30)]
+    pairs.write_text("sentence1,sentence2,score\n" + "".join(f"{a},{b},{c}\n" for a, b, c in rows))
+    stages = f"""\
+  pairs: {{kind: sts, path: {pairs}}}
+  data: {{kind: source, path: {small_world / "pairs.jsonl"}, dev: 0, test: 0}}
+  train: {{kind: train, sources: data.train, dev: pairs, steps: 2, batch_size: 8, learning_rate: 1e-3}}
+  scores: {{kind: evaluate, models: [base, train], tasks: pairs}}
+  comparison: {{kind: compare, after: train, scores: scores}}
+"""
+    results = run(stages, small_world, tmp_path / "run")
+    assert results["comparison"]["tasks"][0]["metric"] == "spearman"
+    assert results["comparison"]["gained"] == []
+    assert results["train"]["base_dev"] == pytest.approx(results["scores"]["scores"][0]["values"]["spearman"])
+    with pytest.raises(InputError, match="BM25 cannot be scored"):
+        run(stages.replace("[base, train]", "[base, bm25]").replace("after: train", "after: bm25"), small_world,
+            tmp_path / "run")  # fmt: skip
+
+
+def test_functions_of_packages_in_a_folder(small_world: Path, tmp_path: Path) -> None:
+    packages = tmp_path / "packages"
+    verbs = ("Count", "Join", "Sort", "Merge", "Split", "Trim", "Scan", "Pack")
+    nouns = ("apples", "rivers", "letters", "numbers", "colours", "planets")
+    for noun in nouns:
+        (packages / noun).mkdir(parents=True)
+        functions = [
+            f'def {verb.lower()}_{noun}(values, {noun}_size=1):\n    """{verb} all the {noun} that a user gives."""\n'
+            f"    total_{verb.lower()} = [value * {noun}_size for value in values if value]\n"
+            f"    for number, {noun} in enumerate(total_{verb.lower()}):\n        print(number, {noun})\n"
+            f"    return sorted(total_{verb.lower()})\n"
+            for verb in verbs
+        ]
+        (packages / noun / "__init__.py").write_text("\n\n".join(functions))
+    results = run(
+        f"""\
+  data: {{kind: python-functions, search_paths: ["{packages}"], train_pairs: 20, dev_queries: 3, dev_documents: 5,
+         test_queries: 4, test_documents: 6}}
+""",
+        small_world,
+        tmp_path / "run",
+    )
+    data = results["data"]
+    assert data["pairs"] == len(verbs) * len(nouns)
+    assert data["splits"]["test"]["queries"] == 4
+    assert data["examples"]
+    assert len(Source.load(tmp_path / "run" / "data" / "train")) == data["splits"]["train"]["pairs"]
+
+
+def test_the_general_check_needs_no_stage_and_the_report_shows_all(small_world: Path, tmp_path: Path) -> None:
+    results = run(
+        "  check: {kind: evaluate, models: [base, bm25], tasks: general-check}\n  report: {kind: report}\n",
+        small_world,
+        tmp_path / "run",
+    )
+    assert [scores["task"] for scores in results["check"]["scores"]] == ["general-check"] * 2
+    page = Path(results["report"]["report"])
+    assert page == tmp_path / "run" / "report.html"
+    assert "general-check" in page.read_text(encoding="utf-8")
+
+
+def test_models_not_scored_on_the_same_task_cannot_be_compared(small_world: Path, tmp_path: Path) -> None:
+    task = write_beir(tmp_path / "task", 8)
+    with pytest.raises(InputError, match="no task was scored for both") as caught:
+        run(
+            f"  data: {{kind: collection, path: {task}}}\n  scores: {{kind: evaluate, tasks: data.test}}\n"
+            "  comparison: {kind: compare, after: bm25, scores: scores}\n",
+            small_world,
+            tmp_path / "run",
+        )
+    assert caught.value.field == "stages.comparison.scores"
+
+
+def test_a_train_stage_offers_every_setting_of_the_trainer_with_its_default() -> None:
+    fields = TrainStage.model_fields
+    for setting in dataclasses.fields(TrainingSettings):
+        assert setting.name in fields, setting.name
+        if setting.name in ("seed", "precision"):  # the recipe's, where the stage does not say them
+            continue
+        default = fields[setting.name].get_default(call_default_factory=True)
+        assert (tuple(default) if isinstance(default, list) else default) == setting.default, setting.name
+    TrainingSettings(loss=fields["loss"].default)
+
+
+def test_uses_finds_names_in_lists_and_singles() -> None:
+    stage = TrainStage(sources=["a", "b.train"], dev=["c"])
+    assert [(use.keys, use.value) for use in uses(stage)] == [
+        (("sources", 0), "a"), (("sources", 1), "b.train"), (("model",), "base"), (("dev", 0), "c")
+    ]  # fmt: skip
+
+
+class Counting:
+    """Counts the texts that reach the encoder."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self.encoder, self.count = encoder, 0
+        self.dimension, self.max_length = encoder.dimension, encoder.max_length
+
+    def encode(self, texts: Any, **options: Any) -> Any:
+        self.count += len(texts)
+        return self.encoder.encode(texts, **options)
+
+    def fingerprint(self) -> str:
+        return self.encoder.fingerprint()
+
+
+def test_long_lists_are_encoded_once_a_model_and_prompt(tmp_path: Path) -> None:
+    counting = Counting(tiny_encoder("bert"))
+    texts = [f"text {number}" for number in range(300)]
+    first = RememberedVectors(counting, tmp_path).encode(texts, prompt="document")
+    again = RememberedVectors(counting, tmp_path).encode(texts, prompt="document")
+    assert counting.count == 300
+    np.testing.assert_array_equal(first, again)
+    RememberedVectors(counting, tmp_path).encode(texts, prompt="document", dim=8)
+    RememberedVectors(counting, tmp_path).encode([*texts[:-1], "another"], prompt="document")
+    RememberedVectors(counting, tmp_path).encode(["ab", "c", *texts], prompt="document")
+    RememberedVectors(counting, tmp_path).encode(["a", "bc", *texts], prompt="document")
+    assert counting.count == 300 * 3 + 302 * 2
+    other = RememberedVectors(tiny_encoder("bert", seed=1), tmp_path).encode(texts, prompt="document")
+    assert not np.allclose(first, other)
