@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cosmith.data import TrainingRow
 from cosmith.errors import InputError
-from cosmith.recipes.pair_splits import joined_groups, split_pairs
+from cosmith.recipes.pair_splits import Limits, joined_groups, split_pairs
 
 TEXTS = st.text("abc", min_size=1, max_size=3)
 ROWS = st.lists(
@@ -50,7 +50,8 @@ def test_no_query_of_a_set_is_trained_on(rows: list[TrainingRow], seed: int, que
         with pytest.raises(InputError, match="too few to split"):
             split_pairs(rows, dev=0.2, test=0.2, seed=seed)
         return
-    split = split_pairs(rows, dev=0.2, test=0.2, seed=seed, max_queries=queries, max_documents=documents)
+    limits = Limits(queries, documents)
+    split = split_pairs(rows, dev=0.2, test=0.2, seed=seed, dev_limits=limits, test_limits=limits)
     trained = {row.query for row in split.train}
     seen: set[str] = set(trained)
     for part in (split.dev, split.test):
@@ -62,7 +63,7 @@ def test_no_query_of_a_set_is_trained_on(rows: list[TrainingRow], seed: int, que
         answers = {part.documents[name] for grades in part.relevance.values() for name in grades}
         assert answers == {text for row in rows if row.query in asked for text in row.positives}
         assert len(part.documents) <= max(documents, len(answers))
-    assert split == split_pairs(rows, dev=0.2, test=0.2, seed=seed, max_queries=queries, max_documents=documents)
+    assert split == split_pairs(rows, dev=0.2, test=0.2, seed=seed, dev_limits=limits, test_limits=limits)
 
 
 def test_without_shares_all_rows_are_for_training() -> None:

@@ -129,10 +129,10 @@ def _compare(result: Result, folder: Path) -> list[str]:
     for what in ("gained", "lost"):
         if result[what]:
             lines.append(f"queries that {what} most (rank of the answer before → after):")
-            lines += [
-                f"  {each['rank_before'] or '>100'} → {each['rank_after'] or '>100'}  {one_line(each['query'], 90)}"
-                for each in result[what]
-            ]
+            for each in result[what]:
+                ranks = f"{each['rank_before'] or '>100'} → {each['rank_after'] or '>100'}"
+                lines.append(f"  {ranks:>11}  {one_line(each['query'], 100)}")
+                lines.append(f"               answer: {one_line(each['document'], 90)}")
     return lines
 
 

@@ -10,6 +10,9 @@ import numpy as np
 from cosmith.data import Collection, TrainingRow, split_by_group
 from cosmith.errors import InputError
 
+FEWEST_GROUPS = 10
+"""Below this a test set says nothing, and one part or another would be empty."""
+
 
 @dataclass(frozen=True)
 class PairSplit:
@@ -20,14 +23,22 @@ class PairSplit:
     test: Collection | None
 
 
+@dataclass(frozen=True)
+class Limits:
+    """The most queries and documents of a set that is split off."""
+
+    queries: int
+    documents: int
+
+
 def split_pairs(
     rows: Sequence[TrainingRow],
     *,
     dev: float,
     test: float,
     seed: int,
-    max_queries: int = 2000,
-    max_documents: int = 20000,
+    dev_limits: Limits = Limits(500, 2_000),
+    test_limits: Limits = Limits(2_000, 20_000),
 ) -> PairSplit:
     """Part rows into training rows, a development and a test set.
 
@@ -40,8 +51,8 @@ def split_pairs(
         dev: Share of the rows for the development set, 0 for none.
         test: Share of the rows for the test set, 0 for none.
         seed: Chooses the split and the samples.
-        max_queries: Most queries in each of the sets.
-        max_documents: Most documents in each: the answers of its queries, then others of ``rows`` by chance.
+        dev_limits: Small, since it is evaluated again and again while training.
+        test_limits: Likewise for the test set; see :func:`sampled`.
 
     Raises:
         InputError: There are too few separate queries, or the rows of a set have no answers.
@@ -50,7 +61,7 @@ def split_pairs(
     keys = joined_groups(rows)
     if len(shares) == 1:
         return PairSplit(list(rows), None, None)
-    if len(set(keys)) < 10:
+    if len(set(keys)) < FEWEST_GROUPS:
         raise InputError(
             f"{len(rows):,} rows with {len(set(keys))} separate queries or groups are too few to split",
             remedy="Give more rows, or say `dev: 0` and `test: 0` and evaluate on sets of your own.",
@@ -58,12 +69,28 @@ def split_pairs(
     parts = split_by_group(keys, shares, seed)
     corpus = _corpus(rows)
 
-    def collection(name: str) -> Collection | None:
+    def collection(name: str, limits: Limits) -> Collection | None:
         if name not in parts:
             return None
-        return _collection(name, [rows[number] for number in parts[name]], corpus, seed, max_queries, max_documents)
+        return sampled(_collection(name, [rows[number] for number in parts[name]], corpus), limits, seed)
 
-    return PairSplit([rows[number] for number in parts["train"]], collection("dev"), collection("test"))
+    train = [rows[number] for number in parts["train"]]
+    return PairSplit(train, collection("dev", dev_limits), collection("test", test_limits))
+
+
+def sampled(whole: Collection, limits: Limits, seed: int) -> Collection:
+    """At most so many queries of a collection, by chance, with their judged documents and others up to the limit."""
+    random = np.random.default_rng(seed)
+    queries = _sample(list(whole.queries), limits.queries, random)
+    kept = {document for query in queries for document in whole.relevance.get(query, {})}
+    others = [document for document in whole.documents if document not in kept]
+    kept.update(_sample(others, max(0, limits.documents - len(kept)), random))
+    return Collection(
+        name=whole.name,
+        documents={name: text for name, text in whole.documents.items() if name in kept},
+        queries={name: whole.queries[name] for name in queries},
+        relevance={name: whole.relevance[name] for name in queries if name in whole.relevance},
+    )
 
 
 def joined_groups(rows: Sequence[TrainingRow]) -> list[str]:
@@ -99,26 +126,20 @@ def _documents(rows: Sequence[TrainingRow]) -> Iterator[str]:
         yield from row.negatives
 
 
-def _collection(
-    name: str, rows: Sequence[TrainingRow], corpus: dict[str, str], seed: int, max_queries: int, max_documents: int
-) -> Collection:
-    answers: dict[str, set[str]] = {}
+def _collection(name: str, rows: Sequence[TrainingRow], corpus: dict[str, str]) -> Collection:
+    """The queries of some rows over all documents."""
+    answers: dict[str, dict[str, int]] = {}
     for row in rows:
         if row.positives:
-            answers.setdefault(row.query, set()).update(row.positives)
+            answers.setdefault(row.query, {}).update({corpus[text]: 1 for text in row.positives})
     if not answers:
         problem = f"no row of the {name} part has a positive, so there is nothing to search for"
         raise InputError(problem, remedy="Say `dev: 0` and `test: 0` and evaluate on a set of your own.")
-    random = np.random.default_rng(seed)
-    chosen = _sample(list(answers), max_queries, random)
-    kept = {text for query in chosen for text in answers[query]}
-    others = [text for text in corpus if text not in kept]
-    kept.update(_sample(others, max(0, max_documents - len(kept)), random))
     return Collection(
         name=name,
-        documents={number: text for text, number in corpus.items() if text in kept},
-        queries={f"q{number}": query for number, query in enumerate(chosen)},
-        relevance={f"q{number}": {corpus[text]: 1 for text in answers[query]} for number, query in enumerate(chosen)},
+        documents={number: text for text, number in corpus.items()},
+        queries={f"q{number}": query for number, query in enumerate(answers)},
+        relevance={f"q{number}": grades for number, grades in enumerate(answers.values())},
     )
 
 

@@ -79,10 +79,12 @@ class SourceStage(StageSettings):
     instruction: str = Field("", description="Instruction put before the queries, for models that take one.")
     dev: Share = Field(0.1, description="Share of the queries kept for the development set.")
     test: Share = Field(0.1, description="Share of the queries kept for the test set.")
-    max_queries: Count = Field(2000, description="Most queries in the development and in the test set, each.")
-    max_documents: Count = Field(
-        20000, description="Most documents to search in the two sets: all answers, then other documents of the file."
+    dev_queries: Count = Field(500, description="Most queries of the development set.")
+    dev_documents: Count = Field(
+        2000, description="Most documents of the development set: the answers, then others of the file by chance."
     )
+    test_queries: Count = Field(2000, description="Most queries of the test set.")
+    test_documents: Count = Field(20000, description="Most documents of the test set, likewise.")
 
     @model_validator(mode="after")
     def _something_to_train_on(self) -> SourceStage:
@@ -108,6 +110,10 @@ class CollectionStage(StageSettings):
     train_split: str | None = Field(None, description="The file of qrels/ that becomes the training rows `train`.")
     dev_split: str | None = Field(None, description="The file of qrels/ that becomes the output `dev`.")
     dev: Share = Field(0, description="Without dev_split: share of the training queries kept for `dev`.")
+    dev_queries: Count = Field(500, description="Most queries of `dev`.")
+    dev_documents: Count = Field(
+        2000, description="Most documents of `dev`: the judged ones, then others by chance; all would be slow to watch."
+    )
     instruction: str = Field("", description="Instruction put before the queries, for models that take one.")
 
     @model_validator(mode="after")

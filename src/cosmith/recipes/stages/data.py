@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from cosmith.data.python_docs import build_python_docs
 from cosmith.data.python_functions import collect_functions
 from cosmith.errors import InputError
 from cosmith.recipes.artefacts import StageContext
-from cosmith.recipes.pair_splits import split_pairs
+from cosmith.recipes.pair_splits import Limits, sampled, split_pairs
 from cosmith.recipes.stage_schemas import CollectionStage, PythonFunctionsStage, SourceStage, StsStage
 
 _EXAMPLES = 5
@@ -52,7 +53,8 @@ def source(stage: SourceStage, context: StageContext) -> dict[str, Any]:
     try:
         split = split_pairs(
             rows, dev=stage.dev, test=stage.test, seed=context.seed,
-            max_queries=stage.max_queries, max_documents=stage.max_documents,
+            dev_limits=Limits(stage.dev_queries, stage.dev_documents),
+            test_limits=Limits(stage.test_queries, stage.test_documents),
         )  # fmt: skip
     except InputError as error:
         raise InputError(error.problem, path=stage.path, remedy=error.remedy) from error
@@ -76,8 +78,15 @@ def source(stage: SourceStage, context: StageContext) -> dict[str, Any]:
 def collection(stage: CollectionStage, context: StageContext) -> dict[str, Any]:
     """A BEIR folder: its test set and, where asked for, training rows and a development set."""
     splits: dict[str, dict[str, int]] = {}
-    result: dict[str, Any] = {"splits": splits, "examples": []}
-    sets = {"test": Collection.read_beir(stage.path, split=stage.test_split)}
+    rejected_file = context.folder / "rejected.jsonl"
+    sets = {"test": Collection.read_beir(stage.path, split=stage.test_split, rejected=rejected_file)}
+    rejected = sets["test"].rejected
+    result: dict[str, Any] = {
+        "dropped": _by_reason(rejected),
+        "rejected_file": str(rejected_file) if rejected else None,
+        "splits": splits,
+        "examples": [],
+    }
     if stage.dev_split is not None:
         sets["dev"] = Collection.read_beir(stage.path, split=stage.dev_split)
     if stage.train_split is not None:
@@ -89,6 +98,8 @@ def collection(stage: CollectionStage, context: StageContext) -> dict[str, Any]:
         train = Source.from_rows("train", rows, settings).save(context.folder / "train")
         splits["train"] = {"pairs": len(train)}
         result |= {"pairs": len(train), "examples": _examples(rows)}
+    if "dev" in sets:
+        sets["dev"] = sampled(sets["dev"], Limits(stage.dev_queries, stage.dev_documents), context.seed)
     for name, each in sets.items():
         each.write_beir(context.folder / name)
         splits[name] = _counts(each)
@@ -97,11 +108,16 @@ def collection(stage: CollectionStage, context: StageContext) -> dict[str, Any]:
 
 def sts(stage: StsStage, context: StageContext) -> dict[str, Any]:
     """A file of scored text pairs, checked and copied as it is."""
-    pairs = read_sts(stage.path)
+    rejected_file = context.folder / "rejected.jsonl"
+    pairs = read_sts(stage.path, rejected=rejected_file)
     folder = context.folder / "sts"
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(stage.path, folder / Path(stage.path).name)
-    return {"pairs": len(pairs.first)}
+    return {
+        "pairs": len(pairs),
+        "dropped": _by_reason(pairs.rejected),
+        "rejected_file": str(rejected_file) if pairs.rejected else None,
+    }
 
 
 def _part_queries(whole: Collection, share: float, seed: int) -> tuple[Collection, Collection]:
@@ -131,7 +147,7 @@ def _counts(collection_: Collection) -> dict[str, int]:
     return {"queries": len(collection_.queries), "documents": len(collection_.documents)}
 
 
-def _by_reason(rejected: list[Rejected]) -> dict[str, int]:
+def _by_reason(rejected: Sequence[Rejected]) -> dict[str, int]:
     found: dict[str, int] = {}
     for row in rejected:
         found[row.reason] = found.get(row.reason, 0) + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from cosmith.evaluation import (
     Changes,
     QueryChange,
     Scores,
+    Shown,
     evaluate_sts,
     largest_changes,
     score_hits,
@@ -24,6 +26,9 @@ from cosmith.evaluation import (
 from cosmith.recipes.artefacts import StageContext
 from cosmith.recipes.stage_schemas import CompareStage, EvaluateStage
 from cosmith.retrieval import Hits
+
+_LONGEST_EXAMPLE = 2_000
+"""Characters of a document in a result."""
 
 
 def evaluate(stage: EvaluateStage, context: StageContext) -> dict[str, Any]:
@@ -73,12 +78,13 @@ def compare(stage: CompareStage, context: StageContext) -> dict[str, Any]:
         )  # fmt: skip
     everyone = [scores for name in stage.scores for scores in context.artefacts.scores(name) if scores.task in tasks]
     changes = _changes(tasks[0], before[tasks[0]], after[tasks[0]], stage.examples, context)
+    texts = _texts(tasks[0], context)
     return {
         "before": stage.before,
         "after": stage.after,
         "tasks": [_row(before[task].scores, after[task].scores, context.seed) for task in tasks],
-        "gained": [_example(change) for change in changes.gained],
-        "lost": [_example(change) for change in changes.lost],
+        "gained": [_example(change, texts) for change in changes.gained],
+        "lost": [_example(change, texts) for change in changes.lost],
         "metrics": [{"task": each.task, "model": each.model, "values": dict(each.values)} for each in everyone],
     }
 
@@ -126,19 +132,27 @@ def _changes(task: str, before: _Measured, after: _Measured, count: int, context
         return Changes(after.scores.main, (), ())
     collection = context.artefacts.collection(task)
     hits = [load_hits(collection, measured.hits_file) for measured in (before, after)]
-    return largest_changes(before.scores, after.scores, collection, hits[0], hits[1], count, characters=400)
+    return largest_changes(before.scores, after.scores, collection, hits[0], hits[1], count)
 
 
-def _example(change: QueryChange) -> dict[str, Any]:
+def _texts(task: str, context: StageContext) -> Mapping[str, str]:
+    """The documents of a task, with their line breaks: they may be code."""
+    return context.artefacts.collection(task).documents if context.artefacts.kind(task) == "collection" else {}
+
+
+def _example(change: QueryChange, texts: Mapping[str, str]) -> dict[str, Any]:
+    def text(shown: Shown | None) -> str:
+        return texts[shown.document_id][:_LONGEST_EXAMPLE] if shown else ""
+
     return {
         "query": change.query,
-        "document": change.answer.text,
+        "document": text(change.answer),
         "before": change.before,
         "after": change.after,
         "rank_before": change.rank_before,
         "rank_after": change.rank_after,
-        "top_before": change.top_before.text if change.top_before else "",
-        "top_after": change.top_after.text if change.top_after else "",
+        "top_before": text(change.top_before),
+        "top_after": text(change.top_after),
     }
 
 
