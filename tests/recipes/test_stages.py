@@ -191,6 +191,8 @@ def test_long_lists_are_encoded_once_a_model_and_prompt(tmp_path: Path) -> None:
     again = RememberedVectors(counting, tmp_path).encode(texts, prompt="document")
     assert counting.count == 300
     np.testing.assert_array_equal(first, again)
+    RememberedVectors(counting, tmp_path).encode(texts, prompt="document", dim=counting.dimension)  # all of it
+    assert counting.count == 300
     RememberedVectors(counting, tmp_path).encode(texts, prompt="document", dim=8)
     RememberedVectors(counting, tmp_path).encode([*texts[:-1], "another"], prompt="document")
     RememberedVectors(counting, tmp_path).encode(["ab", "c", *texts], prompt="document")

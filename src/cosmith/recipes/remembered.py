@@ -59,7 +59,7 @@ class RememberedVectors:
         """As :meth:`cosmith.models.TextEncoder.encode`."""
         if len(texts) < _FEWEST:
             return self.encoder.encode(texts, prompt=prompt, dim=dim, show_progress=show_progress)
-        file = self.folder / f"{self._key(texts, prompt, dim)}.npy"
+        file = self.folder / f"{self._key(texts, prompt, self.dimension if dim is None else dim)}.npy"
         if file.is_file():
             vectors: npt.NDArray[np.float32] = np.load(file)
             return vectors
@@ -68,7 +68,7 @@ class RememberedVectors:
             np.save(handle, vectors)
         return vectors
 
-    def _key(self, texts: Sequence[str], prompt: str | None, dim: int | None) -> str:
+    def _key(self, texts: Sequence[str], prompt: str | None, dim: int) -> str:
         precision = getattr(self.encoder, "precision", "")
         hasher = xxhash.xxh3_128(f"{self.fingerprint()}|{precision}|{prompt}|{dim}|{len(texts)}".encode())
         for text in texts:

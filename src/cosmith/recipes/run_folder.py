@@ -136,7 +136,9 @@ def finish_stage(
     files = [stage_folder / _RESULT]
     for output, output_kind in outputs.items():
         place = output_folder(stage_folder, output, output_kind)
-        files += sorted(file for file in place.rglob("*") if file.is_file() and not _grows_later(file))
+        files += sorted(
+            file for file in place.rglob("*") if file.is_file() and not _grows_later(file.relative_to(place))
+        )
     record = StageRecord(
         name=name,
         kind=kind,
@@ -172,7 +174,10 @@ def _started_as(stage_folder: Path) -> str | None:
 
 
 def _grows_later(file: Path) -> bool:
-    """The lineage card is brought up to date by later stages; a cache of tokens may come and go."""
+    """Whether a file (its path below the output's folder) may change after its stage has ended.
+
+    The lineage card is brought up to date by later stages; a cache of tokens may come and go.
+    """
     return file.name in ("lineage.json", "README.md") or "tokens" in file.parts
 
 
