@@ -141,11 +141,11 @@ def flat_arguments(config: Any, token_ids: torch.Tensor, layout: FlatLayout) -> 
 
 
 def _to_rectangle(flat: torch.Tensor, group: TextGroup) -> torch.Tensor:
-    """``[tokens, heads, d]`` of the whole micro-batch → ``[texts, heads, longest, d]`` of a group."""
+    """``[tokens, heads, d]`` of the whole micro-batch → ``[texts * heads, longest, d]`` of a group."""
     part = flat[group.start : group.stop]
     if group.source is not None:
         part = part.index_select(0, group.source)
-    return part.reshape(group.texts, group.longest, *flat.shape[1:]).transpose(1, 2)
+    return _by_head(part, group)
 
 
 def _gradient_to_rectangle(flat: torch.Tensor, group: TextGroup) -> torch.Tensor:
@@ -154,30 +154,47 @@ def _gradient_to_rectangle(flat: torch.Tensor, group: TextGroup) -> torch.Tensor
     if group.cells is not None:
         cells = flat.new_zeros(group.texts * group.longest, *flat.shape[1:])
         part = cells.index_copy_(0, group.cells, part)
-    return part.reshape(group.texts, group.longest, *flat.shape[1:]).transpose(1, 2)
+    return _by_head(part, group)
+
+
+def _by_head(cells: torch.Tensor, group: TextGroup) -> torch.Tensor:
+    rectangle = cells.reshape(group.texts, group.longest, *cells.shape[1:]).transpose(1, 2)
+    return rectangle.reshape(-1, group.longest, cells.shape[-1])
 
 
 def _from_rectangle(rectangle: torch.Tensor, group: TextGroup) -> torch.Tensor:
-    """``[texts, heads, longest, d]`` → the group's ``[tokens, heads, d]``."""
-    cells = rectangle.transpose(1, 2).reshape(group.texts * group.longest, rectangle.shape[1], rectangle.shape[3])
+    """``[texts * heads, longest, d]`` → the group's ``[tokens, heads, d]``."""
+    width = rectangle.shape[-1]
+    cells = rectangle.reshape(group.texts, -1, group.longest, width).transpose(1, 2)
+    cells = cells.reshape(group.texts * group.longest, -1, width)
     return cells if group.cells is None else cells.index_select(0, group.cells)
 
 
-def _blocked(group: TextGroup, causal: bool, window: int | None, device: torch.device) -> torch.Tensor | None:
-    """The score cells that must not be attended to, broadcastable to ``[texts, heads, longest, longest]``."""
+def _bias(group: TextGroup, heads: int, causal: bool, window: int | None, like: torch.Tensor) -> torch.Tensor:
+    """What to add to the scores: 0, or minus infinity where must not be attended to.
+
+    Returns:
+        ``[texts * heads, longest or 1, longest]``, or a single 0 where everything may be attended to.
+    """
     blocked = group.empty
     if causal or window is not None:
-        position = torch.arange(group.longest, device=device)
+        position = torch.arange(group.longest, device=like.device)
         distance = position[:, None] - position[None, :]
         outside = distance < 0 if causal else torch.zeros_like(distance, dtype=torch.bool)
         if window is not None:
             outside = outside | (distance.abs() >= window)
         blocked = outside[None, None] if blocked is None else blocked | outside
-    return blocked
+    if blocked is None:
+        return like.new_zeros(1, 1, 1)
+    bias = torch.zeros(blocked.shape, dtype=like.dtype, device=like.device).masked_fill_(blocked, -torch.inf)
+    return bias.expand(group.texts, heads, -1, -1).reshape(group.texts * heads, *bias.shape[2:])
 
 
 class _GroupedAttention(torch.autograd.Function):
-    """Soft-max attention group by group, with its own backward: nothing is scattered with additions."""
+    """Soft-max attention group by group, with its own backward: nothing is scattered with additions.
+
+    Half-precision scores stay in half precision in memory; the soft-max kernel computes in float32.
+    """
 
     @staticmethod
     def forward(
@@ -197,44 +214,35 @@ class _GroupedAttention(torch.autograd.Function):
         with torch.autocast(query.device.type, enabled=False):
             for group in layout.groups:
                 q, k, v = (_to_rectangle(x, group) for x in (query, key, value))
-                scores = at_least_float32(torch.matmul(q, k.transpose(-1, -2))).mul_(scaling)
-                blocked = _blocked(group, causal, window, query.device)
-                if blocked is not None:
-                    scores.masked_fill_(blocked, -torch.inf)
-                weights = torch.softmax(scores, -1).to(query.dtype)
-                kept = keep_mask(weights, dropout) if dropout else None
-                attended = torch.matmul(weights if kept is None else weights * kept, v)
-                output[group.start : group.stop] = _from_rectangle(attended, group)
+                bias = _bias(group, query.shape[1], causal, window, q)
+                weights = torch.baddbmm(bias, q, k.transpose(-1, -2), alpha=scaling).softmax(-1)
+                dropped = weights * keep_mask(weights, dropout) if dropout else weights
+                output[group.start : group.stop] = _from_rectangle(torch.bmm(dropped, v), group)
                 if remember:
-                    saved += [weights] if kept is None else [weights, kept]
+                    saved += [weights, dropped] if dropout else [weights]
         if remember:
-            ctx.save_for_backward(query, key, value, *saved)
+            ctx.save_for_backward(query, key, value, output, *saved)
             ctx.layout, ctx.scaling, ctx.dropout = layout, scaling, dropout
         return output
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
-        query, key, value, *saved = ctx.saved_tensors
+        query, key, value, output, *saved = ctx.saved_tensors
         results = tuple(torch.empty_like(x, memory_format=torch.contiguous_format) for x in (query, key, value))
+        # Soft-max backward is w * (g - sum(w * g)), and the sum is the output times its gradient, row by row
+        # (FlashAttention, arXiv:2205.14135, appendix B.2); it holds with dropout as well.
+        totals = (at_least_float32(gradients[0]) * at_least_float32(output)).sum(-1, keepdim=True).to(query.dtype)
         stride = 2 if ctx.dropout else 1
         for number, group in enumerate(ctx.layout.groups):
-            weights = saved[number * stride]
-            kept = saved[number * stride + 1] if ctx.dropout else None
+            weights, dropped = saved[number * stride], saved[number * stride + stride - 1]
             q, k, v = (_to_rectangle(x, group) for x in (query, key, value))
             gradient = _gradient_to_rectangle(gradients[0], group)
-            by_weight = torch.matmul(gradient, v.transpose(-1, -2))
-            if kept is not None:
-                by_weight.mul_(kept)
-            # Soft-max backward: w * (g - sum(w * g)), in at least float32.
-            exact = at_least_float32(weights)
-            by_score = exact * by_weight
-            total = by_score.sum(-1, keepdim=True)
-            by_score.addcmul_(exact, total, value=-1).mul_(ctx.scaling)
-            scores = by_score.to(query.dtype)
+            by_score = torch.bmm(gradient, v.transpose(-1, -2)).mul_(dropped)
+            by_score.addcmul_(weights, _gradient_to_rectangle(totals, group), value=-1)
             parts = (
-                torch.matmul(scores, k),
-                torch.matmul(scores.transpose(-1, -2), q),
-                torch.matmul((weights if kept is None else weights * kept).transpose(-1, -2), gradient),
+                torch.bmm(by_score, k).mul_(ctx.scaling),
+                torch.bmm(by_score.transpose(-1, -2), q).mul_(ctx.scaling),
+                torch.bmm(dropped.transpose(-1, -2), gradient),
             )
             for result, part in zip(results, parts, strict=True):
                 result[group.start : group.stop] = _from_rectangle(part, group)
