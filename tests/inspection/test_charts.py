@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import cosmith.inspection
 from cosmith.inspection import charts, wording
 from cosmith.inspection.charts import PALETTE, IntervalRow
+from cosmith.inspection.data_sections import without_tail
 from cosmith.inspection.markup import Markup, element, escaped
 from cosmith.inspection.pictures import figure, svg_of
 
@@ -96,6 +97,13 @@ def test_every_colour_of_the_charts_follows_the_page() -> None:
     assert used <= set(PALETTE.values())
 
 
+def test_a_long_tail_does_not_squeeze_the_picture() -> None:
+    edges, counts, beyond = without_tail([0, 10, 20, 30, 40], [500, 494, 4, 2])
+    assert (edges, counts, beyond) == ([0, 10, 20], [500, 494], 0.006)
+    assert without_tail([0, 1, 2], [5, 5]) == ([0, 1, 2], [5, 5], 0)
+    assert without_tail([0, 1], [0]) == ([0, 1], [0], 0)
+
+
 def test_series_without_a_role_get_colours_of_their_own() -> None:
     found = charts.colours(["base", *"abcdef"], {"base": "base"})
     assert found[0] == PALETTE["base"]
@@ -124,6 +132,7 @@ def test_figures_are_written_for_readers() -> None:
     assert wording.metric_name("ndcg@10") == "nDCG@10"
     assert wording.metric_name("spearman") == "Spearman"
     assert wording.difference(-0.0123) == "−0.012"
+    assert wording.difference(-0.0004) == wording.difference(0.0004) == "0.000"
     assert wording.interval(-0.1, 0.2).replace("\u00a0", " ") == "[−0.100, 0.200]"
     assert [wording.share(part) for part in (0, 0.0004, 0.003, 0.213, 0.05, 1)] == [
         "0 %", "0.04 %", "0.3 %", "21 %", "5.0 %", "100 %"

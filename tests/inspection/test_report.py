@@ -196,7 +196,7 @@ def row(before: float, after: float, low: float, high: float, p: float, task: st
         (
             row(0.64, 0.64, 0.0, 0.0, 1.0),
             "unclear",
-            "On 400 held-out queries nDCG@10 went from 0.640 to 0.640: +0.000 [0.000, 0.000], p = 1.000."
+            "On 400 held-out queries nDCG@10 went from 0.640 to 0.640: 0.000 [0.000, 0.000], p = 1.000."
             " That is no clear difference: the interval holds zero.",
         ),
     ],

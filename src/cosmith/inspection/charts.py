@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 
@@ -30,7 +30,7 @@ PALETTE: Mapping[str, str] = MappingProxyType(
 )
 """Role → colour on a light page."""
 
-_SIGNED = "datum.value == 0 ? '0' : format(datum.value, '+.2~f')"
+_SIGNED = "datum.value == 0 ? '0' : format(datum.value, '+.3~f')"
 
 _OTHERS = (PALETTE["other"], "#a13d86", "#4d7c0f", "#9a6a4f")
 
@@ -142,7 +142,7 @@ def histogram(
     )
     layers = [bars]
     if mark is not None and edges[0] <= mark <= edges[-1]:
-        layers += _marked(mark, mark_label)
+        layers += _marked(mark, mark_label, on_the_left=mark < (edges[0] + edges[-1]) / 2)
     return _styled(layers, 150)
 
 
@@ -177,9 +177,9 @@ def loss_curve(steps: Sequence[float], losses: Sequence[float], *, half_life: fl
     Args:
         steps: Steps done.
         losses: The loss of each.
-        half_life: Steps after which a loss counts half in the average; default a fortieth of them.
+        half_life: Steps after which a loss counts half in the average; default a fortieth of them, at least two.
     """
-    decay = 0.5 ** (1 / max(half_life or len(losses) / 40, 0.5))
+    decay = 0.5 ** (1 / (half_life or max(len(losses) / 40, 2)))
     data = [
         {"step": step, "loss": loss, "average": average}
         for step, loss, average in zip(steps, losses, _averages(losses, decay), strict=True)
@@ -267,11 +267,12 @@ def _axis() -> alt.Axis:
     return alt.Axis(tickCount=4, domain=False)
 
 
-def _marked(place: float, label: str) -> list[alt.Chart]:
+def _marked(place: float, label: str, *, on_the_left: bool) -> list[alt.Chart]:
+    align: Literal["left", "right"] = "left" if on_the_left else "right"
     data = alt.Chart(_data([{"place": place, "label": label}])).encode(x="place:Q")
     return [
         data.mark_rule(color=PALETTE["bad"], strokeDash=[4, 3]),
-        data.mark_text(color=PALETTE["bad"], align="right", baseline="top", dx=-5).encode(
+        data.mark_text(color=PALETTE["bad"], align=align, baseline="top", dx=5 if on_the_left else -5).encode(
             y=alt.value(2), text="label:N"
         ),
     ]

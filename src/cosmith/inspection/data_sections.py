@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cosmith.inspection import charts, wording
@@ -33,7 +33,7 @@ def _data(stage: StageView, titled: bool) -> Markup:
             "li",
             element("p", example.get("query", ""), class_="query"),
             _origin(example),
-            passage(example.get("document", "")),
+            passage(example.get("document", ""), lines=9),
         )
         for example in result.get("examples", [])[:3]
     ]
@@ -104,16 +104,26 @@ def _cost(result: Mapping[str, Any]) -> Markup:
         lengths = (result.get("lengths") or {}).get(side)
         if lengths and lengths.get("counts"):
             cut = lengths.get("max_length")
-            chart = charts.histogram(
-                lengths["edges"], lengths["counts"], title="tokens", mark=cut, mark_label=f"cut at {cut}"
-            )
-            pictures.append(figure(chart, f"Length of {plural}"))
+            edges, counts, beyond = without_tail(lengths["edges"], lengths["counts"])
+            chart = charts.histogram(edges, counts, title="tokens", mark=cut, mark_label=f"cut at {cut}")
+            note = f"{wording.share(beyond)} are longer still" if beyond else None
+            pictures.append(figure(chart, f"Length of {plural}", note))
     return joined(
         [
             facts((name, value) for name, value in known if value),
             element("div", *pictures, class_="figures") if pictures else None,
         ]
     )
+
+
+def without_tail(
+    edges: Sequence[float], counts: Sequence[float], most: float = 0.01
+) -> tuple[Sequence[float], Sequence[float], float]:
+    """A histogram without its last bars, as long as these hold no more than ``most`` of all; and what they hold."""
+    total, left = sum(counts), len(counts)
+    while left > 1 and sum(counts[left - 1 :]) <= most * total:
+        left -= 1
+    return edges[: left + 1], counts[:left], sum(counts[left:]) / total if total else 0.0
 
 
 def _with(result: Mapping[str, Any], key: str, write: Any) -> str | None:
@@ -149,10 +159,12 @@ def _negatives(result: Mapping[str, Any]) -> Markup:
         element(
             "li",
             element("p", example.get("query", ""), class_="query"),
-            element("p", "answer", class_="tag good"),
-            passage(example.get("positive", ""), lines=8),
-            element("p", "hard negative", class_="tag"),
-            passage((example.get("negatives") or [""])[0], lines=8),
+            element(
+                "div",
+                _tagged("answer", example.get("positive", ""), good=True),
+                *(_tagged("hard negative", text) for text in (example.get("negatives") or [])[:1]),
+                class_="columns",
+            ),
         )
         for example in result.get("examples", [])[:3]
     ]
@@ -175,6 +187,10 @@ def _negatives(result: Mapping[str, Any]) -> Markup:
             else None,
         ]
     )
+
+
+def _tagged(tag: str, text: str, *, good: bool = False) -> Markup:
+    return element("div", element("p", tag, class_="tag good" if good else "tag"), passage(text, lines=9))
 
 
 def _scores(likely: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cosmith.atomic import atomic_file
-from cosmith.inspection.markup import Markup, element, escaped, joined
+from cosmith.inspection.markup import Markup, element
 from cosmith.inspection.run_record import RunRecord, read_run
 
 REPORT = "report.html"
@@ -90,7 +90,8 @@ def _opening(run: RunRecord) -> Markup:
         "header",
         element(
             "p",
-            joined([element("span", run.name), escaped(f" · {finished[:10]}") if finished else None]),
+            element("span", run.name),
+            *(f" · {told}" for told in (Path(run.base).name, run.size, finished[:10]) if told),
             class_="over",
         ),
         element("h1", said.sentence, class_=said.outcome),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cosmith.evaluation import Comparison, Scores
@@ -52,6 +52,7 @@ def _task(run: RunRecord, everything: Measured, task: str) -> Markup:
                 wording.metric_name(metric), "difference", each.difference, each.interval.low, each.interval.high
             )
             for metric, each in differences.items()
+            if metric in _drawn(differences)
         ]
         pictures.append(figure(charts.difference_chart(rows, title="after − before"), "Difference", "95 % intervals"))
     compared = [row for stage in run.of_kind("compare") for row in stage.result.get("tasks", []) if row["task"] == task]
@@ -79,12 +80,18 @@ def _scores_picture(everything: Measured, task: str) -> Markup:
     rows = [
         IntervalRow(wording.metric_name(metric), everything.names[model], each.values[metric], found.low, found.high)
         for model, each in everything.tasks[task].items()
-        for metric in each.reported
+        for metric in _drawn(each.reported)
         for found in [shown_interval(each, metric)]
     ]
     order = {metric: number for number, metric in enumerate(dict.fromkeys(row.label for row in rows))}
     rows.sort(key=lambda row: order[row.label])
     return figure(charts.interval_chart(rows, everything.roles), f"Scores on {task}", _asked(everything, task))
+
+
+def _drawn(metrics: Iterable[str]) -> list[str]:
+    """The metrics for a picture: precision is far below the others where queries have one answer, and squeezes them."""
+    shown = [metric for metric in metrics if not metric.startswith("precision")]
+    return shown or list(metrics)
 
 
 def _asked(everything: Measured, task: str) -> str:

@@ -23,8 +23,9 @@ def score(value: float) -> str:
 
 
 def difference(value: float) -> str:
-    """With its sign: ``+0.064``, ``−0.012``."""
-    return f"{value:+.3f}".replace("-", MINUS)
+    """With its sign: ``+0.064``, ``−0.012``; without one where it rounds to ``0.000``."""
+    told = f"{value:+.3f}".replace("-", MINUS)
+    return told if told.strip(f"+{MINUS}0.") else "0.000"
 
 
 def interval(low: float, high: float, *, signed: bool = False) -> str:
