@@ -35,7 +35,7 @@ def test_small_sources_see_every_order() -> None:
     assert len(orders) == 24
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(st.integers(1, 200), st.integers(1, 64), st.integers(0, 1000))
 def test_an_epoch_takes_every_row_once(size: int, batch_size: int, seed: int) -> None:
     plan = Plan((size,), (batch_size,), seed)
@@ -48,7 +48,7 @@ def test_an_epoch_takes_every_row_once(size: int, batch_size: int, seed: int) ->
         assert not np.array_equal(epochs[0], epochs[1])
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(
     st.lists(st.tuples(st.integers(1, 10_000), st.integers(1, 64), st.floats(0.1, 10)), min_size=1, max_size=6),
     st.integers(0, 1000),
@@ -72,7 +72,7 @@ def test_other_seeds_take_other_rows() -> None:
     assert not np.array_equal(Plan((500, 500), (32, 32), 0).at(0).rows, Plan((500, 500), (32, 32), 1).at(0).rows)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=20)
 @given(
     st.lists(st.tuples(st.integers(1, 5000), st.integers(1, 64), st.floats(0.2, 5)), min_size=2, max_size=5),
     st.floats(0, 1),

@@ -118,6 +118,8 @@ def _measure(job: Job, source: int, batch: StepBatch) -> tuple[float, float, int
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         try:
             module.train()
+            for parameter in parameters:
+                parameter.grad = None  # gradients are added in place, and these are the caller's
             with encoder.compute_in(job.settings.precision):  # the first pass of a process is slow: it is not timed
                 graph = graph_bytes(lambda: encoder.embed(largest), parameters)
             seconds = _timed(

@@ -21,8 +21,8 @@ from cosmith.training.objective import spec_of, step_loss
 from cosmith.training.plan import Plan
 from cosmith.training.settings import TrainingSettings
 
-# Tokens embedded at once. On a CPU, 1,024 to 16,384 are equally fast (measured with a 22 M model in bf16), so few it is,
-# for the memory of a graph; an accelerator wants more.
+# Tokens embedded at once. On a CPU, 1,024 to 16,384 are equally fast (measured with a 22 M model in bf16), so it is
+# few, for the memory of a graph; an accelerator wants more.
 CPU_MICRO_BATCH, ACCELERATOR_MICRO_BATCH = 2_048, 16_384
 _GRAPH_SHARE = 0.5  # of the free memory; the rest is for the loss, Adam's two moments and the others on the machine
 

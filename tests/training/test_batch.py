@@ -1,0 +1,102 @@
+"""A step's rows become distinct texts and a structure that says the same as the rows."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cosmith.data import Source, SourceSettings, TrainingRow
+from cosmith.errors import InputError
+from cosmith.models import Encoder, tiny_encoder
+from cosmith.training.batch import StepBatch, assemble, tokenise
+
+PLAIN = tiny_encoder("bert", hidden=8, layers=1)
+PROMPTED = Encoder(
+    PLAIN.module["backbone"], PLAIN.tokenizer, replace(PLAIN.spec, prompts={"query": "q: "}), name="prompted"
+)
+
+text = st.sampled_from([f"text {letter}" for letter in "abcdefgh"])
+rows = st.lists(
+    st.builds(
+        TrainingRow,
+        query=text,
+        positives=st.lists(text, min_size=1, max_size=3).map(tuple),
+        negatives=st.lists(text, max_size=3).map(tuple),
+        label=st.integers(0, 2),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+def decode(batch: StepBatch, encoder: Encoder) -> list[str]:
+    """The texts that the step's tokens stand for, prompt included."""
+    values = [batch.tokens.values[start:end] for start, end in itertools.pairwise(batch.tokens.offsets)]
+    decoded = [encoder.tokenizer.tokenizer.decode(ids, skip_special_tokens=True) for ids in values]
+    return [text.replace(" ##", "").replace(" : ", ": ") for text in decoded]
+
+
+@settings(deadline=None, max_examples=60)
+@given(rows, st.data(), st.booleans())
+def test_a_batch_says_what_its_rows_say(given_rows: list[TrainingRow], data: st.DataObject, prompted: bool) -> None:
+    encoder = PROMPTED if prompted else PLAIN
+    source = Source.from_rows("some", given_rows)
+    numbers = np.array(data.draw(st.lists(st.integers(0, len(given_rows) - 1), min_size=1, max_size=6)))
+    batch = assemble(tokenise(encoder, source), numbers)
+    texts, structure = decode(batch, encoder), batch.structure
+    as_query = (lambda text: "q: " + text) if prompted else (lambda text: text)
+
+    assert len(set(texts)) == len(texts) == structure.embeddings
+    taken = [given_rows[number] for number in numbers]
+    assert [texts[place] for place in structure.query] == [as_query(row.query) for row in taken]
+    for row, said in enumerate(taken):
+        assert [texts[p] for p in structure.positives[structure.positive_row == row]] == list(said.positives)
+        assert [texts[p] for p in structure.negatives[structure.negative_row == row]] == list(said.negatives)
+    assert structure.label is not None
+    assert structure.label.tolist() == [row.label for row in taken]
+
+    bare = [text.removeprefix("q: ") for text in texts]
+    for left in range(len(texts)):
+        for right in range(len(texts)):
+            assert (structure.text[left] == structure.text[right]) == (bare[left] == bare[right])
+
+    known = {(texts[q], texts[d]) for q, d in zip(structure.known_query, structure.known_document, strict=True)}
+    in_step = {text for row in taken for text in (*row.positives, *row.negatives)}
+    if not prompted:  # one entry a text, in whatever role it stands
+        in_step |= {row.query for row in taken}
+    asked = {row.query for row in taken}
+    assert known == {
+        (as_query(row.query), positive)
+        for row in given_rows
+        if row.query in asked
+        for positive in row.positives
+        if positive in in_step
+    }
+
+
+def test_symmetric_tasks_read_both_sides_alike() -> None:
+    row = TrainingRow("one", ("two",))
+    retrieval = tokenise(PROMPTED, Source.from_rows("r", [row]))
+    pairs = tokenise(PROMPTED, Source.from_rows("p", [row], SourceSettings(task="sts", in_batch_negatives=True)))
+    assert retrieval.roles_differ
+    assert not pairs.roles_differ
+    assert decode(assemble(pairs, np.array([0])), PROMPTED) == ["q: one", "q: two"]
+
+
+def test_lengths_of_the_source_go_before_those_of_the_run() -> None:
+    source = Source.from_rows("s", [TrainingRow("a b c d e f", ("g h i j k l",))], SourceSettings(max_query_length=4))
+    tokens = assemble(tokenise(PLAIN, source, max_query_length=5, max_document_length=6), np.array([0])).tokens
+    assert sorted(tokens.lengths.tolist()) == [4, 6]
+    assert tokens.truncated.all()
+
+
+def test_rows_without_a_positive_are_refused() -> None:
+    source = Source.from_rows("classes", [TrainingRow("a", ("b",), label=1), TrainingRow("c", (), label=1)])
+    with pytest.raises(InputError, match="row 1") as error:
+        tokenise(PLAIN, source)
+    assert error.value.field == "positives"

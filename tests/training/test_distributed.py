@@ -1,0 +1,94 @@
+"""Two ranks give what one rank gives."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import load_file
+
+from cosmith.training.distributed import ALONE, Ranks
+
+PROGRAM = Path(__file__).with_name("rank_program.py")
+_spec = importlib.util.spec_from_file_location("rank_program", PROGRAM)
+assert _spec is not None
+assert _spec.loader is not None
+program: Any = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(program)
+
+
+@pytest.fixture(scope="module")
+def two_ranks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that two gloo ranks have filled."""
+    folder = tmp_path_factory.mktemp("ranks")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+    ranks = [
+        subprocess.Popen(
+            [sys.executable, PROGRAM, folder],
+            env=os.environ | address | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in (0, 1)
+    ]
+    try:
+        said = [rank.communicate(timeout=200)[1] for rank in ranks]
+    finally:
+        for rank in ranks:
+            rank.kill()
+    assert [rank.returncode for rank in ranks] == [0, 0], "\n".join(said)
+    return folder
+
+
+def test_two_ranks_are_one(two_ranks: Path, tmp_path: Path) -> None:
+    """Gradients of Sources of different width, with and without dropout; a rank without texts; a whole run."""
+    expected = program.everything(ALONE, tmp_path)
+    first, second = (load_file(two_ranks / f"rank-{rank}.safetensors") for rank in (0, 1))
+    assert first.keys() == second.keys() == expected.keys()
+    for name, value in expected.items():
+        assert torch.equal(first[name], second[name]), name
+        # A key's bias moves every score of a query alike and has no gradient; Adam makes steps of its rounding errors.
+        if not (name.startswith("trained/") and name.endswith("key.bias")):
+            torch.testing.assert_close(
+                first[name], value.cpu(), rtol=1e-4, atol=5e-6, msg=lambda why, name=name: f"{name}: {why}"
+            )
+    assert any(name.startswith("1/0.3/") for name in expected)
+
+
+def test_only_the_first_rank_writes(two_ranks: Path) -> None:
+    lines = [json.loads(line) for line in (two_ranks / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines if "loss" in line] == [1, 2, 3, 4, 5, 6]
+    assert [line["step"] for line in lines if "dev" in line] == [0, 2, 4, 6]
+    assert {line["source"] for line in lines if "loss" in line} == {"narrow", "wide"}
+
+
+def test_ranks_that_do_not_agree_are_refused_on_every_rank(two_ranks: Path) -> None:
+    for rank in (0, 1):
+        assert "do not have the same model" in (two_ranks / f"refusal-{rank}").read_text()
+
+
+@given(st.lists(st.integers(0, 1000), max_size=40), st.integers(1, 9))
+def test_micro_batches_are_dealt_evenly(costs: list[int], world: int) -> None:
+    dealt = Ranks(0, world).deal(costs)
+    assert sorted(number for numbers in dealt for number in numbers) == list(range(len(costs)))
+    loads = [sum(costs[number] for number in numbers) for numbers in dealt]
+    assert max(loads) - min(loads) <= max(costs, default=0)
+
+
+@given(st.integers(0, 100), st.integers(1, 9))
+def test_rows_are_shared_out(count: int, world: int) -> None:
+    shares = [Ranks(rank, world).rows(count) for rank in range(world)]
+    assert [row for share in shares for row in range(count)[share]] == list(range(count))
