@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from cosmith.errors import InputError
+from cosmith.losses import preset
 from cosmith.training import TrainingSettings
 
 
@@ -64,3 +66,10 @@ def test_lists_are_taken_as_tuples() -> None:
     assert settings.dims == (16, 8)
     assert settings.interpolation_grid == (0, 1)
     assert TrainingSettings(interpolate=False).interpolation_grid == ()
+
+
+def test_a_loss_is_known_again_in_another_process() -> None:
+    """The order of a set is not the same in two processes; what a run is recognised by must be."""
+    said = json.dumps(TrainingSettings(loss=preset("qwen3-embedding")).identity())
+    blocks = ["documents", "other_negatives", "other_positives", "own_negatives", "queries"]
+    assert json.dumps({"denominators": [blocks]})[1:-1] in said

@@ -168,9 +168,10 @@ def _take_steps(run: _Run, progress: Progress) -> Progress:
     """All steps, from where the run stands to its end."""
     clock = time.monotonic() - progress.seconds
     run.job.encoder.module.train()
+    first = run.ranks.is_first  # who speaks and writes
     with (
-        Journal(run.folder if run.ranks.is_first else None, progress) as journal,
-        track("Training", run.job.steps, "steps") as bar,
+        Journal(run.folder if first else None, progress) as journal,
+        track("Training", run.job.steps if first else 0, "steps") as bar,
     ):
         bar.advance(progress.step)
         try:

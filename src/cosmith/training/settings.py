@@ -166,5 +166,15 @@ class TrainingSettings:
 
     def identity(self) -> Mapping[str, Any]:
         """The settings that a run can be continued only with, as JSON values."""
-        said = {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _MAY_CHANGE}
-        return {name: repr(value) if isinstance(value, ContrastiveSpec) else value for name, value in said.items()}
+        return {
+            field.name: _plain(getattr(self, field.name)) for field in fields(self) if field.name not in _MAY_CHANGE
+        }
+
+
+def _plain(value: Any) -> Any:
+    """As JSON values; sets sorted, since their order is another one in every process."""
+    if isinstance(value, ContrastiveSpec):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, frozenset):
+        return sorted(value)
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value
