@@ -296,3 +296,26 @@ def test_a_copy_is_independent() -> None:
             parameter.add_(0.1)
     assert np.array_equal(encoder.encode(TEXTS), before)
     assert other.fingerprint() != encoder.fingerprint()
+
+
+def test_several_threads_give_the_same_vectors_and_leave_the_setting() -> None:
+    encoder, before = tiny_encoder("bert"), torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        alone = encoder.encode(TEXTS, token_budget=64)
+        torch.set_num_threads(3)
+        np.testing.assert_allclose(encoder.encode(TEXTS, token_budget=64), alone, atol=2e-6)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_an_error_in_a_thread_reaches_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder, before = tiny_encoder("bert"), torch.get_num_threads()
+    monkeypatch.setattr(encoder, "embed", lambda *_, **__: 1 / 0)
+    try:
+        torch.set_num_threads(2)
+        with pytest.raises(ZeroDivisionError):
+            encoder.encode(TEXTS, token_budget=16)
+    finally:
+        torch.set_num_threads(before)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from cosmith.models.packaged import find_model
 from cosmith.models.pooling import POOLINGS, Pooling, pool
 from cosmith.models.precision import Precision, resolve_precision
 from cosmith.models.prompts import fill_prompt
+from cosmith.models.threads import on_all_cores
 from cosmith.models.tokenization import TextTokenizer
 from cosmith.progress import track
 
@@ -337,19 +339,30 @@ class Encoder:
         was_training = self.module.training
         self.module.eval()
         try:
-            with torch.inference_mode(), self.compute_in(), _progress(show_progress, len(distinct)) as bar:
+            with _progress(show_progress, len(distinct)) as bar:
                 for start in range(0, len(distinct), _TEXTS_AT_ONCE):
                     part = distinct[start : start + _TEXTS_AT_ONCE]
                     tokens = self.tokenize(part, prompt=prompt, instruction=instruction)
-                    for batch in micro_batches(tokens.lengths, token_budget):
-                        batch_vectors = self.embed(tokens.take(batch), normalize=False)[:, :width]
-                        if normalize:
-                            batch_vectors = torch.nn.functional.normalize(batch_vectors, dim=-1)
-                        vectors[start + batch] = batch_vectors.cpu().numpy()
+                    embed = partial(self._finished, tokens, width, normalize)
+                    batches = micro_batches(tokens.lengths, token_budget)
+                    for batch, rows in on_all_cores(embed, batches, self._inferring):
+                        vectors[start + batch] = rows
                         bar.advance(len(batch))
         finally:
             self.module.train(was_training)
         return vectors[places]
+
+    def _finished(self, tokens: RaggedTokens, width: int, normalize: bool, batch: np.ndarray) -> np.ndarray:
+        """The vectors of one micro-batch as they are handed out: float32 ``[len(batch), width]``."""
+        vectors = self.embed(tokens.take(batch), normalize=False)[:, :width]
+        if normalize:
+            vectors = torch.nn.functional.normalize(vectors, dim=-1)
+        return vectors.cpu().numpy()
+
+    @contextmanager
+    def _inferring(self) -> Iterator[None]:
+        with torch.inference_mode(), self.compute_in():
+            yield
 
     def _checked_dim(self, dim: int | None) -> int:
         if dim is None:
