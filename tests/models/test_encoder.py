@@ -242,6 +242,21 @@ def test_prompts_stand_before_the_text_and_unknown_ones_are_refused() -> None:
     assert len(keys) == 3
 
 
+@pytest.mark.parametrize("family", ["bert", "qwen3"])
+def test_bf16_gradients_stay_close(family: str) -> None:
+    encoder = tiny_encoder(family)  # type: ignore[arg-type]
+    direction = torch.randn(len(TEXTS), encoder.dimension, generator=torch.Generator().manual_seed(0))
+    flat = []
+    for precision in ("float32", "bf16"):
+        encoder.module.zero_grad()
+        with encoder.compute_in(precision):  # type: ignore[arg-type]
+            vectors = encoder.embed(encoder.tokenize(TEXTS))
+        (vectors * direction).sum().backward()
+        gradients = [p.grad.flatten() for p in encoder.module.parameters() if p.grad is not None]
+        flat.append(torch.cat(gradients))
+    assert torch.nn.functional.cosine_similarity(flat[0], flat[1], dim=0) > 0.99
+
+
 def test_bf16_stays_close(minilm: Encoder) -> None:
     low = minilm.copy()
     low.precision = "bf16"

@@ -269,7 +269,8 @@ def _attention(
             module, query, key, value, attention_mask, scaling=scaling, dropout=dropout, is_causal=is_causal, **rest
         )
         return result
-    flat = [x[0].transpose(0, 1) for x in (query, key, value)]
+    # Under autocast, norms and rotary positions leave queries and keys in float32 beside half-precision values.
+    flat = [x[0].transpose(0, 1).to(value.dtype) for x in (query, key, value)]
     repeats = query.shape[1] // key.shape[1]
     if repeats > 1:  # grouped-query attention: each key head serves several query heads
         flat[1:] = [x.repeat_interleave(repeats, dim=1) for x in flat[1:]]
