@@ -85,9 +85,10 @@ class Encoder:
         spec = read_spec(folder)
         try:
             tokenizer = AutoTokenizer.from_pretrained(spec.backbone, trust_remote_code=False)
-            backbone = AutoModel.from_pretrained(
-                spec.backbone, trust_remote_code=False, use_safetensors=True, dtype=torch.float32
-            )
+            with _without_bars():
+                backbone = AutoModel.from_pretrained(
+                    spec.backbone, trust_remote_code=False, use_safetensors=True, dtype=torch.float32
+                )
         except (OSError, ValueError, KeyError, ImportError) as error:
             raise InputError(
                 f"cannot be loaded as a transformers model ({str(error).splitlines()[0]})",
@@ -161,7 +162,8 @@ class Encoder:
 
         target = Path(folder)
         with atomic_folder(target) as place:
-            self._backbone.save_pretrained(place, safe_serialization=True)
+            with _without_bars():
+                self._backbone.save_pretrained(place, safe_serialization=True)
             self.tokenizer.tokenizer.save_pretrained(place)
             versions = {"pytorch": torch.__version__, "transformers": transformers.__version__}
             spec = replace(self.spec, max_length=self.max_length)
@@ -372,6 +374,20 @@ class Encoder:
                 f"{dim} is not between 1 and the model's {self.dimension}", field="dim", remedy="Ask for fewer."
             )
         return dim
+
+
+@contextmanager
+def _without_bars() -> Iterator[None]:
+    """Keep transformers from drawing its own progress bars over ours."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def _progress(what: str | None, total: int) -> Any:
