@@ -22,7 +22,6 @@ _PUBLIC = {
     "interval_of": "significance",
     "judged_queries": "retrieval_task",
     "largest_changes": "changes",
-    "markdown_table": "tables",
     "minimum_detectable_difference": "significance",
     "paired_difference": "significance",
     "retrieval_metrics": "metrics",
@@ -30,7 +29,6 @@ _PUBLIC = {
     "search_collection": "retrieval_task",
     "search_collection_bm25": "retrieval_task",
     "sign_flip_p_value": "significance",
-    "terminal_table": "tables",
 }
 
 __all__ = [
@@ -49,7 +47,6 @@ __all__ = [
     "interval_of",
     "judged_queries",
     "largest_changes",
-    "markdown_table",
     "minimum_detectable_difference",
     "paired_difference",
     "retrieval_metrics",
@@ -57,7 +54,6 @@ __all__ = [
     "search_collection",
     "search_collection_bm25",
     "sign_flip_p_value",
-    "terminal_table",
 ]
 
 if TYPE_CHECKING:
@@ -84,7 +80,6 @@ if TYPE_CHECKING:
         sign_flip_p_value,
     )
     from cosmith.evaluation.sts_task import evaluate_sts
-    from cosmith.evaluation.tables import markdown_table, terminal_table
 
 
 def __getattr__(name: str) -> Any:

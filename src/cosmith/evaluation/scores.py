@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import numpy.typing as npt
 from cosmith.atomic import write_json
 from cosmith.errors import InputError, nearest
 from cosmith.evaluation.significance import Comparison, Interval, paired_difference
+from cosmith.evaluation.tables import markdown_table, terminal_table
 
 _FORMAT = 1
 
@@ -126,16 +127,20 @@ class Scores:
             )
 
     def table(self, *others: Scores) -> str:
-        """This model and others beside each other, for a terminal; differences are to this one."""
-        from cosmith.evaluation.tables import terminal_table
+        """Metrics down, this model and others across, for a terminal; differences are to this one.
 
-        return terminal_table([self, *others])
+        Raises:
+            InputError: When they are of different tasks.
+        """
+        return terminal_table(*_tabulated([self, *others]))
 
     def markdown(self, *others: Scores) -> str:
-        """The same as a Markdown table."""
-        from cosmith.evaluation.tables import markdown_table
+        """The same as a Markdown table.
 
-        return markdown_table([self, *others])
+        Raises:
+            InputError: When they are of different tasks.
+        """
+        return markdown_table(*_tabulated([self, *others]))
 
     def to_dict(self) -> dict[str, Any]:
         """As what JSON can hold."""
@@ -207,3 +212,26 @@ def _first_difference(one: Scores, other: Scores) -> str:
         if ours != theirs:
             return f"; the first that differ are {ours!r} and {theirs!r}"
     return ""
+
+
+def _tabulated(scores: Sequence[Scores]) -> tuple[str, list[str], list[list[str]], list[str]]:
+    """Title, header, rows and notes of a table; the notes compare the main metric of each model with the first's."""
+    first = scores[0]
+    for other in scores[1:]:
+        first.require_same_task(other)
+    metrics = [metric for metric in first.reported if all(metric in each.values for each in scores)]
+    if not metrics:
+        raise InputError(f"the scores on {first.task!r} have no metric in common", field="values")
+    title = f"{first.task}, {len(first.query_ids):,} {first.unit}" if first.query_ids else first.task
+    rows = [[metric, *(_cell(each, metric) for each in scores)] for metric in metrics]
+    notes = [
+        f"{other.model} over {first.model}, {first.main}: {other.compare(first, metric=first.main).describe()}"
+        for other in scores[1:]
+        if other.query_ids == first.query_ids and first.main in first.per_query and first.main in other.per_query
+    ]
+    return title, ["metric", *(each.model for each in scores)], rows, notes
+
+
+def _cell(scores: Scores, metric: str) -> str:
+    interval = scores.intervals.get(metric)
+    return f"{scores.values[metric]:.4f}" + (f" {interval}" if interval else "")
