@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from cosmith.data.general import GENERAL_CHECK_FOLDER, general_check
+from cosmith.data.general import GENERAL_CHECK_FOLDER, general_check_collection
 
 LITTLE_WORDS = frozenset(
     re.findall(
@@ -24,7 +24,7 @@ def words(text: str) -> set[str]:
 
 
 def test_every_query_has_exactly_one_document_and_every_document_one_query() -> None:
-    check = general_check()
+    check = general_check_collection()
     assert not check.rejected
     assert check.name == "general-check"
     assert len(check.documents) == len(check.queries) == 320
@@ -34,13 +34,13 @@ def test_every_query_has_exactly_one_document_and_every_document_one_query() -> 
 
 
 def test_topics_have_five_near_neighbours_each() -> None:
-    topics = Counter(given.rpartition("-")[0] for given in general_check().documents)
+    topics = Counter(given.rpartition("-")[0] for given in general_check_collection().documents)
     assert len(topics) == 64
     assert set(topics.values()) == {5}
 
 
 def test_texts_are_unique_clean_and_of_their_length() -> None:
-    check = general_check()
+    check = general_check_collection()
     texts = [*check.documents.values(), *check.queries.values()]
     assert len(set(texts)) == len(texts)
     for text in texts:
@@ -53,7 +53,7 @@ def test_texts_are_unique_clean_and_of_their_length() -> None:
 
 
 def test_questions_share_few_words_with_their_answers() -> None:
-    check = general_check()
+    check = general_check_collection()
     shares = []
     for query, text in check.queries.items():
         (answer,) = check.relevance[query]

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from cosmith.data.collection import Collection
-from cosmith.data.general import general_check as general_check_collection
+from cosmith.data.general import general_check_collection
 from cosmith.data.readers import RowsRead, StsPairs, TextsRead, read_rows, read_sts, read_texts
 from cosmith.data.rows import Rejected, SourceSettings, Task, TrainingRow, write_rejected
 from cosmith.data.source import Source

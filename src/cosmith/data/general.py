@@ -10,6 +10,6 @@ GENERAL_CHECK_FOLDER = Path(__file__).parent / "general_check"
 """A BEIR folder; its README says what the set is and is not."""
 
 
-def general_check() -> Collection:
+def general_check_collection() -> Collection:
     """320 passages on 64 everyday topics and a question for each, in English; a smoke test, no benchmark."""
     return Collection.read_beir(GENERAL_CHECK_FOLDER, name="general-check")
