@@ -379,8 +379,9 @@ class Encoder:
 @contextmanager
 def _without_bars() -> Iterator[None]:
     """Keep transformers from drawing its own progress bars over ours."""
-    from transformers.utils import logging
+    from transformers.utils import logging as untyped
 
+    logging: Any = untyped
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
