@@ -124,7 +124,9 @@ def _live(what: str, total: int, unit: str) -> Iterator[Bar]:
 
         class Live:
             def advance(self, amount: int = 1, status: str = "") -> None:
-                progress.update(task, advance=amount, **({"status": status} if status else {}))
+                progress.update(task, advance=amount)
+                if status:
+                    progress.update(task, status=status)
 
         yield Live()
 
