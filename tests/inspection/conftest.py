@@ -122,7 +122,7 @@ def made_results(queries: int = 60) -> dict[str, dict[str, Any]]:
             "precision": "bf16",
             "lengths": {
                 "query": {"edges": np.linspace(4, 76, 25).tolist(), "counts": counts, "max_length": 256},
-                "document": {"edges": edges, "counts": counts, "max_length": 128},
+                "document": {"edges": edges, "counts": counts, "beyond": 0.0083, "max_length": 128},
             },
         },
         "baseline": {
@@ -135,6 +135,10 @@ def made_results(queries: int = 60) -> dict[str, dict[str, Any]]:
             "short_rows": 13,
             "mean_positive_score": 0.52,
             "mean_negative_score": 0.44,
+            "histograms": {
+                "answers": {"edges": [0.2, 0.4, 0.6, 0.8], "counts": [900, 3100, 2000]},
+                "negatives": {"edges": [0.2, 0.4, 0.6, 0.8], "counts": [4200, 6900, 887]},
+            },
             "examples": [{"query": "Merge two lists", "positive": CODE, "negatives": ["def split(a): return a, []"]}],
             "likely_positives": [
                 {"query": "Merge two sorted lists", "document": CODE, "score": 0.61, "positive_score": 0.59}

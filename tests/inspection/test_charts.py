@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 import cosmith.inspection
 from cosmith.inspection import charts, wording
 from cosmith.inspection.charts import PALETTE, IntervalRow
-from cosmith.inspection.data_sections import without_tail
 from cosmith.inspection.markup import Markup, element, escaped
 from cosmith.inspection.pictures import figure, svg_of
 
@@ -95,13 +94,6 @@ def test_every_colour_of_the_charts_follows_the_page() -> None:
     drawn = svg_of(charts.interval_chart(ROWS, {"base": "base", "tuned": "tuned"}))
     used = set(re.findall(r'(?:fill|stroke)="(#[0-9a-f]+)"', drawn))
     assert used <= set(PALETTE.values())
-
-
-def test_a_long_tail_does_not_squeeze_the_picture() -> None:
-    edges, counts, beyond = without_tail([0, 10, 20, 30, 40], [500, 494, 4, 2])
-    assert (edges, counts, beyond) == ([0, 10, 20], [500, 494], 0.006)
-    assert without_tail([0, 1, 2], [5, 5]) == ([0, 1, 2], [5, 5], 0)
-    assert without_tail([0, 1], [0]) == ([0, 1], [0], 0)
 
 
 def test_series_without_a_role_get_colours_of_their_own() -> None:

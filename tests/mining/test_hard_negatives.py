@@ -101,6 +101,11 @@ def test_mining_is_what_sorting_every_candidate_gives(hash_encoder, seed, rows, 
     assert result.negatives == sum(len(negatives) for _, negatives, _ in expected)
     assert result.short_rows == sum(len(negatives) < count for _, negatives, _ in expected)
     assert result.rejected == sum(rejected for _, _, rejected in expected)
+    for negatives, scores in (("negatives", result.negative_scores), ("positives", result.positive_scores)):
+        pairs = [(row.query, text) for row in result.source.rows() for text in getattr(row, negatives)]
+        assert scores == pytest.approx(
+            [float(encoder.encode([q])[0] @ encoder.encode([t])[0]) for q, t in pairs], abs=1e-6
+        )
 
 
 @settings(max_examples=30, deadline=None)

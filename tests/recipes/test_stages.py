@@ -17,6 +17,7 @@ from cosmith.recipes import load_recipe, parse_document, run_recipe
 from cosmith.recipes.references import uses
 from cosmith.recipes.remembered import RememberedVectors
 from cosmith.recipes.stage_schemas import TrainStage
+from cosmith.recipes.stages.training import length_histogram
 from cosmith.training import TrainingSettings
 
 
@@ -73,9 +74,28 @@ def test_mined_negatives_are_no_answers_and_go_into_training(small_world: Path, 
     before, after = results["estimate"], results["after"]
     assert before["tokens_per_step"] == pytest.approx(after["tokens_per_step"], rel=0.15)
     assert before["steps"] == after["steps"] == 2
-    assert sum(after["lengths"]["document"]["counts"]) == 120
+    lengths = after["lengths"]["document"]
+    assert sum(lengths["counts"]) == 120
+    assert len(lengths["edges"]) == len(lengths["counts"]) + 1
+    histograms = results["mined"]["histograms"]
+    assert histograms["answers"]["edges"] == histograms["negatives"]["edges"]
+    assert sum(histograms["answers"]["counts"]) == len(mined.positives)
+    assert sum(histograms["negatives"]["counts"]) == len(mined.negatives)
     assert results["train"]["best_dev"] is None
     assert results["train"]["alpha"] == 1.0
+
+
+def test_the_longest_texts_do_not_squeeze_the_histogram() -> None:
+    lengths = np.array([*range(3, 103)] * 10 + [5_000] * 5, dtype=np.int32)
+    drawn = length_histogram(lengths, 64)
+    assert drawn["beyond"] == pytest.approx(5 / 1005)
+    assert sum(drawn["counts"]) == 1000
+    assert drawn["edges"][0] == 3
+    assert set(np.diff(drawn["edges"])) == {5}
+    assert drawn["counts"][:20] == [50] * 20
+    assert drawn["max_length"] == 64
+    same = length_histogram(np.full(7, 9, dtype=np.int32), None)
+    assert (same["edges"], same["counts"], same["beyond"], same["max_length"]) == ([9, 10], [7], 0, None)
 
 
 def test_sts_sets_are_scored_and_compared(small_world: Path, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ def test_counts_are_those_of_the_rows() -> None:
     assert said.tokens_per_step == 8 * 5 + 8 * 11
     assert said.padding_share == pytest.approx(1 - (5 + 11) / 22)
     assert (said.cut_queries, said.cut_documents) == (0, 0)
+    assert (said.query_lengths.tolist(), said.document_lengths.tolist()) == ([5] * 80, [11] * 80)
     assert said.seconds > 0
     lines = said.describe()
     assert "20 steps (2 epochs) of 16 distinct texts and 128 tokens" in lines[0]
@@ -37,6 +38,7 @@ def test_cut_texts_are_counted_a_text_not_a_row() -> None:
     said = estimate(tiny_encoder("bert"), [Source.from_rows("s", rows)], SETTINGS)
     assert said.cut_queries == 0
     assert said.cut_documents == pytest.approx(1 / 19)
+    assert sorted(said.document_lengths)[-2:] == [5, 202]  # uncut, as if there were no maximum of 64
 
 
 def test_nothing_is_left_changed(toy: Any) -> None:

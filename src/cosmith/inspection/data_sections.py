@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from cosmith.inspection import charts, wording
@@ -104,8 +104,10 @@ def _cost(result: Mapping[str, Any]) -> Markup:
         lengths = (result.get("lengths") or {}).get(side)
         if lengths and lengths.get("counts"):
             cut = lengths.get("max_length")
-            edges, counts, beyond = without_tail(lengths["edges"], lengths["counts"])
-            chart = charts.histogram(edges, counts, title="tokens", mark=cut, mark_label=f"cut at {cut}")
+            beyond = lengths.get("beyond")
+            chart = charts.histogram(
+                lengths["edges"], lengths["counts"], title="tokens", mark=cut, mark_label=f"cut at {cut}"
+            )
             note = f"{wording.share(beyond)} are longer still" if beyond else None
             pictures.append(figure(chart, f"Length of {plural}", note))
     return joined(
@@ -114,16 +116,6 @@ def _cost(result: Mapping[str, Any]) -> Markup:
             element("div", *pictures, class_="figures") if pictures else None,
         ]
     )
-
-
-def without_tail(
-    edges: Sequence[float], counts: Sequence[float], most: float = 0.01
-) -> tuple[Sequence[float], Sequence[float], float]:
-    """A histogram without its last bars, as long as these hold no more than ``most`` of all; and what they hold."""
-    total, left = sum(counts), len(counts)
-    while left > 1 and sum(counts[left - 1 :]) <= most * total:
-        left -= 1
-    return edges[: left + 1], counts[:left], sum(counts[left:]) / total if total else 0.0
 
 
 def _with(result: Mapping[str, Any], key: str, write: Any) -> str | None:

@@ -9,7 +9,7 @@ its top ranks were full of likely answers.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -58,8 +58,8 @@ class MiningResult:
         short_rows: Rows that got fewer than were asked for.
         replaced: Negatives that the source had before and has no more.
         rejected: Pairs of a row and a document that were left out as likely positives.
-        negative_score: The mean cosine of queries and their negatives; NaN when none were found.
-        positive_score: The mean cosine of queries and their known answers.
+        negative_scores: float32 ``[negatives]``, the cosine of each negative found with the query of its row.
+        positive_scores: float32 ``[positives]``, that of each known answer.
         likely_positives: The rejected pairs that look most like answers, one a query, for a person to read.
     """
 
@@ -69,9 +69,19 @@ class MiningResult:
     short_rows: int
     replaced: int
     rejected: int
-    negative_score: float
-    positive_score: float
+    negative_scores: Float32 = field(repr=False, compare=False)
+    positive_scores: Float32 = field(repr=False, compare=False)
     likely_positives: tuple[LikelyPositive, ...]
+
+    @property
+    def negative_score(self) -> float:
+        """The mean cosine of queries and their negatives; NaN when none were found."""
+        return float(self.negative_scores.mean()) if len(self.negative_scores) else float("nan")
+
+    @property
+    def positive_score(self) -> float:
+        """The mean cosine of queries and their known answers."""
+        return float(self.positive_scores.mean())
 
     def describe(self) -> str:
         """The counts in one line."""
@@ -161,8 +171,8 @@ def mine_hard_negatives(
         short_rows=int((counts < negatives_per_row).sum()),
         replaced=len(source.negatives),
         rejected=tally.rejected,
-        negative_score=float(found[there].mean()) if there.any() else float("nan"),
-        positive_score=float(mined.positive_scores.mean()),
+        negative_scores=found[there],
+        positive_scores=mined.positive_scores,
         likely_positives=tally.examples(),
     )
 

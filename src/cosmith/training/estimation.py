@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -36,6 +36,7 @@ class Estimate:
         memory: Bytes at the peak: what the process holds already, weights, gradients, Adam's two moments, graphs
             and embeddings.
         kept_share: Share of a step's graphs that fit the memory; the rest is computed twice.
+        query_lengths, document_lengths: int32 [texts], the tokens that each distinct text would have uncut.
     """
 
     steps: int
@@ -48,6 +49,8 @@ class Estimate:
     seconds: float
     memory: int
     kept_share: float
+    query_lengths: NDArray[np.int32] = field(repr=False, compare=False)
+    document_lengths: NDArray[np.int32] = field(repr=False, compare=False)
 
     def describe(self) -> list[str]:
         """The estimate as lines for people."""
@@ -89,6 +92,8 @@ def estimate(encoder: Encoder, sources: Sequence[Source], settings: TrainingSett
     parameters = list(encoder.module.parameters())
     weights = sum(parameter.numel() * parameter.element_size() for parameter in parameters)
     trained = sum(p.numel() * p.element_size() for p in parameters if p.requires_grad)
+    queries = [(tokenised.query_tokens, np.unique(tokenised.source.query)) for tokenised in job.sources]
+    documents = [(tokenised.document_tokens, np.unique(_documents(tokenised))) for tokenised in job.sources]
     embeddings = 3 * 4 * texts * encoder.dimension  # themselves, the leaf and its gradient
     return Estimate(
         steps=job.steps,
@@ -96,11 +101,13 @@ def estimate(encoder: Encoder, sources: Sequence[Source], settings: TrainingSett
         texts_per_step=texts,
         tokens_per_step=tokens,
         padding_share=1 - sum(map(_tokens, batches)) / cells,
-        cut_queries=_cut_share([(tokenised.query_tokens, tokenised.source.query) for tokenised in job.sources]),
-        cut_documents=_cut_share([(tokenised.document_tokens, _documents(tokenised)) for tokenised in job.sources]),
+        cut_queries=_cut_share(queries),
+        cut_documents=_cut_share(documents),
         seconds=job.steps * (tokens * seconds_per_token * again + loss_seconds),
         memory=int(already + weights + 3 * trained + max(kept, 1.0) * graph + embeddings),
         kept_share=kept / graphs,
+        query_lengths=np.concatenate([tokens.full_lengths[numbers] for tokens, numbers in queries]),
+        document_lengths=np.concatenate([tokens.full_lengths[numbers] for tokens, numbers in documents]),
     )
 
 
@@ -185,6 +192,5 @@ def _documents(tokenised: TokenisedSource) -> NDArray[np.int64]:
 
 
 def _cut_share(stores: Sequence[tuple[RaggedTokens, NDArray[np.int64]]]) -> float:
-    """The share of the distinct texts of these stores that were cut."""
-    cut = [tokens.truncated[np.unique(numbers)] for tokens, numbers in stores]
-    return float(np.concatenate(cut).mean())
+    """The share of these texts that were cut."""
+    return float(np.concatenate([tokens.truncated[numbers] for tokens, numbers in stores]).mean())

@@ -7,12 +7,13 @@ import math
 import resource
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from cosmith.data import Source
 from cosmith.errors import InputError
@@ -24,8 +25,8 @@ from cosmith.recipes.graph import estimated_sources
 from cosmith.recipes.stage_schemas import EstimateStage, MineStage, TrainStage
 from cosmith.training import Interrupted, TrainingSettings, estimate, train_with_result
 
-_LENGTH_SAMPLE = 5_000
 _BINS = 24
+_LENGTHS_SHOWN = 0.99  # the few that are longer would squeeze all others into one bar
 _EXAMPLES = 5
 
 
@@ -71,7 +72,12 @@ def estimate_cost(stage: EstimateStage, context: StageContext) -> dict[str, Any]
         "kept_share": cost.kept_share,
         "device": str(encoder.device),
         "precision": resolve_precision(settings.precision, encoder.device),
-        "lengths": _lengths(encoder, sources, settings),
+        "lengths": {
+            "query": length_histogram(cost.query_lengths, _limit("max_query_length", encoder, sources, settings)),
+            "document": length_histogram(
+                cost.document_lengths, _limit("max_document_length", encoder, sources, settings)
+            ),
+        },
     }
 
 
@@ -84,24 +90,24 @@ def _with_stand_ins(source: Source, negatives: int, seed: int) -> Source:
     return source.with_negatives([texts[row * negatives : (row + 1) * negatives] for row in range(len(source))])
 
 
-def _lengths(encoder: Encoder, sources: list[Source], settings: TrainingSettings) -> dict[str, Any]:
-    """Histograms of the tokens a text would have without a maximum, over a sample."""
-    source = max(sources, key=len)
-    sides = {
-        "query": (source.query, "query", settings.max_query_length),
-        "document": (source.positives, "document", settings.max_document_length),
+def length_histogram(lengths: npt.NDArray[np.int32], limit: int | None) -> dict[str, Any]:
+    """A histogram of the tokens that texts would have uncut, up to the longest but for a hundredth of them."""
+    least, most = int(lengths.min()), int(np.quantile(lengths, _LENGTHS_SHOWN, method="higher"))
+    width = -(-(most - least + 1) // _BINS)  # whole, so that every bar stands for equally many lengths
+    edges = np.arange(least, most + width + 1, width)
+    shown = lengths[lengths < edges[-1]]
+    return {
+        "counts": np.histogram(shown, edges)[0].tolist(),
+        "edges": edges.tolist(),
+        "beyond": 1 - len(shown) / len(lengths),
+        "max_length": limit,
     }
-    histograms = {}
-    for side, (numbers, prompt, most) in sides.items():
-        texts = source.texts.take(np.unique(numbers)[:_LENGTH_SAMPLE])
-        lengths = encoder.tokenize(texts, prompt=prompt).full_lengths
-        counts, edges = np.histogram(lengths, bins=_BINS)
-        histograms[side] = {
-            "counts": counts.tolist(),
-            "edges": edges.tolist(),
-            "max_length": min(most or encoder.max_length, encoder.max_length),
-        }
-    return histograms
+
+
+def _limit(which: str, encoder: Encoder, sources: list[Source], settings: TrainingSettings) -> int | None:
+    """The length at which texts are cut; None where the sources do not agree."""
+    limits = {getattr(source.settings, which) or getattr(settings, which) or encoder.max_length for source in sources}
+    return min(*limits, encoder.max_length) if len(limits) == 1 else None
 
 
 def mine(stage: MineStage, context: StageContext) -> dict[str, Any]:
@@ -129,11 +135,22 @@ def mine(stage: MineStage, context: StageContext) -> dict[str, Any]:
         "replaced": found.replaced,
         "mean_positive_score": _number(found.positive_score),
         "mean_negative_score": _number(found.negative_score),
+        "histograms": _histograms({"answers": found.positive_scores, "negatives": found.negative_scores}),
         "examples": [
             {"query": row.query, "positive": row.positives[0], "negatives": list(row.negatives)}
             for row in shown[:_EXAMPLES]
         ],
         "likely_positives": [asdict(each) for each in found.likely_positives],
+    }
+
+
+def _histograms(scores: Mapping[str, npt.NDArray[np.float32]]) -> dict[str, dict[str, list[float]]]:
+    """Histograms over the same bars, of what there is any of."""
+    edges = np.histogram_bin_edges(np.concatenate([*scores.values()]).astype(np.float64), _BINS)
+    return {
+        name: {"edges": edges.tolist(), "counts": np.histogram(values.astype(np.float64), edges)[0].tolist()}
+        for name, values in scores.items()
+        if len(values)
     }
 
 
