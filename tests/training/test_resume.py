@@ -141,6 +141,8 @@ def test_another_run_is_refused_and_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="second") as error:
         train(program.encoder(), others, settings, folder=tmp_path)
     assert error.value.field == "sources"
+    with pytest.raises(InputError, match="other sources"):
+        train(program.encoder(), program.SOURCES[::-1], settings, folder=tmp_path)
     with pytest.raises(InputError, match="another model") as error:
         train(tiny_encoder("bert", seed=1), program.SOURCES, settings, folder=tmp_path)
     assert error.value.field == "model"

@@ -15,11 +15,7 @@ from cosmith.data import Source
 from cosmith.errors import CosmithError
 from cosmith.models import Encoder
 from cosmith.progress import track
-from cosmith.training.checkpoint import (
-    BestWeights,
-    Checkpoints,
-    Progress,
-)
+from cosmith.training.checkpoint import BestWeights, Checkpoints, Progress
 from cosmith.training.distributed import Ranks, start_ranks
 from cosmith.training.interpolation import Mixed, best_interpolation
 from cosmith.training.interruption import Interrupted, Interruption
@@ -86,7 +82,8 @@ def train_with_result(
     optimizer = adamw(tuned.module, learning_rate=settings.learning_rate, weight_decay=settings.weight_decay)
     identity = {
         "settings": settings.identity(),
-        "sources": {source.name: source.fingerprint() for source in sources},
+        # by place: the plan draws by the number of a source, so another order is another run
+        "sources": {f"{place}. {source.name}": source.fingerprint() for place, source in enumerate(sources, start=1)},
         "model": encoder.fingerprint(),
     }
     ranks.check_same("model, sources and settings", repr(identity), device)
