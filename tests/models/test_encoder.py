@@ -129,13 +129,14 @@ def test_dropout_in_attention_repeats_with_the_generator_and_acts(family: str) -
     assert not torch.allclose(results[0], results[2], atol=1e-3)
 
 
-@given(st.lists(st.integers(1, 90), max_size=80), st.integers(1, 200), st.none() | st.integers(1, 9))
-def test_micro_batches_hold_every_text_once_under_the_budget(lengths: list[int], budget: int, most: int | None) -> None:
-    batches = micro_batches(np.array(lengths, dtype=np.int64), budget, most)
-    assert sorted(np.concatenate(batches).tolist() if batches else []) == list(range(len(lengths)))
+@given(st.lists(st.integers(1, 90), max_size=80), st.integers(1, 200))
+def test_micro_batches_hold_every_text_once_longest_first_under_the_budget(lengths: list[int], budget: int) -> None:
+    batches = micro_batches(np.array(lengths, dtype=np.int64), budget)
+    order = np.concatenate(batches).tolist() if batches else []
+    assert sorted(order) == list(range(len(lengths)))
+    assert [lengths[i] for i in order] == sorted(lengths, reverse=True)
     for batch in batches:
         assert len(batch) == 1 or sum(lengths[i] for i in batch) <= budget
-        assert most is None or len(batch) <= most
 
 
 @settings(max_examples=20, deadline=None)

@@ -10,7 +10,7 @@ import numpy as np
 from cosmith.errors import InputError
 
 
-def micro_batches(lengths: np.ndarray, token_budget: int, max_texts: int | None = None) -> list[np.ndarray]:
+def micro_batches(lengths: np.ndarray, token_budget: int) -> list[np.ndarray]:
     """Cut texts into micro-batches, longest first.
 
     Longest first, so that a batch too large for the memory fails at the start rather than after an hour.
@@ -18,7 +18,6 @@ def micro_batches(lengths: np.ndarray, token_budget: int, max_texts: int | None 
     Args:
         lengths: Tokens of each text, ``[n]``.
         token_budget: The most tokens in a micro-batch; a single longer text makes one by itself.
-        max_texts: The most texts in a micro-batch.
 
     Returns:
         Index arrays (int64) that together hold each of ``0 .. n-1`` once.
@@ -29,8 +28,7 @@ def micro_batches(lengths: np.ndarray, token_budget: int, max_texts: int | None 
     batches: list[np.ndarray] = []
     start = tokens = 0
     for position, length in enumerate(np.asarray(lengths)[order].tolist()):
-        full = max_texts is not None and position - start >= max_texts
-        if position > start and (tokens + length > token_budget or full):
+        if position > start and tokens + length > token_budget:
             batches.append(order[start:position])
             start, tokens = position, 0
         tokens += length

@@ -77,12 +77,11 @@ class Job:
 
 @dataclass(frozen=True)
 class StepCount:
-    """What a step was: its Source's number, its loss, how many rows, texts and tokens it had."""
+    """What a step was: its Source's number, its loss, how many rows and tokens it had."""
 
     source: int
     loss: float
     rows: int
-    texts: int
     tokens: int
 
 
@@ -152,7 +151,7 @@ def add_gradients(job: Job, step: int, ranks: Ranks = ALONE) -> StepCount:
         ranks=ranks,
         costs=[int(batch.tokens.lengths[numbers].sum()) for numbers in batches],
     )
-    return StepCount(source, loss, batch.rows, len(batch.tokens), len(batch.tokens.values))
+    return StepCount(source, loss, batch.rows, len(batch.tokens.values))
 
 
 def _strategy(settings: TrainingSettings, device: torch.device) -> Strategy:
