@@ -61,7 +61,7 @@ class RememberedVectors:
             return self.encoder.encode(texts, prompt=prompt, dim=dim, show_progress=show_progress)
         file = self.folder / f"{self._key(texts, prompt, self.dimension if dim is None else dim)}.npy"
         if file.is_file():
-            vectors: npt.NDArray[np.float32] = np.load(file)
+            vectors: npt.NDArray[np.float32] = np.load(file, allow_pickle=False)
             return vectors
         vectors = self.encoder.encode(texts, prompt=prompt, dim=dim, show_progress=show_progress)
         with atomic_file(file, "wb") as handle:

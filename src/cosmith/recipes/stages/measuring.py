@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -175,9 +176,9 @@ def load_hits(collection: Collection, path: Path) -> Hits:
         InputError: It is not there or not whole.
     """
     try:
-        with np.load(path) as arrays:
+        with np.load(path, allow_pickle=False) as arrays:
             positions, scores = arrays["positions"], arrays["scores"]
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise InputError("holds no hits", path=path, remedy="Run the recipe again.") from error
     names = Hits.names_of(list(collection.documents))
     return Hits.from_positions(names, positions.astype(np.int64), scores)
