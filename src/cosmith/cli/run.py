@@ -113,4 +113,5 @@ def print_recipes(manner: Manner) -> None:
 
 
 def same_command() -> str:
+    """The command line that was given, ready to be given again."""
     return shlex.join(["cosmith", *sys.argv[1:]])

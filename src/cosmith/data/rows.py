@@ -44,7 +44,7 @@ class SourceSettings:
         task: What the rows teach.
         instruction: Put before the queries by models that take instructions.
         weight: How often the set is drawn, relative to others.
-        loss: The name of a loss preset.
+        loss: The name of a loss preset; ``"default"`` takes the trainer's.
         in_batch_negatives: Whether other rows of a batch serve as negatives; None decides by task.
         batch_size: Rows a step; None takes the trainer's.
         max_query_length: Tokens at which queries are cut; None takes the model's.

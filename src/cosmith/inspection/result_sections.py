@@ -228,7 +228,7 @@ def _curves(stage: StageView) -> list[Markup]:
         chart = charts.dev_curve(
             steps, values, start=stage.result.get("base_dev"), best_step=stage.result.get("best_step")
         )
-        pictures.append(figure(chart, "Score on the development set", "circled: the best, which was kept"))
+        pictures.append(figure(chart, "Score on the development set", "circled: the best"))
     return pictures
 
 

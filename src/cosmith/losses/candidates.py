@@ -27,15 +27,18 @@ class Lookup:
 
     @classmethod
     def of(cls, keys: Tensor, values: Tensor, embeddings: int) -> Lookup:
+        """The relation of ``keys[i]`` to ``values[i]``, [n] each, among this many embeddings."""
         codes = keys * embeddings + values
         return cls(torch.unique(codes[keys >= 0]), embeddings)
 
     @property
     def keys(self) -> Tensor:
+        """[entries] the key of each entry, ascending."""
         return self.codes // self.embeddings
 
     @property
     def values(self) -> Tensor:
+        """[entries] the embedding of each entry."""
         return self.codes % self.embeddings
 
     def where(self, kept: Tensor) -> Lookup:
@@ -43,6 +46,7 @@ class Lookup:
         return Lookup(self.codes[kept], self.embeddings)
 
     def union(self, other: Lookup) -> Lookup:
+        """What either of two relations over the same embeddings holds."""
         return Lookup(torch.unique(torch.cat([self.codes, other.codes])), self.embeddings)
 
     def counts(self) -> Tensor:
@@ -163,6 +167,8 @@ class OwnNegatives:
 
 @dataclasses.dataclass(frozen=True)
 class Denominator:
+    """What shares one soft-max with the pair's own score: the row's own negatives, and blocks of score matrices."""
+
     own: OwnNegatives | None
     blocks: tuple[Candidates, ...]
 

@@ -31,6 +31,7 @@ class TokenisedSource:
 
     @property
     def roles_differ(self) -> bool:
+        """Whether a text reads otherwise as a query than as a document."""
         return self.query_tokens is not self.document_tokens
 
 

@@ -35,6 +35,7 @@ class Ranks:
 
     @property
     def is_first(self) -> bool:
+        """Whether this is the rank that evaluates, speaks and writes."""
         return self.rank == 0
 
     def deal(self, costs: Sequence[int]) -> list[list[int]]:

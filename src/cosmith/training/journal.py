@@ -39,7 +39,7 @@ class Journal:
         self._lines = (folder / METRICS).open("a", encoding="utf-8")
 
     def write(self, step: int, values: Mapping[str, float | str]) -> None:
-        """Write the values of a step (or of an evaluation) and have them on the disk."""
+        """Write the values of a step (or of an evaluation), so that a kill of this process cannot lose them."""
         if self._folder is None:
             return
         self._lines.write(json.dumps({"step": step} | {name: _rounded(value) for name, value in values.items()}) + "\n")

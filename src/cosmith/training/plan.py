@@ -91,6 +91,7 @@ class Plan:
 
     @property
     def cycle_length(self) -> int:
+        """Steps after which every Source has had its share."""
         return int(self.slots.sum())
 
     def at(self, step: int) -> StepRows:
