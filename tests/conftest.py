@@ -1,11 +1,15 @@
-"""What many tests share: the place of the real data sets."""
+"""What many tests share: the place of the real data sets, and an encoder that needs no model."""
 
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
+import xxhash
 from hypothesis import settings
 
 # A shared machine may stop for a second at any time; no test is about how long an example takes.
@@ -21,3 +25,38 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data sets at {folder}; set COSMITH_DATA to their folder to run this test")
     return folder
+
+
+class WordsEncoder:
+    """A text is the sum of its words' vectors; texts that share words are near. ``seed`` makes another model of it."""
+
+    max_length = 1000
+
+    def __init__(self, seed: int = 0, dimension: int = 64) -> None:
+        self.seed, self.dimension = seed, dimension
+        self.calls: list[tuple[tuple[str, ...], str | None]] = []
+
+    def encode(
+        self,
+        texts: Sequence[str],
+        *,
+        prompt: str | None = None,
+        dim: int | None = None,
+        show_progress: str | None = None,
+    ) -> np.ndarray:
+        self.calls.append((tuple(texts), prompt))
+        vectors = np.zeros((len(texts), self.dimension), dtype=np.float32)
+        for row, text in zip(vectors, texts, strict=True):
+            for word in re.findall(r"\w+", text.lower()):
+                seed = xxhash.xxh3_64_intdigest(f"{self.seed} {word}".encode())
+                row += np.random.default_rng(seed).normal(size=self.dimension).astype(np.float32)
+        vectors = vectors[:, :dim]
+        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+
+    def fingerprint(self) -> str:
+        return f"words-{self.seed}-{self.dimension}"
+
+
+@pytest.fixture
+def words_encoder() -> type[WordsEncoder]:
+    return WordsEncoder
