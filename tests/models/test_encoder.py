@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
 
 from cosmith.errors import InputError
 from cosmith.models import POOLINGS, Encoder, find_model, micro_batches, tiny_encoder
@@ -284,6 +286,78 @@ def test_nothing_that_is_no_model_is_loaded(tmp_path: Path, monkeypatch: pytest.
     listing.write_text("{")
     with pytest.raises(InputError, match="is not valid JSON"):
         Encoder.load(tmp_path / "model")
+
+
+def test_a_model_that_is_not_whole_is_refused_and_never_filled_with_random_weights(tmp_path: Path) -> None:
+    def damaged(name: str, change: Callable[[dict[str, torch.Tensor]], object]) -> Path:
+        weights = load_file(tiny_encoder("bert").save(tmp_path / name) / "model.safetensors")
+        change(weights)
+        save_file(weights, tmp_path / name / "model.safetensors", metadata={"format": "pt"})
+        return tmp_path / name
+
+    def smaller(weights: dict[str, torch.Tensor]) -> None:
+        weights["embeddings.LayerNorm.bias"] = torch.zeros(3)
+
+    with pytest.raises(InputError, match=r"no weights for embeddings\.LayerNorm\.bias"):
+        Encoder.load(damaged("missing", lambda weights: weights.pop("embeddings.LayerNorm.bias")))
+    with pytest.raises(InputError, match=r"another size for embeddings\.LayerNorm\.bias"):
+        Encoder.load(damaged("smaller", smaller))
+    mute = tiny_encoder("bert").save(tmp_path / "mute")
+    for file in mute.glob("tokenizer*"):
+        file.unlink()
+    with pytest.raises(InputError, match="no vocabulary"):
+        Encoder.load(mute)
+    torn = tiny_encoder("bert").save(tmp_path / "torn") / "model.safetensors"
+    torn.write_bytes(torn.read_bytes()[:1000])
+    with pytest.raises(InputError, match="cannot be loaded"):
+        Encoder.load(torn.parent)
+    torn.unlink()
+    torch.save({}, torn.with_name("pytorch_model.bin"))
+    with pytest.raises(InputError, match=r"safetensors"):
+        Encoder.load(torn.parent)
+
+
+def test_a_model_without_a_pooler_is_the_same_at_every_load(tmp_path: Path) -> None:
+    whole = tiny_encoder("bert")
+    file = whole.save(tmp_path / "model") / "model.safetensors"
+    kept = {name: value for name, value in load_file(file).items() if not name.startswith("pooler")}
+    save_file(kept, file, metadata={"format": "pt"})
+    loaded, again = Encoder.load(file.parent), Encoder.load(file.parent)
+    assert loaded.fingerprint() == again.fingerprint()
+    np.testing.assert_array_equal(loaded.encode(TEXTS), whole.encode(TEXTS))
+    assert Encoder.load(loaded.save(tmp_path / "saved")).fingerprint() == loaded.fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "words"),
+    [
+        ("modules.json", "[1]", "type and a path"),
+        ("modules.json", '[{"idx": 0}]', "type and a path"),
+        ("sentence_bert_config.json", '{"max_seq_length": "many"}', "max_seq_length"),
+        ("config_sentence_transformers.json", '{"prompts": 3}', "prompts"),
+        ("2_Dense/config.json", "{}", "in_features"),
+        ("2_Dense/config.json", '{"in_features": 7, "out_features": 8}', "weights that config.json describes"),
+        ("2_Dense/model.safetensors", "torn", "weights that config.json describes"),
+    ],
+)
+def test_what_is_wrong_in_a_model_folder_is_named(tmp_path: Path, file: str, content: str, words: str) -> None:
+    folder = tiny_encoder("bert", projection=8).save(tmp_path / "model")
+    (folder / file).write_text(content)
+    with pytest.raises(InputError, match=words) as error:
+        Encoder.load(folder)
+    assert Path(file).name in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["half \ud83d of it", None, 5])
+def test_what_is_no_text_is_named_by_its_number(text: object) -> None:
+    with pytest.raises(InputError, match="text number 1 "):
+        tiny_encoder("bert").encode(["", text])  # type: ignore[list-item]
+
+
+def test_an_unknown_precision_is_refused(tmp_path: Path) -> None:
+    folder = tiny_encoder("bert").save(tmp_path / "model")
+    with pytest.raises(InputError, match="bf16"):
+        Encoder.load(folder, precision="bf17")  # type: ignore[arg-type]
 
 
 def test_packaged_weights_that_are_not_the_official_ones_are_refused(

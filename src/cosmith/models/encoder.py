@@ -18,6 +18,7 @@ from cosmith.atomic import atomic_folder
 from cosmith.data.tokens import RaggedTokens
 from cosmith.errors import InputError, nearest
 from cosmith.models import variable_length
+from cosmith.models.backbone import load_backbone, quiet_transformers
 from cosmith.models.batching import micro_batches
 from cosmith.models.dropout import use_fast_dropout
 from cosmith.models.folder import DenseSpec, ModelSpec, read_spec, write_spec
@@ -77,24 +78,11 @@ class Encoder:
         Weights come from safetensors only; code in a model folder is never run.
 
         Raises:
-            InputError: When there is no such model or it has parts that Cosmith does not know.
+            InputError: When there is no such model, it is not whole, or it has parts that Cosmith does not know.
         """
-        from transformers import AutoModel, AutoTokenizer
-
-        folder = find_model(name_or_folder)
-        spec = read_spec(folder)
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(spec.backbone, trust_remote_code=False)
-            with _without_bars():
-                backbone = AutoModel.from_pretrained(
-                    spec.backbone, trust_remote_code=False, use_safetensors=True, dtype=torch.float32
-                )
-        except (OSError, ValueError, KeyError, ImportError) as error:
-            raise InputError(
-                f"cannot be loaded as a transformers model ({str(error).splitlines()[0]})",
-                path=spec.backbone,
-                remedy="It needs config.json, tokenizer.json and model.safetensors of a known architecture.",
-            ) from error
+        resolve_precision(precision, torch.device(device))  # a wrong one shall fail before anything is loaded
+        spec = read_spec(find_model(name_or_folder))
+        backbone, tokenizer = load_backbone(spec.backbone)
         encoder = cls(
             backbone,
             TextTokenizer(tokenizer, do_lower_case=spec.do_lower_case),
@@ -162,7 +150,7 @@ class Encoder:
 
         target = Path(folder)
         with atomic_folder(target) as place:
-            with _without_bars():
+            with quiet_transformers():
                 self._backbone.save_pretrained(place, safe_serialization=True)
             self.tokenizer.tokenizer.save_pretrained(place)
             versions = {"pytorch": torch.__version__, "transformers": transformers.__version__}
@@ -374,21 +362,6 @@ class Encoder:
                 f"{dim} is not between 1 and the model's {self.dimension}", field="dim", remedy="Ask for fewer."
             )
         return dim
-
-
-@contextmanager
-def _without_bars() -> Iterator[None]:
-    """Keep transformers from drawing its own progress bars over ours."""
-    from transformers.utils import logging as untyped
-
-    logging: Any = untyped
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
 
 
 def _progress(what: str | None, total: int) -> Any:

@@ -8,14 +8,16 @@ module types are written under their classic names, which every release of sente
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from cosmith.atomic import write_json
 from cosmith.errors import InputError
 from cosmith.models.pooling import Pooling
+
+T = TypeVar("T")
 
 _POOLING_NAMES: dict[str, Pooling] = {
     "cls": "cls",
@@ -33,6 +35,7 @@ _POOLING_FLAGS: dict[str, Pooling] = {
     "pooling_mode_weightedmean_tokens": "weighted_mean",
     "pooling_mode_lasttoken": "last_token",
 }
+_ANEW = "Save or fetch the model anew."
 _CLASSIC = "sentence_transformers.models."
 
 
@@ -76,7 +79,7 @@ def _json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"is not valid JSON ({error})", path=path, remedy="Save or fetch the model anew.") from error
+        raise InputError(f"is not valid JSON ({error})", path=path, remedy=_ANEW) from error
 
 
 def _object(path: Path) -> dict[str, Any]:
@@ -102,8 +105,7 @@ def read_spec(folder: Path) -> ModelSpec:
     pooling: Pooling | None = None
     head: list[DenseSpec | str] = []
     backbone: Path | None = None
-    for module in _json(listing):
-        kind, place = module["type"].rsplit(".", 1)[-1], _inside(folder, module["path"])
+    for kind, place in _modules(listing):
         if kind == "Transformer":
             backbone = place
         elif kind == "Pooling":
@@ -120,26 +122,51 @@ def read_spec(folder: Path) -> ModelSpec:
             )
     if backbone is None or pooling is None:
         raise InputError("lists no Transformer with a Pooling", path=listing, remedy="Name a dense text model.")
-    transformer, whole = (
-        _object(backbone / "sentence_bert_config.json"),
-        _object(folder / "config_sentence_transformers.json"),
-    )
+    lengths, settings = backbone / "sentence_bert_config.json", folder / "config_sentence_transformers.json"
+    transformer, whole = _object(lengths), _object(settings)
+    prompts = _value(whole, "prompts", dict, settings) or {}
     return ModelSpec(
         pooling=pooling,
         head=tuple(head),
         backbone=backbone,
-        max_length=transformer.get("max_seq_length"),
+        max_length=_value(transformer, "max_seq_length", int, lengths),
         do_lower_case=bool(transformer.get("do_lower_case", False)),
-        prompts={name: text for name, text in (whole.get("prompts") or {}).items() if text},
+        prompts={name: text for name, text in prompts.items() if text},
         default_prompt=whole.get("default_prompt_name"),
         similarity=whole.get("similarity_fn_name"),
     )
 
 
+def _modules(listing: Path) -> Iterator[tuple[str, Path]]:
+    """The kind and the folder of each module."""
+    modules = _json(listing)
+    for module in modules if isinstance(modules, list) else [modules]:
+        place = module.get("path") if isinstance(module, dict) else None
+        kind = module.get("type") if isinstance(module, dict) else None
+        if not isinstance(place, str) or not isinstance(kind, str):
+            raise InputError("is not a list of modules with a type and a path each", path=listing, remedy=_ANEW)
+        yield kind.rpartition(".")[2], _inside(listing.parent, place)
+
+
+def _value(config: Mapping[str, Any], key: str, kind: type[T], path: Path) -> T | None:
+    """A value of a configuration, None where it is not said."""
+    value = config.get(key)
+    if value is not None and (not isinstance(value, kind) or isinstance(value, bool) != (kind is bool)):
+        raise InputError(f"is {value!r}, not of type {kind.__name__}", path=path, field=key, remedy=_ANEW)
+    return value
+
+
+def _required(config: Mapping[str, Any], key: str, kind: type[T], path: Path) -> T:
+    value = _value(config, key, kind, path)
+    if value is None:
+        raise InputError(f"does not say {key!r}", path=path, field=key, remedy=_ANEW)
+    return value
+
+
 def _inside(folder: Path, relative: str) -> Path:
     place = (folder / relative).resolve()
     if not place.is_relative_to(folder.resolve()):
-        raise InputError(f"names a folder outside the model: {relative!r}", path=folder / "modules.json")
+        raise InputError(f"names a folder outside the model: {relative!r}", path=folder / "modules.json", remedy=_ANEW)
     return folder / relative if relative else folder
 
 
@@ -174,8 +201,8 @@ def _dense(folder: Path) -> DenseSpec:
     if config.get("module_input_name", "sentence_embedding") != "sentence_embedding":
         raise InputError("works on token vectors, which Cosmith does not do", path=folder, field="module_input_name")
     return DenseSpec(
-        in_features=int(config["in_features"]),
-        out_features=int(config["out_features"]),
+        in_features=_required(config, "in_features", int, folder / "config.json"),
+        out_features=_required(config, "out_features", int, folder / "config.json"),
         bias=bool(config.get("bias", True)),
         activation=str(config.get("activation_function", "torch.nn.modules.linear.Identity")),
         folder=folder,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
+
+from cosmith.errors import InputError, nearest
 
 Precision = Literal["auto", "float32", "bf16"]
 
@@ -32,7 +34,15 @@ def has_bf16(device: torch.device) -> bool:
 
 
 def resolve_precision(precision: Precision, device: torch.device) -> Literal["float32", "bf16"]:
-    """``"auto"`` as what it means on this device."""
+    """``"auto"`` as what it means on this device.
+
+    Raises:
+        InputError: When it is none of the three.
+    """
+    if precision not in get_args(Precision):
+        raise InputError(
+            f"unknown precision {precision!r}", field="precision", remedy=nearest(str(precision), get_args(Precision))
+        )
     if precision == "auto":
         return "bf16" if has_bf16(device) else "float32"
     return precision

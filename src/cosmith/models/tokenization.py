@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import xxhash
 
+from cosmith.data.texts import text_problem
 from cosmith.data.tokens import RaggedTokens
 from cosmith.errors import InputError
 
@@ -58,12 +59,15 @@ class TextTokenizer:
         """
         closing = self._closing
         if max_length <= len(closing):
-            raise InputError(f"must be more than {len(closing)} (its special tokens)", field="max_length")
+            raise InputError(
+                f"is {max_length}, but must be more than {len(closing)} (the special tokens)", field="max_length",
+                remedy="Give a larger one.",
+            )  # fmt: skip
         rows: list[np.ndarray] = []
         full = np.empty(len(texts), dtype=np.int32)
         for start in range(0, len(texts), _TEXTS_PER_CALL):
-            part = [text.lower() if self.do_lower_case else text for text in texts[start : start + _TEXTS_PER_CALL]]
-            for number, encoding in enumerate(self._backend.encode_batch_fast(part), start):
+            part = texts[start : start + _TEXTS_PER_CALL]
+            for number, encoding in enumerate(self._encoded(part, start), start):
                 ids = np.asarray(encoding.ids or [self._stand_in], dtype=np.int32)
                 full[number] = len(ids)
                 if len(ids) > max_length:
@@ -73,6 +77,22 @@ class TextTokenizer:
         np.cumsum([len(row) for row in rows], out=offsets[1:])
         values = np.concatenate(rows) if rows else np.empty(0, dtype=np.int32)
         return RaggedTokens(values=values, offsets=offsets, full_lengths=full)
+
+    def _encoded(self, texts: Sequence[str], start: int) -> list[Any]:
+        """Tokenise some texts, the first of which is number ``start``."""
+        try:
+            encodings: list[Any] = self._backend.encode_batch_fast(
+                [text.lower() for text in texts] if self.do_lower_case else list(texts)
+            )
+        except (TypeError, AttributeError, UnicodeEncodeError):
+            for number, text in enumerate(texts, start):
+                if not isinstance(text, str) or any("\ud800" <= character <= "\udfff" for character in text):
+                    raise InputError(
+                        f"text number {number} (counted from 0) {text_problem(text)}", field="texts",
+                        remedy="Mend it, or leave it out.",
+                    ) from None  # fmt: skip
+            raise
+        return encodings
 
     def fingerprint(self) -> str:
         """A hash over the vocabulary and rules."""

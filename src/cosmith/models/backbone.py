@@ -1,0 +1,82 @@
+"""Backbone and tokenizer of a model folder: all of their weights and words, or a refusal.
+
+transformers fills what a folder lacks with random weights and an empty vocabulary, and says so in its log only. Vectors
+of such a model look like vectors, so here it is an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+
+from cosmith.errors import InputError
+
+_WHOLE = "It needs config.json, tokenizer.json and model.safetensors of a known architecture, each of them whole."
+# No vector depends on it, and many models are saved without it.
+_UNUSED = "pooler."
+
+
+def load_backbone(folder: Path) -> tuple[Any, Any]:
+    """The transformers model and tokenizer of a folder; weights from safetensors only, no code from the folder.
+
+    Raises:
+        InputError: When they cannot be loaded, or the folder does not hold all of their weights and words.
+    """
+    from transformers import AutoModel, AutoTokenizer
+
+    try:
+        with quiet_transformers():
+            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+            backbone, found = AutoModel.from_pretrained(
+                folder, trust_remote_code=False, use_safetensors=True, dtype=torch.float32,
+                output_loading_info=True, ignore_mismatched_sizes=True,
+            )  # fmt: skip
+    except (OSError, ValueError, KeyError, TypeError, ImportError, RuntimeError, SafetensorError) as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise InputError(f"cannot be loaded as a transformers model ({reason})", path=folder, remedy=_WHOLE) from error
+    _require_words(tokenizer, folder)
+    _require_weights(backbone, found, folder)
+    return backbone, tokenizer
+
+
+def _require_words(tokenizer: Any, folder: Path) -> None:
+    if len(tokenizer) <= len(tokenizer.all_special_tokens):
+        raise InputError(
+            "the tokenizer has no vocabulary", path=folder,
+            remedy="Save or fetch the model anew, with its tokenizer.json.",
+        )  # fmt: skip
+
+
+def _require_weights(backbone: Any, found: dict[str, Any], folder: Path) -> None:
+    """Refuse random weights; a pooler of such is taken out, or the model's fingerprint would differ at every load."""
+    missing = sorted(name for name in found["missing_keys"] if not name.startswith(_UNUSED))
+    other = sorted(name for name, *_ in found["mismatched_keys"])
+    if missing or other:
+        problem = f"has no weights for {missing[0]}" if missing else f"has weights of another size for {other[0]}"
+        more = len(missing) + len(other) - 1
+        problem += f" and {more} more parts of the model that config.json describes" if more else ""
+        raise InputError(problem, path=folder, remedy="Save or fetch the model anew, as a whole.")
+    if found["missing_keys"]:
+        backbone.pooler = None
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """Keep transformers from drawing its own progress bars and reports over ours."""
+    from transformers.utils import logging as untyped
+
+    logging: Any = untyped
+    shown, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if shown:
+            logging.enable_progress_bar()
