@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import pytest
 import torch
 
 from cosmith.data import Source, TrainingRow
-from cosmith.errors import InputError, StorageError
+from cosmith.errors import CosmithError, InputError
 from cosmith.models import Encoder, tiny_encoder
 from cosmith.training import Interrupted, train, train_with_result
 
@@ -150,10 +151,16 @@ def test_another_run_is_refused_and_named(tmp_path: Path) -> None:
     train(program.encoder(), program.SOURCES, kept, folder=tmp_path)  # what changes nothing may change
 
 
-def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [("weights.safetensors", "torn"), ("state.json", "["), ("state.json", "[]"), ("state.json", "{}")],
+)
+def test_a_damaged_checkpoint_is_named_with_what_to_do(tmp_path: Path, file: str, content: str) -> None:
     settings = replace(program.SETTINGS, steps=2)
     train(program.encoder(), program.SOURCES, settings, folder=tmp_path)
-    weights = next((tmp_path / "checkpoints").glob("*/weights.safetensors"))
-    weights.write_bytes(weights.read_bytes()[:100])
-    with pytest.raises(StorageError, match="checkpoints"):
+    next((tmp_path / "checkpoints").glob(f"*/{file}")).write_text(content)
+    with pytest.raises(CosmithError, match="Remove the folder `checkpoints`") as error:
         train(program.encoder(), program.SOURCES, settings, folder=tmp_path)
+    assert str(tmp_path / "checkpoints") in str(error.value)
+    shutil.rmtree(tmp_path / "checkpoints")
+    train(program.encoder(), program.SOURCES, settings, folder=tmp_path)

@@ -28,6 +28,7 @@ from cosmith.errors import InputError, StorageError
 
 _FORMAT = 1
 _WEIGHTS, _OPTIMIZER, _STATE = "weights.safetensors", "optimizer.safetensors", "state.json"
+_REMOVE = "Remove the folder `checkpoints`, and training begins anew."
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def save_checkpoint(
     """
     numbers = _numbers(folder / "checkpoints")
     place = folder / "checkpoints" / f"{max(numbers, default=0) + 1:06d}"
-    with atomic_folder(place) as temporary, _storage_errors(place):
+    with atomic_folder(place) as temporary, _writing(place):
         save_model(module, str(temporary / _WEIGHTS))
         save_file(_optimizer_tensors(module, optimizer), temporary / _OPTIMIZER)
         write_json(temporary / _STATE, {"format": _FORMAT, "progress": asdict(progress), "identity": dict(identity)})
@@ -113,7 +114,7 @@ def check_identity(checkpoint: Path, identity: Mapping[str, Any]) -> None:
 def restore(checkpoint: Path, module: torch.nn.Module, optimizer: torch.optim.Optimizer) -> Progress:
     """Put weights and optimizer where they were, and say where the run stood."""
     device = str(next(module.parameters()).device)
-    with _storage_errors(checkpoint):
+    with _reading(checkpoint):
         load_model(module, checkpoint / _WEIGHTS, device=device)
         tensors = load_file(checkpoint / _OPTIMIZER, device=device)
     names = {parameter: name for name, parameter in module.named_parameters()}
@@ -204,7 +205,7 @@ class BestWeights:
             self._memory = {name: value.detach().clone() for name, value in module.state_dict().items()}
             return
         place = _best_place(self._folder, step)
-        with atomic_folder(place) as temporary, _storage_errors(place):
+        with atomic_folder(place) as temporary, _writing(place):
             save_model(module, str(temporary / _WEIGHTS))
 
     def put_back(self, module: torch.nn.Module, step: int) -> None:
@@ -213,7 +214,7 @@ class BestWeights:
             module.load_state_dict(self._memory)
         else:
             place = _best_place(self._folder, step) / _WEIGHTS
-            with _storage_errors(place):
+            with _reading(place):
                 load_model(module, place, device=str(next(module.parameters()).device))
 
 
@@ -234,11 +235,12 @@ def _state(checkpoint: Path) -> Any:
     path = checkpoint / _STATE
     try:
         state = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError("cannot be read", path=path, remedy="Remove this checkpoint's folder.") from error
-    if state["format"] != _FORMAT:
+        version = state["format"]
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise InputError("cannot be read", path=path, remedy=_REMOVE) from error
+    if version != _FORMAT:
         raise InputError(
-            f"is of format {state['format']}, this version of Cosmith reads {_FORMAT}",
+            f"is of format {version}, this version of Cosmith reads {_FORMAT}",
             path=path,
             remedy="Continue the run with the version it was begun with, or begin a new one in another folder.",
         )
@@ -258,13 +260,22 @@ def _leave_only(folder: Path, name: str) -> None:
 
 
 @contextmanager
-def _storage_errors(path: Path) -> Iterator[None]:
-    """safetensors reports a full disk or a torn file with an error of its own."""
+def _reading(path: Path) -> Iterator[None]:
+    """Say of a torn or missing file what to do about it."""
+    try:
+        yield
+    except (SafetensorError, FileNotFoundError) as error:
+        raise StorageError(f"is damaged ({error})", path=path, remedy=_REMOVE) from error
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """safetensors reports a full disk with an error of its own."""
     try:
         yield
     except SafetensorError as error:
         raise StorageError(
-            f"could not be written or read ({error})",
+            f"could not be written ({error})",
             path=path,
             remedy="What was there before stands; check the free space and permissions, then run it again.",
         ) from error
