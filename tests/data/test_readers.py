@@ -289,7 +289,7 @@ class TestBadFiles:
             ("rows.csv", "query,positive\n", "rows.csv: has a header, but no rows"),
             ("rows.tsv", "query\tpositive\n", "rows.tsv: has a header, but no rows"),
             ("rows.jsonl", "{}\n", r"\[query\]: no column is called .*; its columns: none"),
-            ("rows.jsonl", "not json\n", r"\[query\]: no column is called"),
+            ("rows.jsonl", "\nnot json\n", r"rows.jsonl:2: is not JSON: .* Give a file with a JSON object a line"),
             ("rows.json", "[\n{}\n]", r"rows.json:1: is a JSON array; one object a line is needed. Convert it"),
             ("rows.jsonl", b'{"query": "q"}\n\xff\xfe', "rows.jsonl:2: is not UTF-8: byte 0xff at position 1"),
             ("rows.csv", b"query,positive\nq,p\nq,caf\xe9\n", "rows.csv:3: is not UTF-8.*iconv -f latin1"),
@@ -298,6 +298,8 @@ class TestBadFiles:
             ("rows.csv", '"a"b,positive\nq,p\n', "rows.csv:1: its header is not CSV"),
             ("rows.parquet", b"PAR1 and then nothing", "rows.parquet: is not a whole Parquet file"),
             ("rows.xlsx", "x", r"its suffix '.xlsx' does not say how to read it. Name it by what it holds: .jsonl"),
+            ("rows.jsonl", "[1", r"rows.jsonl:1: is a JSON array"),
+            ("rows.jsonl", "5\n", r"rows.jsonl:1: is not a JSON object but of type int"),
             ("rows", "x", "its suffix '' does not say how to read it"),
             ("rows.jsonl", json.dumps({"query": "", "positive": "p"}), "rows.jsonl:1: none of its 1 rows can be used"),
         ],
@@ -315,6 +317,9 @@ class TestBadFiles:
             read_rows(tmp_path / "rows.jsonl")
         with pytest.raises(InputError, match=r"none\.csv: there is no such file"):
             read_rows(tmp_path / "none.csv")
+        for name, problem in (("none", "there is no such file"), (".", "is a folder, not a file")):
+            with pytest.raises(InputError, match=problem):
+                read_rows(tmp_path / name)
 
     def test_half_of_a_gzip_file(self, tmp_path: Path) -> None:
         whole = gzip.compress(json.dumps(GOOD).encode() * 100)
@@ -383,3 +388,5 @@ class TestSts:
     def test_missing_score(self, write: Write) -> None:
         with pytest.raises(InputError, match=r"\[score\]: no column is called score; its columns: 'sentence1', 'sent"):
             read_sts(write("s.csv", "sentence1,sentence2\na,b\n"))
+        with pytest.raises(InputError, match=r"Call the columns sentence1, sentence2 and score\."):
+            read_sts(write("s.csv", "left,right,score\na,b,1\n"))

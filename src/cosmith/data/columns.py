@@ -58,8 +58,12 @@ def find_column(columns: Sequence[str], choice: str | None, part: str, path: Pat
     return found[0] if found else None
 
 
-def require_column(columns: Sequence[str], choice: str, part: str, path: Path) -> str:
+def require_column(columns: Sequence[str], choice: str, part: str, path: Path, remedy: str | None = None) -> str:
     """As :func:`find_column`, for a part that there must be.
+
+    Args:
+        columns, choice, part, path: As there.
+        remedy: What to do where there is none; by default to say which it is.
 
     Raises:
         InputError: When there is none; it names the columns that there are.
@@ -71,7 +75,10 @@ def require_column(columns: Sequence[str], choice: str, part: str, path: Path) -
         hint = f"Did you mean {close!r}? Say {part}={close!r}." if close else f"Say which it is: {part}=COLUMN."
         listed = ", ".join(map(repr, columns)) or "none"
         raise InputError(
-            f"no column is called {' or '.join(names)}; its columns: {listed}", path=path, field=part, remedy=hint
+            f"no column is called {' or '.join(names)}; its columns: {listed}",
+            path=path,
+            field=part,
+            remedy=remedy or hint,
         )
     return column
 

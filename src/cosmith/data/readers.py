@@ -194,8 +194,9 @@ def read_sts(path: str | Path, *, rejected: str | Path | None = None) -> StsPair
         InputError: As :func:`read_rows`.
     """
     table = open_table(path)
+    remedy = "Call the columns sentence1, sentence2 and score."
     first, second, score = (
-        require_column(table.columns, "auto", part, table.path) for part in ("first", "second", "score")
+        require_column(table.columns, "auto", part, table.path, remedy) for part in ("first", "second", "score")
     )
 
     def pair_of(record: Record) -> tuple[str, str, float]:

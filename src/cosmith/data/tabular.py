@@ -79,13 +79,10 @@ def open_table(path: str | Path) -> Table:
         InputError: When it is missing, empty, not UTF-8 or not of the format that its suffix says.
     """
     path = Path(path)
-    suffix = file_format(path)
     require_file(path)
+    suffix = file_format(path)
     if suffix in (".jsonl", ".json"):
-        keys: dict[str, None] = {}
-        for record in json_records(path, f"Finding the columns of {path.name}"):
-            keys.update(dict.fromkeys(record.values))
-        return Table(path, tuple(keys), lambda: json_records(path))
+        return Table(path, _json_keys(path), lambda: json_records(path))
     if suffix == ".csv":
         return Table(path, _header(path, _csv_header(path)), lambda: _csv_records(path))
     if suffix == ".tsv":
@@ -182,6 +179,19 @@ def json_records(path: Path, what: str = "") -> Iterator[Record]:
         yield _json_record(number, text)
     if first:
         raise InputError("holds blank lines only", path=path, remedy="Give a file that holds something.")
+
+
+def _json_keys(path: Path) -> tuple[str, ...]:
+    """All keys of a JSONL file, in the order of their first occurrence."""
+    keys: dict[str, None] = {}
+    first_problem: Record | None = None
+    for record in json_records(path, f"Finding the columns of {path.name}"):
+        keys.update(dict.fromkeys(record.values))
+        first_problem = first_problem or (record if record.problem else None)
+    if not keys and first_problem is not None:
+        remedy = 'Give a file with a JSON object a line, e.g. {"query": "…", "positive": "…"}.'
+        raise InputError(first_problem.problem, path=path, line=first_problem.line, remedy=remedy)
+    return tuple(keys)
 
 
 def _json_record(number: int, text: str) -> Record:
