@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from cosmith.errors import StorageError
+from cosmith.errors import InputError, StorageError
 
 
 @contextmanager
@@ -37,7 +37,18 @@ def _explained(path: Path) -> Iterator[None]:
         raise StorageError(problem, path=path, remedy=remedy) from error
 
 
+def require_name(path: Path) -> None:
+    """Refuse a place that has no name to give to what is written: ``.``, ``..`` and ``/``.
+
+    Raises:
+        InputError: In these cases.
+    """
+    if path.name in ("", ".."):
+        raise InputError("has no name of its own", path=path, remedy="Name a new file or folder within it.")
+
+
 def _temporary(path: Path) -> Path:
+    require_name(path)
     return path.with_name(f".{path.name}.{os.getpid()}.tmp")
 
 

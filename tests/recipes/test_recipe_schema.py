@@ -65,6 +65,7 @@ stages:
         ("dev: data.dev", "dev: data", "stages.train.dev[0]", ["several outputs", "data.dev, data.test"]),
         ("dev: data.dev", "dev: mined", "stages.train.dev[0]", ["training rows", "a collection or an sts set"]),
         ("dev: data.dev", "steps: many", "stages.train.steps", ["a whole number", "'many'"]),
+        ("dev: data.dev", "steps: true", "stages.train.steps", ["a whole number", "True"]),
         ("dev: data.dev", "steps: 0", "stages.train.steps", ["at least 1", "not 0"]),
         ("dev: data.dev", "schedule: linar", "stages.train.schedule", ["'linar'", "'linear'"]),
         ("dev: data.dev", "loss: defalt", "stages.train.loss", ["'defalt'", "'default'"]),

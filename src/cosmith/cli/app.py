@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from types import FrameType
 from typing import Annotated
 
 import typer
@@ -95,8 +97,14 @@ app.add_typer(recipe.app, name="recipe")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The console entry: run a command and exit with 0, 1 (an error), 2 (wrong usage) or 130 (interrupted)."""
+    """The console entry; exits with 0, 1 (an error), 2 (wrong usage), 130 (Ctrl-C) or 143 (SIGTERM)."""
+    signal.signal(signal.SIGTERM, _leave)
     app(flags_first(sys.argv[1:] if arguments is None else arguments))
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    """End as after an error, so that nothing half-written is left behind; training has a way of its own."""
+    raise SystemExit(128 + number)
 
 
 def flags_first(arguments: Sequence[str]) -> list[str]:

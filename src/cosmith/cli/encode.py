@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cosmith.cli.manner import manner_of
 from cosmith.cli.texts import report_cut, texts_of
 from cosmith.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from cosmith.data import TextsRead
 
 
 def encode(
@@ -29,23 +35,37 @@ def encode(
 
     Example: cosmith encode all-MiniLM-L6-v2 documents.jsonl --prompt document --output vectors.npy
     """
-    import numpy as np
-
     from cosmith.atomic import atomic_file
     from cosmith.recipes.artefacts import load_encoder
+    from cosmith.retrieval.storage import write_array_to
 
     if output.suffix != ".npy":
         raise InputError("is not the name of an .npy file", path=output, field="--output", remedy="End it in .npy.")
     manner = manner_of(context)
     read = texts_of(texts, column, manner, rejected=output.with_suffix(".rejected.jsonl"))
     encoder = load_encoder(model, precision)
-    vectors = encoder.encode(read.texts, prompt=prompt, dim=dim, show_progress="Encoding texts")
-    cut = report_cut(encoder, read.texts, prompt, manner)
-    with atomic_file(output, "wb") as handle:
-        np.save(handle, vectors)
     ids = output.with_suffix(".ids.jsonl")
-    with atomic_file(ids) as handle:
-        handle.writelines(json.dumps({"_id": given}, ensure_ascii=False) + "\n" for given in read.ids)
+    # Both are opened before the work, to find out before it that they cannot be written; neither stands without the
+    # other, since the ids are on the disk before the vectors take their name.
+    with atomic_file(ids) as names, atomic_file(output, "wb") as handle:
+        names.writelines(json.dumps({"_id": given}, ensure_ascii=False) + "\n" for given in read.ids)
+        names.flush()
+        vectors = encoder.encode(read.texts, prompt=prompt, dim=dim, show_progress="Encoding texts")
+        _require_finite(vectors, read, model)
+        write_array_to(handle, vectors.shape, vectors.dtype, [vectors])
+    cut = report_cut(encoder, read.texts, prompt, manner)
     count, width = vectors.shape
     value = {"texts": count, "dim": width, "vectors": str(output), "ids": str(ids), "cut": cut}
     manner.result(f"{count:,} vectors of {width} numbers in {output}, ids in {ids}", value)
+
+
+def _require_finite(vectors: npt.NDArray[np.float32], read: TextsRead, model: str) -> None:
+    import numpy as np
+
+    finite = np.isfinite(vectors).all(axis=1)
+    if not finite.all():
+        first = read.ids[int(finite.argmin())]
+        raise InputError(
+            f"the model {model} gives a vector that is not finite for the text {first!r}", path=read.path,
+            remedy="Check the model's weights and its precision.",
+        )  # fmt: skip

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cosmith.cli.manner import Manner, manner_of
+from cosmith.cli.texts import report_cut
 from cosmith.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,23 +29,28 @@ def evaluate(
     bm25: Annotated[bool, typer.Option("--bm25", help="Show BM25 beside it.")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A folder for the scores as JSON.")] = None,
     dim: Annotated[int | None, typer.Option("--dim", help="Compare the first DIM numbers only.")] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Of the bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the bootstrap.")] = 0,
     precision: Annotated[str, typer.Option("--precision", help="auto, float32 or bf16.")] = "auto",
 ) -> None:
     """Score a model, with bootstrap intervals over the queries.
 
     Example: cosmith evaluate runs/python-docs/train/model --against all-MiniLM-L6-v2 --task runs/python-docs/data/test
     """
+    from cosmith.data import Collection
     from cosmith.evaluation import evaluate_bm25, evaluate_retrieval, evaluate_sts
     from cosmith.recipes.artefacts import load_encoder
 
     manner = manner_of(context)
+    _require_two(model, against)
+    _require_different(tasks, output)
     read = {path: _read(path, split, output, manner) for path in tasks}  # all, before any work is done
-    encoders = {name: load_encoder(name, precision, _short(name)) for name in [against, model] if name is not None}
+    pairs = next((path for path, task in read.items() if not isinstance(task, Collection)), None)
+    if bm25 and pairs is not None:
+        raise InputError("BM25 cannot be scored on text pairs", path=pairs, remedy="Leave --bm25 out.")
+    names = _names([each for each in (against, model) if each is not None])
+    encoders = {each: load_encoder(each, precision, name) for each, name in names.items()}
 
     def score(encoder: Encoder, task: Collection | StsPairs, name: str) -> Scores:
-        from cosmith.data import Collection
-
         if isinstance(task, Collection):
             return evaluate_retrieval(encoder, task, dim=dim, seed=seed)
         return evaluate_sts(encoder, task, name=name, dim=dim, seed=seed)
@@ -52,11 +58,9 @@ def evaluate(
     for path, task in read.items():
         name = path.resolve().name
         scores = [score(encoder, task, name) for encoder in encoders.values()]
-        if bm25:
-            from cosmith.data import Collection
-
-            if not isinstance(task, Collection):
-                raise InputError("BM25 cannot be scored on text pairs", path=path, remedy="Leave --bm25 out.")
+        for encoder in encoders.values():
+            _report_cut(task, encoder, manner)
+        if bm25 and isinstance(task, Collection):
             scores.append(evaluate_bm25(task, seed=seed))
         if output is not None:
             for each in scores:
@@ -80,6 +84,39 @@ def _read(path: Path, split: str, output: Path | None, manner: Manner) -> Collec
         manner.note(f"{len(task.rejected):,} rows could not be used, e.g. {first.path}:{first.line}: "
                     f"{first.reason}{where}")  # fmt: skip
     return task
+
+
+def _report_cut(task: Collection | StsPairs, encoder: Encoder, manner: Manner) -> None:
+    from cosmith.data import Collection
+
+    if isinstance(task, Collection):
+        report_cut(encoder, list(task.documents.values()), "document", manner)
+        report_cut(encoder, list(task.queries.values()), "query", manner)
+    else:
+        report_cut(encoder, [*task.first, *task.second], None, manner)
+
+
+def _require_two(model: str, against: str | None) -> None:
+    """Refuse to compare a model with itself, which would say nothing."""
+    if against is not None and (
+        model == against or (Path(model).is_dir() and Path(model).resolve() == Path(against).resolve())
+    ):
+        raise InputError("is the model itself", path=against, field="--against", remedy="Name another model.")
+
+
+def _require_different(tasks: list[Path], output: Path | None) -> None:
+    """Refuse tasks whose scores would take each other's place."""
+    names = [path.resolve().name for path in tasks]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if output is not None and twice is not None:
+        remedy = "Rename one of them, or give each a command and a folder of its own."
+        raise InputError(f"two tasks are called {twice!r}", field="--task", remedy=remedy)
+
+
+def _names(models: list[str]) -> dict[str, str]:
+    """What to call each model: its short name, or the whole one where the short ones are the same."""
+    short = {model: _short(model) for model in models}
+    return short if len(set(short.values())) == len(short) else {model: model for model in models}
 
 
 def _short(name: str) -> str:

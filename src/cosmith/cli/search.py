@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
 
 from cosmith.cli.manner import first_code_lines, manner_of
-from cosmith.cli.texts import model_reference, report_cut, texts_of
+from cosmith.cli.texts import beside, model_reference, report_cut, texts_of
+from cosmith.errors import InputError
 
 
 def index(
@@ -28,13 +30,13 @@ def index(
     from cosmith.retrieval import Index
 
     manner = manner_of(context)
-    read = texts_of(texts, column, manner, rejected=output.with_name(output.name + ".rejected.jsonl"))
+    read = texts_of(texts, column, manner, rejected=beside(output, ".rejected.jsonl"))
     encoder = load_encoder(model, precision)
     documents = dict(zip(read.ids, read.texts, strict=True))
     built = Index.build(encoder, documents, dim=dim, folder=output, model=model_reference(model))
     cut = report_cut(encoder, read.texts, "document", manner)
     value = {"documents": len(built), "dim": built.card.dim, "index": str(output), "cut": cut}
-    text = f'{len(built):,} documents in {output}. Search them: cosmith search {output} "your words"'
+    text = f'{len(built):,} documents in {output}. Search them: cosmith search {quote(str(output))} "your words"'
     manner.result(text, value)
 
 
@@ -52,10 +54,14 @@ def search(
 
     Example: cosmith search runs/python-docs/index/index "read a file line by line" -k 3
     """
+    from cosmith.data.texts import text_problem
     from cosmith.recipes.artefacts import load_encoder
     from cosmith.retrieval import Index
 
     manner = manner_of(context)
+    for number, query in enumerate(queries, start=1):
+        if problem := text_problem(query):
+            raise InputError(f"query number {number} {problem}", field="QUERY", remedy="Say what to look for.")
     opened = Index.load(folder)
     # One query is encoded in float32: it takes no time, and is the same on every processor.
     encoder = load_encoder(model or opened.card.model, "float32")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from cosmith.cli.manner import first_code_lines, one_line, table
@@ -53,8 +54,8 @@ def _estimate(result: Result, folder: Path) -> list[str]:
         f" {result['device']}",
         f"about {clock(result['seconds'])}, without evaluations, and {_bytes(result['peak_bytes'])} of memory",
         f"padding would have wasted {result['padding_share']:.0%} of the work; there is none",
-        f"cut at the maximum length: {result['cut_queries']:.1%} of the queries, {result['cut_documents']:.1%} of the"
-        " documents",
+        f"cut at the maximum length: {_share(result['cut_queries'])} of the queries,"
+        f" {_share(result['cut_documents'])} of the documents",
     ]
 
 
@@ -153,7 +154,7 @@ def _index(result: Result, folder: Path) -> list[str]:
                 )
     if any(search["relevant"] for search in result["searches"]):
         lines.append("(* is the right answer)")
-    return [*lines, f'search it: cosmith search {result["folder"]} "your words"']
+    return [*lines, f'search it: cosmith search {quote(result["folder"])} "your words"']
 
 
 def _report(result: Result, folder: Path) -> list[str]:
@@ -181,6 +182,11 @@ def _bytes(count: float) -> str:
             return f"{count:.0f} {unit}"
         count /= 1000
     return f"{count:.1f} GB"
+
+
+def _share(part: float) -> str:
+    """A share in percent, with `0` for nothing at all only."""
+    return "0%" if not part else "less than 0.1%" if part < 0.001 else f"{part:.1%}"
 
 
 def _code(text: str) -> list[str]:

@@ -33,10 +33,22 @@ def report_cut(encoder: Encoder, texts: Sequence[str], prompt: str | None, manne
         cut += int(encoder.tokenize(texts[start : start + _AT_ONCE], prompt=prompt).truncated.sum())
     if cut:
         manner.note(
-            f"{cut:,} of {len(texts):,} texts are longer than the {encoder.max_length} tokens that the model reads; "
-            "their ends were cut off"
+            f"{cut:,} of {len(texts):,} texts are longer than the {encoder.max_length} tokens that {encoder.name}"
+            " reads; their ends were cut off"
         )
     return cut
+
+
+def beside(output: Path, ending: str) -> Path:
+    """The place beside an output whose name is the output's and ``ending``.
+
+    Raises:
+        InputError: When the output is a place without a name, e.g. the folder ``.``.
+    """
+    from cosmith.atomic import require_name
+
+    require_name(output)
+    return output.with_name(output.name + ending)
 
 
 def model_reference(model: str) -> str:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any
 
 import typer
 
 from cosmith.cli.manner import manner_of
 from cosmith.cli.run import run_loaded, same_command
+from cosmith.cli.texts import beside
 from cosmith.errors import InputError
+
+_OPTIONS = {"path": "--pairs", "base": "--model", "max_document_length": "--max-length"}
+"""The options of the recipe's keys, where they are called otherwise."""
 
 
 def train(
@@ -42,6 +49,7 @@ def train(
     """
     from cosmith.recipes import load_recipe
 
+    run = beside(output, ".run")
     if output.exists() and not (output.is_dir() and (not any(output.iterdir()) or (output / "lineage.json").is_file())):
         raise InputError(
             "exists and is not a model that Cosmith trained", path=output, field="--output",
@@ -59,11 +67,28 @@ def train(
         "batch_size": batch_size, "learning_rate": learning_rate, "max_document_length": max_length, **length,
     }  # fmt: skip
     recipe = {"name": "train", "base": model, "seed": seed, "stages": stages}
-    run = output.with_name(f"{output.name}.run")
     manner = manner_of(context)
-    run_loaded(load_recipe(as_document(recipe)), run, manner, again=same_command())
+    with told_by_option():
+        run_loaded(load_recipe(as_document(recipe)), run, manner, again=same_command())
     copy_model(run / "train" / "model", output)
-    manner.result(f"The model is in {output}; its checkpoints and metrics in {run}.", {"model": str(output)})
+    text = (
+        f"The model is in {output}, how it came about in {run}. Make documents searchable with it: cosmith index"
+        f" {quote(str(output))} documents.jsonl --output documents.index"
+    )
+    manner.result(text, {"model": str(output)})
+
+
+@contextmanager
+def told_by_option() -> Iterator[None]:
+    """Tell what is wrong in the recipe behind this command by the option that says it."""
+    try:
+        yield
+    except InputError as error:
+        stage, _, key = (error.field or "").rpartition(".")
+        if not stage.startswith("stages.") and key not in ("base", "seed"):
+            raise
+        option = _OPTIONS.get(key, f"--{key.replace('_', '-')}")
+        raise InputError(error.problem, path=error.path, field=option, remedy=error.remedy) from error
 
 
 def as_document(recipe: dict[str, Any]) -> Any:

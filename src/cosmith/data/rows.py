@@ -107,7 +107,8 @@ class Rejected:
 def write_rejected(path: str | Path, rejected: Sequence[Rejected]) -> None:
     """Write rejected rows as JSON lines, atomically; where there are none, no file is left from an earlier run."""
     if not rejected:
-        Path(path).unlink(missing_ok=True)
+        if Path(path).exists():  # where nothing may be written, nothing needs to be removed
+            Path(path).unlink()
         return
     with atomic_file(path) as handle:
         for row in rejected:

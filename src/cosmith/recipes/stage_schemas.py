@@ -27,7 +27,7 @@ def _as_list(value: object) -> object:
 OneOrMore = BeforeValidator(_as_list)
 Share = Annotated[float, Field(ge=0, lt=1)]
 ShareOrAll = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, strict=True)]
 Positive = Annotated[float, Field(gt=0)]
 Precision = Literal["auto", "float32", "bf16"]
 

@@ -223,7 +223,7 @@ class Index:
         return cls(card, vectors, documents)
 
 
-_REBUILD = "Build the index again with Index.build."
+_REBUILD = "Build the index again, with `cosmith index` or Index.build."
 
 
 def model_name(encoder: TextEncoder) -> str:
@@ -286,8 +286,11 @@ def _read_card(path: Path) -> IndexCard:
         version = about["format"]
         if version == FORMAT:
             return IndexCard(**about)
-    except FileNotFoundError as error:
-        raise InputError("is not an index: there is no index.json", path=path.parent, remedy=_REBUILD) from error
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if not path.parent.exists():
+            raise InputError("there is no such index", path=path.parent, remedy="Check the path.") from error
+        remedy = "Name a folder that `cosmith index` or Index.build made."
+        raise InputError("is not an index: there is no index.json", path=path.parent, remedy=remedy) from error
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"is not the card of an index ({error})", path=path, remedy=_REBUILD) from error
     raise InputError(f"is of format {version}; this version reads {FORMAT}", path=path, remedy=_REBUILD)

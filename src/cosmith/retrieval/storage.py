@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,10 +19,17 @@ def write_array(path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike, blocks
     one without a reason and a writable memory map kills the process.
     """
     with path.open("wb") as handle:
-        header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(handle, header)
-        for block in blocks:
-            handle.write(np.ascontiguousarray(block, dtype=dtype).reshape(-1).view(np.uint8).data)
+        write_array_to(handle, shape, dtype, blocks)
+
+
+def write_array_to(
+    handle: IO[bytes], shape: tuple[int, ...], dtype: npt.DTypeLike, blocks: Iterable[npt.NDArray[Any]]
+) -> None:
+    """As :func:`write_array`, into a file that is open."""
+    header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(handle, header)
+    for block in blocks:
+        handle.write(np.ascontiguousarray(block, dtype=dtype).reshape(-1).view(np.uint8).data)
 
 
 def map_array(path: Path, dtype: npt.DTypeLike, remedy: str) -> npt.NDArray[Any]:

@@ -1,0 +1,144 @@
+"""What a user may do wrong on the command line: a line that says what to do, an exit code, and nothing half-written."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from cosmith.cli.app import app, flags_first
+from cosmith.models import Encoder, tiny_encoder
+
+DOCUMENTS = {"a": "red apples", "b": "green pears", "c": "a river in spring", "d": "a word of length " * 20_000}
+
+
+def cosmith(*arguments: Any) -> Result:
+    return CliRunner().invoke(app, flags_first([str(argument) for argument in arguments]))
+
+
+def refused(*arguments: Any) -> str:
+    """The one line that a command says when it does nothing."""
+    result = cosmith(*arguments)
+    assert result.exit_code == 1, result.output
+    assert isinstance(result.exception, SystemExit), result.exception
+    last = str(result.stderr).splitlines()[-1]
+    assert last.startswith("error: "), result.stderr
+    return last
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A model, documents, a test set and pairs in the working folder, `out`, which is otherwise empty."""
+    tiny_encoder("bert").save(tmp_path / "model")
+    lines = [json.dumps({"_id": name, "text": text}) + "\n" for name, text in DOCUMENTS.items()]
+    task = tmp_path / "task"
+    (task / "qrels").mkdir(parents=True)
+    (task / "corpus.jsonl").write_text("".join(lines))
+    (task / "queries.jsonl").write_text('{"_id": "q", "text": "apples"}\n')
+    (task / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq\ta\t1\n")
+    (tmp_path / "documents.jsonl").write_text("".join(lines))
+    rows = [json.dumps({"query": f"word {row}", "positive": f"a text {row}"}) + "\n" for row in range(20)]
+    (tmp_path / "pairs.jsonl").write_text("".join(rows))
+    (tmp_path / "out").mkdir()
+    monkeypatch.chdir(tmp_path / "out")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--epochs", 0], "[--epochs]: must be above 0"),
+        (["--dev", 2], "[--dev]: must be below 1"),
+        (["--batch-size", 0], "[--batch-size]: must be at least 1"),
+        (["--max-length", -1], "[--max-length]: must be at least 1"),
+        (["--seed", -1], "[--seed]: must be at least 0"),
+        (["--pairs", "absent.jsonl"], "absent.jsonl [--pairs]: no such file"),
+    ],
+)
+def test_train_names_the_option_that_is_wrong(world: Path, options: list[Any], told: str) -> None:
+    command = ["train", "--pairs", "../pairs.jsonl", "--model", "../model", "--output", "tuned", *options]
+    assert told in refused(*command)
+    assert not list(Path().iterdir())
+
+
+def test_a_place_without_a_name_is_no_output(world: Path) -> None:
+    told = "has no name of its own. Name a new file or folder within it."
+    for place in (".", "..", "/"):
+        assert told in refused("index", "../model", "../documents.jsonl", "--output", place)
+        assert told in refused("train", "--pairs", "../pairs.jsonl", "--model", "../model", "--output", place)
+        with pytest.raises(ValueError, match="has no name"):
+            Encoder.load("../model").save(place)
+    assert not list(Path().iterdir())
+
+
+def test_search_refuses_what_is_no_query_and_what_is_no_index(world: Path) -> None:
+    assert cosmith("index", "../model", "../documents.jsonl", "-o", "an index").stdout.count(
+        "cosmith search 'an index'"
+    )
+    for query, problem in (("", "is empty"), ("  ", "only whitespace"), ("a\0b", "NUL"), ("a\udcffb", "surrogate")):
+        assert problem in refused("search", "an index", "apples", query)
+    assert "query number 2" in refused("search", "an index", "apples", "")
+    assert "there is no such index" in refused("search", "no index", "apples")
+    assert "there is no index.json" in refused("search", "../task", "apples")
+    (world / "out" / "an index" / "vectors.npy").unlink()
+    assert "Build the index again, with `cosmith index`" in refused("search", "an index", "apples")
+
+
+def test_evaluate_refuses_before_the_work_what_cannot_be_told_apart(world: Path) -> None:
+    evaluate = ["evaluate", "../model", "--task", "../task"]
+    assert "is the model itself" in refused(*evaluate, "--against", world / "model")
+    assert "two tasks are called 'task'" in refused(*evaluate, "--task", world / "task", "--output", "scores")
+    assert "Valid: auto, bf16, float32" in refused(*evaluate, "--precision", "int8")
+    assert "there is no such file" in refused("evaluate", "../model", "--task", "absent")
+    assert cosmith(*evaluate, "--seed", -1).exit_code == 2
+    assert not list(Path().iterdir())
+
+
+def test_models_of_one_name_are_told_apart_and_cut_texts_are_counted(world: Path) -> None:
+    tiny_encoder("bert", seed=1).save(world / "before" / "tuned")
+    tiny_encoder("bert").save(world / "after" / "tuned")
+    models = ["../after/tuned", "--against", "../before/tuned"]
+    result = cosmith("evaluate", *models, "--task", "../task", "--output", "scores")
+    assert "../after/tuned over ../before/tuned" in result.stdout
+    assert len(list(Path("scores").iterdir())) == 2
+    assert result.stderr.count("1 of 4 texts are longer than the 64 tokens") == 2
+
+
+def test_vectors_that_are_not_finite_are_not_written(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Encoder, "encode", lambda *_, **__: np.full((4, 32), np.nan, dtype=np.float32))
+    assert "not finite for the text 'a'" in refused("encode", "../model", "../documents.jsonl", "-o", "v.npy")
+    assert not list(Path().iterdir())
+
+
+def test_a_place_that_cannot_be_written_is_found_before_the_work(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Encoder, "encode", None)
+    (world / "out" / "file").write_text("")
+    for command in ("encode", "index"):
+        told = refused(command, "../model", "../documents.jsonl", "-o", "file/v.npy")
+        assert "file" in told
+
+
+def test_a_command_that_is_told_to_end_leaves_nothing_half_written(world: Path) -> None:
+    code = (
+        "import sys, time\nfrom cosmith.cli import main\nfrom cosmith.models import Encoder\n"
+        "def slow(*_, **__):\n    print('encoding', flush=True)\n    time.sleep(60)\n"
+        "Encoder.encode = slow\nmain(sys.argv[1:])\n"
+    )
+    command = [sys.executable, "-c", code, "index", "../model", "../documents.jsonl", "-o", "index"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "encoding\n"
+        assert list(Path().iterdir())
+        process.send_signal(signal.SIGTERM)
+        until = time.monotonic() + 30
+        assert process.wait(until - time.monotonic()) == 128 + signal.SIGTERM
+    assert not list(Path().iterdir())
