@@ -31,8 +31,9 @@ from cosmith.models.threads import on_all_cores
 from cosmith.models.tokenization import TextTokenizer
 from cosmith.progress import track
 
-# Tokens in a micro-batch when encoding: enough for full matrix speed, few enough for a CPU core's cache (measured).
-TOKEN_BUDGET = 1_024
+# Tokens in a micro-batch when encoding: on a CPU enough for full matrix speed and few enough for a core's cache
+# (measured); an accelerator wants more at once.
+CPU_TOKENS, ACCELERATOR_TOKENS = 1_024, 16_384
 _TEXTS_AT_ONCE = 50_000
 
 
@@ -298,7 +299,7 @@ class Encoder:
         dim: int | None = None,
         normalize: bool = True,
         show_progress: str | None = None,
-        token_budget: int = TOKEN_BUDGET,
+        token_budget: int | None = None,
     ) -> np.ndarray:
         """Encode texts as unit rows; equal texts are encoded once, texts of similar length together.
 
@@ -310,7 +311,7 @@ class Encoder:
             dim: Keep only the first ``dim`` numbers and normalise again (nested dimensions, arXiv:2205.13147).
             normalize: ``False`` gives vectors as the model's modules leave them.
             show_progress: What to call this step in the progress display; ``None`` shows nothing.
-            token_budget: The most tokens in a micro-batch.
+            token_budget: The most tokens in a micro-batch; None: by device.
 
         Returns:
             float32 ``[len(texts), dim]`` in the order of ``texts``.
@@ -326,6 +327,9 @@ class Encoder:
         places = np.fromiter((unique.setdefault(text, len(unique)) for text in texts), np.int64, len(texts))
         distinct = list(unique)
         vectors = np.empty((len(distinct), width), dtype=np.float32)
+        on_cpu = self.device.type == "cpu"
+        budget = token_budget or (CPU_TOKENS if on_cpu else ACCELERATOR_TOKENS)
+        threads = torch.get_num_threads() if on_cpu else 1
         was_training = self.module.training
         self.module.eval()
         try:
@@ -334,8 +338,8 @@ class Encoder:
                     part = distinct[start : start + _TEXTS_AT_ONCE]
                     tokens = self.tokenize(part, prompt=prompt, instruction=instruction)
                     embed = partial(self._finished, tokens, width, normalize)
-                    batches = micro_batches(tokens.lengths, token_budget)
-                    for batch, rows in on_all_cores(embed, batches, self._inferring):
+                    batches = micro_batches(tokens.lengths, budget)
+                    for batch, rows in on_all_cores(embed, batches, self._inferring, threads):
                         vectors[start + batch] = rows
                         bar.advance(len(batch))
         finally:

@@ -19,19 +19,23 @@ Result = TypeVar("Result")
 
 
 def on_all_cores(
-    work: Callable[[Item], Result], items: Sequence[Item], context: Callable[[], AbstractContextManager[Any]]
+    work: Callable[[Item], Result],
+    items: Sequence[Item],
+    context: Callable[[], AbstractContextManager[Any]],
+    threads: int,
 ) -> Iterator[tuple[Item, Result]]:
-    """Do ``work`` for every item, in as many threads as torch may use, each of them on one core.
+    """Do ``work`` for every item, in several threads, each of them on one core.
 
     Args:
         work: Called with one item; may run in several threads at once.
         items: In the order in which they are begun.
         context: Entered once in each thread around all of its work (autocast and inference mode are per thread).
+        threads: How many; with 1, the caller's thread does the work with all the cores that torch may use.
 
     Yields:
         Each item with its result, in the order in which they are ready.
     """
-    threads = min(torch.get_num_threads(), len(items))
+    threads = min(threads, len(items))
     if threads <= 1:
         with context():
             for item in items:
