@@ -160,6 +160,9 @@ def test_a_damaged_output_is_made_again(copied: Path, small_world: Path) -> None
     assert (copied / "train" / "model" / "model.safetensors").is_file()
     card = json.loads((copied / "train" / "model" / "lineage.json").read_text())
     assert card["scores"]
+    result = copied / "baseline" / "result.json"
+    result.write_text("[" + result.read_text()[1:])
+    assert ran(run(small_world, copied)[1]) == ["baseline"]
 
 
 def test_a_failing_stage_leaves_those_before_it(small_world: Path, tmp_path: Path) -> None:

@@ -98,6 +98,10 @@ def why_to_run(
         file = stage_folder / name
         if not file.is_file() or file.stat().st_size != size:
             return f"{name} is missing or not whole"
+    try:
+        read_result(stage_folder)
+    except (OSError, ValueError):
+        return f"{_RESULT} cannot be read"
     return None
 
 
