@@ -42,6 +42,11 @@ def test_the_documented_overrides_and_commands_exist() -> None:
 
 
 def test_recipes_in_the_documentation_are_valid() -> None:
-    for page in (ROOT / "docs").glob("*.md"):
-        for block in re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
-            load_recipe(parse_document(block, page))
+    blocks = [
+        (page, block)
+        for page in (ROOT / "docs").glob("*.md")
+        for block in re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    ]
+    assert blocks, "the documentation shows no recipe"
+    for page, block in blocks:
+        assert load_recipe(parse_document(block, page)).recipe.stages, f"{page}: a recipe without stages"
