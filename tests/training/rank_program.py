@@ -95,4 +95,3 @@ if __name__ == "__main__":
         joined.check_same("model", str(joined.rank), device)
     except CosmithError as error:
         (place / f"refusal-{joined.rank}").write_text(str(error))
-    torch.distributed.destroy_process_group()

@@ -9,6 +9,7 @@ from the plan, so unequal shares cannot make one rank wait for another for ever.
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -186,7 +187,19 @@ def start_ranks(device: torch.device) -> tuple[Ranks, torch.device]:
         return Ranks(dist.get_rank(), dist.get_world_size()), device
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return ALONE, device
+    import torch.distributed.nn  # noqa: F401  imported later, its default arguments would keep the process group alive
     from accelerate import PartialState
 
     state = PartialState(cpu=device.type == "cpu", timeout=_PATIENCE)
+    atexit.register(_leave)
     return Ranks(state.process_index, state.num_processes), state.device
+
+
+def _leave() -> None:
+    """End the process group while Python still stands.
+
+    Its threads release tensors under the interpreter's lock; one that does so while the interpreter ends aborts the
+    process, which a launcher reports as a failed rank.
+    """
+    if dist.is_initialized():
+        dist.destroy_process_group()
