@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-from cosmith.training.distributed import ALONE, Ranks
+from cosmith.training.distributed import ALONE, Ranks, deal
 
 PROGRAM = Path(__file__).with_name("rank_program.py")
 _spec = importlib.util.spec_from_file_location("rank_program", PROGRAM)
@@ -82,7 +82,7 @@ def test_ranks_that_do_not_agree_are_refused_on_every_rank(two_ranks: Path) -> N
 
 @given(st.lists(st.integers(0, 1000), max_size=40), st.integers(1, 9))
 def test_micro_batches_are_dealt_evenly(costs: list[int], world: int) -> None:
-    dealt = Ranks(0, world).deal(costs)
+    dealt = deal(costs, world)
     assert sorted(number for numbers in dealt for number in numbers) == list(range(len(costs)))
     loads = [sum(costs[number] for number in numbers) for numbers in dealt]
     assert max(loads) - min(loads) <= max(costs, default=0)

@@ -12,15 +12,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cosmith.models.dropout import Dropout
 from cosmith.training.encoding import CACHED, DIRECT, Strategy, backward_step, graph_bytes
 from cosmith.training.mixing import key_of
 
 TEXTS, WIDTH = 23, 12
 
 
-def network(dropout: float) -> torch.nn.Module:
+def network(dropout: float, kind: type[torch.nn.Dropout] = torch.nn.Dropout) -> torch.nn.Module:
     torch.manual_seed(0)
-    layers = (torch.nn.Linear(WIDTH, 32), torch.nn.Tanh(), torch.nn.Dropout(dropout), torch.nn.Linear(32, 8))
+    layers = (torch.nn.Linear(WIDTH, 32), torch.nn.Tanh(), kind(dropout), torch.nn.Linear(32, 8))
     return torch.nn.Sequential(*layers)
 
 
@@ -43,6 +44,7 @@ def gradients(
     batches: list[np.ndarray],
     strategy: Strategy,
     autocast: Callable[[], AbstractContextManager[object]] = nullcontext,
+    lanes: int = 1,
 ) -> tuple[float, list[torch.Tensor]]:
     module.zero_grad()
     value = backward_step(
@@ -53,14 +55,19 @@ def gradients(
         strategy=strategy,
         seed=7,
         autocast=autocast,
+        lanes=lanes,
     )
     return value, [parameter.grad.clone() for parameter in module.parameters()]
+
+
+def bf16() -> AbstractContextManager[object]:
+    return torch.autocast("cpu", torch.bfloat16, cache_enabled=False)
 
 
 STRATEGIES = (CACHED, Strategy(keep=1), Strategy(keep=3), Strategy(keep=99), Strategy(memory=1), Strategy(memory=5000))
 
 
-@pytest.mark.parametrize("autocast", [nullcontext, lambda: torch.autocast("cpu", torch.bfloat16)], ids=["fp32", "bf16"])
+@pytest.mark.parametrize("autocast", [nullcontext, bf16], ids=["fp32", "bf16"])
 @pytest.mark.parametrize("dropout", [0.0, 0.5])
 def test_every_strategy_gives_the_same_bits(
     dropout: float, autocast: Callable[[], AbstractContextManager[object]]
@@ -74,6 +81,51 @@ def test_every_strategy_gives_the_same_bits(
         assert other == value
         for left, right in zip(got, expected, strict=True):
             assert torch.equal(left, right)
+
+
+@pytest.mark.parametrize("autocast", [nullcontext, bf16], ids=["fp32", "bf16"])
+@pytest.mark.parametrize("lanes", [2, 3, 9])
+def test_lanes_give_the_same_bits_each_time_and_what_one_lane_gives(
+    lanes: int, autocast: Callable[[], AbstractContextManager[object]]
+) -> None:
+    module, batches = network(0.5, Dropout), cut([5, 5, 4, 4, 3])
+    value, expected = gradients(module, batches, DIRECT, autocast, lanes)
+    for strategy in (DIRECT, *STRATEGIES):
+        other, got = gradients(module, batches, strategy, autocast, lanes)
+        assert other == value
+        assert all(torch.equal(left, right) for left, right in zip(got, expected, strict=True))
+    one, alone = gradients(module, batches, DIRECT, autocast)
+    assert one == value
+    for left, right in zip(alone, expected, strict=True):
+        torch.testing.assert_close(left, right, rtol=1e-4, atol=1e-6)
+
+
+def test_an_error_in_a_lane_is_raised() -> None:
+    def embed(batch: np.ndarray) -> torch.Tensor:
+        raise MemoryError("too large")
+
+    with pytest.raises(MemoryError, match="too large"):
+        backward_step(embed, cut([9]), loss, network(0.0).parameters(), lanes=2)
+
+
+def test_lanes_add_to_what_is_there_and_leave_out_what_has_no_gradient() -> None:
+    """A parameter that no text reaches, a frozen one, and two that autograd hands one tensor for."""
+    shift, twin, idle = (torch.nn.Parameter(torch.zeros(8)) for _ in range(3))
+    frozen = torch.nn.Parameter(torch.ones(8), requires_grad=False)
+    module = network(0.0)
+
+    def embed(batch: np.ndarray) -> torch.Tensor:
+        return (module(INPUTS[batch]) + (shift + twin)) * frozen
+
+    parameters = [*module.parameters(), shift, twin, idle, frozen]
+    backward_step(embed, cut([5, 5, 5]), loss, parameters)
+    once = [None if parameter.grad is None else parameter.grad.clone() for parameter in parameters]
+    backward_step(embed, cut([5, 5, 5]), loss, parameters, lanes=2)
+    assert idle.grad is None
+    assert frozen.grad is None
+    for parameter, gradient in zip(parameters, once, strict=True):
+        if gradient is not None:
+            torch.testing.assert_close(parameter.grad, 2 * gradient)
 
 
 def test_the_gradients_are_those_of_plain_autograd() -> None:

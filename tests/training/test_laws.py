@@ -36,9 +36,13 @@ def assert_close(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor], 
         )
 
 
+@pytest.mark.parametrize("lanes", [1, 3])
 @pytest.mark.parametrize("precision", ["float32", "bf16"])
 @pytest.mark.parametrize("family", ["bert", "qwen3"])
-def test_cached_and_keep_last_k_are_direct_also_with_dropout(family: Any, precision: Any, toy: Any) -> None:
+def test_cached_and_keep_last_k_are_direct_also_with_dropout(
+    family: Any, precision: Any, lanes: int, toy: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cosmith.training.step.lanes_of", lambda _: lanes)
     encoder = tiny_encoder(family, dropout=0.3)
     settings = replace(BASE, precision=precision)
     make = lambda **changes: prepare(encoder, [toy.source, toy.wide_source], replace(settings, **changes))  # noqa: E731

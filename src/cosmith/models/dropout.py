@@ -3,14 +3,37 @@
 ``torch.nn.Dropout`` draws a 32-bit float per element on the CPU (4.5 ns each, a fifth of a MiniLM training step);
 here one 64-bit draw of torch's generator serves four elements with 16 bits each. The drop probability is rounded to
 a multiple of 2^-16, and kept values are scaled by the exact inverse of that. The generator is torch's own, so seeds
-and saved generator states work as ever.
+and saved generator states work as ever; inside :func:`drawn_by` it is one of the thread's own, since threads that
+drew from one generator would draw in an order that nobody knows.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 import torch
 
 _LEVELS = 65536
+_TORCHS = (torch.nn.Dropout, torch.nn.Dropout1d, torch.nn.Dropout2d, torch.nn.Dropout3d, torch.nn.AlphaDropout,
+           torch.nn.FeatureAlphaDropout)  # fmt: skip
+_generator: ContextVar[torch.Generator | None] = ContextVar("dropout generator", default=None)
+
+
+@contextmanager
+def drawn_by(seed: int) -> Iterator[None]:
+    """Seed what dropout on a CPU draws in this thread inside the block."""
+    token = _generator.set(torch.Generator().manual_seed(seed))
+    try:
+        yield
+    finally:
+        _generator.reset(token)
+
+
+def draws_in_threads(module: torch.nn.Module) -> bool:
+    """Whether all dropout inside ``module`` obeys :func:`drawn_by`, so that several threads may run it at once."""
+    return all(isinstance(part, Dropout) or part.p == 0 for part in module.modules() if isinstance(part, _TORCHS))
 
 
 def keep_mask(like: torch.Tensor, probability: float) -> torch.Tensor:
@@ -23,7 +46,8 @@ def keep_mask(like: torch.Tensor, probability: float) -> torch.Tensor:
     if like.device.type != "cpu":
         return torch.empty_like(like).bernoulli_(1 - probability).div_(1 - probability)
     dropped = round(probability * _LEVELS)
-    draws = torch.empty((like.numel() + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
+    draws = torch.empty((like.numel() + 3) // 4, dtype=torch.int64)
+    draws.random_(-(2**63), None, generator=_generator.get())
     levels = draws.view(torch.int16)[: like.numel()].view(like.shape)
     kept = levels.ge_(dropped - _LEVELS // 2).to(like.dtype)
     return kept.mul_(_LEVELS / (_LEVELS - dropped))

@@ -284,10 +284,16 @@ class Encoder:
         text = torch.arange(len(lengths), device=self.device)[:, None].expand_as(mask)[mask]
         return states[mask], lengths, text
 
-    def compute_in(self, precision: Precision | None = None) -> AbstractContextManager[Any]:
-        """The context in which to run the model for a precision (its own when left out)."""
+    def compute_in(self, precision: Precision | None = None, *, remember: bool = True) -> AbstractContextManager[Any]:
+        """The context in which to run the model for a precision (its own when left out).
+
+        Args:
+            precision: In what to compute.
+            remember: Whether weights that were cast inside the block are cast once only. All threads share that
+                memory, casts with and without a graph too, so it is not for training.
+        """
         if resolve_precision(precision or self.precision, self.device) == "bf16":
-            return torch.autocast(self.device.type, dtype=torch.bfloat16)
+            return torch.autocast(self.device.type, dtype=torch.bfloat16, cache_enabled=remember)
         return nullcontext()
 
     def encode(

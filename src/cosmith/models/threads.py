@@ -60,7 +60,7 @@ def on_all_cores(
             ready.put(None)
 
     allowed = torch.get_num_threads()
-    workers = [threading.Thread(target=worker, daemon=True) for _ in range(threads)]
+    workers = [threading.Thread(target=worker) for _ in range(threads)]
     try:
         for thread in workers:
             thread.start()

@@ -27,6 +27,25 @@ _BUCKET = 32 * 1024 * 1024  # numbers in one all-reduce: large enough for the wi
 _PATIENCE = timedelta(hours=2)  # a rank may wait this long for the one that evaluates
 
 
+def deal(costs: Sequence[int], shares: int) -> list[list[int]]:
+    """Which pieces of work each of several workers does: the costliest first, each to the one with the least so far.
+
+    Args:
+        costs: The cost of each piece.
+        shares: How many workers.
+
+    Returns:
+        For each worker the numbers of its pieces, ascending.
+    """
+    dealt: list[list[int]] = [[] for _ in range(shares)]
+    loads = [0] * shares
+    for number in sorted(range(len(costs)), key=lambda number: (-costs[number], number)):
+        share = loads.index(min(loads))
+        dealt[share].append(number)
+        loads[share] += costs[number]
+    return [sorted(numbers) for numbers in dealt]
+
+
 @dataclass(frozen=True)
 class Ranks:
     """The processes that train together. With ``world`` 1 everything here is free and touches no process group."""
@@ -38,16 +57,6 @@ class Ranks:
     def is_first(self) -> bool:
         """Whether this is the rank that evaluates, speaks and writes."""
         return self.rank == 0
-
-    def deal(self, costs: Sequence[int]) -> list[list[int]]:
-        """Which micro-batches each rank embeds: the costliest first, each to the rank with the least so far."""
-        dealt: list[list[int]] = [[] for _ in range(self.world)]
-        loads = [0] * self.world
-        for number in sorted(range(len(costs)), key=lambda number: (-costs[number], number)):
-            rank = loads.index(min(loads))
-            dealt[rank].append(number)
-            loads[rank] += costs[number]
-        return [sorted(numbers) for numbers in dealt]
 
     def rows(self, count: int) -> slice:
         """This rank's share of ``count`` rows."""

@@ -127,7 +127,7 @@ def _measure(job: Job, source: int, batch: StepBatch) -> tuple[float, float, int
             module.train()
             for parameter in parameters:
                 parameter.grad = None  # gradients are added in place, and these are the caller's
-            with encoder.compute_in(job.settings.precision):  # the first pass of a process is slow: it is not timed
+            with job.compute_in():  # the first pass of a process is slow: it is not timed
                 graph = graph_bytes(lambda: encoder.embed(largest), parameters)
             seconds = _timed(
                 lambda: backward_step(
@@ -135,7 +135,8 @@ def _measure(job: Job, source: int, batch: StepBatch) -> tuple[float, float, int
                     places,
                     lambda embeddings: embeddings.sum(),
                     parameters,
-                    autocast=lambda: encoder.compute_in(job.settings.precision),
+                    autocast=job.compute_in,
+                    lanes=job.lanes,
                 ),
                 device,
             )

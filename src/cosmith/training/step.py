@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from cosmith.data import Source
 from cosmith.errors import InputError
 from cosmith.losses import ContrastiveSpec
 from cosmith.models import Encoder, micro_batches
+from cosmith.models.dropout import draws_in_threads
 from cosmith.training.batch import StepBatch, TokenisedSource, assemble, tokenise
 from cosmith.training.distributed import ALONE, Ranks
 from cosmith.training.encoding import Batch, Strategy, backward_step
@@ -39,6 +41,7 @@ class Job:
         steps: How many steps.
         settings: What the user decided.
         strategy: How many graphs are kept.
+        lanes: Threads that share the micro-batches of a step, see :func:`lanes_of`.
     """
 
     encoder: Encoder
@@ -48,6 +51,7 @@ class Job:
     steps: int
     settings: TrainingSettings
     strategy: Strategy
+    lanes: int = 1
 
     def batch(self, step: int) -> tuple[int, StepBatch]:
         """The number of the step's Source, and what the step works on."""
@@ -55,13 +59,19 @@ class Job:
         return taken.source, assemble(self.sources[taken.source], taken.rows)
 
     def micro_batches(self, batch: StepBatch, ranks: Ranks = ALONE) -> list[Batch]:
-        """The step's texts in micro-batches, longest first; with several ranks at least one for each, if there are
-        as many texts."""
+        """The step's texts in micro-batches, longest first: as many for one worker (a lane of a rank) as for another,
+        if there are texts enough, and the same ones for one, two and four workers (dropout draws by micro-batch)."""
         budget = self.settings.micro_batch_tokens
         if budget is None:
             budget = CPU_MICRO_BATCH if self.encoder.device.type == "cpu" else ACCELERATOR_MICRO_BATCH
-        each = -(-len(batch.tokens.values) // ranks.world)
-        return micro_batches(batch.tokens.lengths, min(budget, each))
+        tokens, workers = len(batch.tokens.values), ranks.world * self.lanes
+        multiple = workers if 4 % workers else 4
+        count = multiple * -(-tokens // (multiple * budget))
+        return micro_batches(batch.tokens.lengths, -(-tokens // count))
+
+    def compute_in(self) -> AbstractContextManager[object]:
+        """The context of the run's precision."""
+        return self.encoder.compute_in(self.settings.precision, remember=False)
 
     def loss(self, source: int, batch: StepBatch, ranks: Ranks = ALONE) -> Callable[[torch.Tensor], torch.Tensor]:
         """This rank's part of the step's loss as a function of the embeddings [U, D]."""
@@ -129,7 +139,7 @@ def prepare(encoder: Encoder, sources: Sequence[Source], settings: TrainingSetti
         for source in sources
     )
     steps = settings.steps or plan.steps(1.0 if settings.epochs is None else settings.epochs)
-    return Job(encoder, tokenised, specs, plan, steps, settings, _strategy(settings, encoder.device))
+    return Job(encoder, tokenised, specs, plan, steps, settings, _strategy(settings, encoder.device), lanes_of(encoder))
 
 
 def add_gradients(job: Job, step: int, ranks: Ranks = ALONE) -> StepCount:
@@ -147,11 +157,22 @@ def add_gradients(job: Job, step: int, ranks: Ranks = ALONE) -> StepCount:
         (parameter for parameter in job.encoder.module.parameters() if parameter.requires_grad),
         strategy=job.strategy,
         seed=key_of(job.settings.seed, step),
-        autocast=lambda: job.encoder.compute_in(job.settings.precision),
+        autocast=job.compute_in,
         ranks=ranks,
         costs=[int(batch.tokens.lengths[numbers].sum()) for numbers in batches],
+        lanes=job.lanes,
     )
     return StepCount(source, loss, batch.rows, len(batch.tokens.values))
+
+
+def lanes_of(encoder: Encoder) -> int:
+    """How many threads can train the encoder at once, each on micro-batches of its own.
+
+    On a CPU as many as torch may use, where all that draws random numbers in training can do so in several threads;
+    else one, which leaves the cores to torch's operations.
+    """
+    in_threads = encoder.device.type == "cpu" and encoder.variable_length and draws_in_threads(encoder.module)
+    return torch.get_num_threads() if in_threads else 1
 
 
 def _strategy(settings: TrainingSettings, device: torch.device) -> Strategy:
