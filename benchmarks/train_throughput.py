@@ -1,6 +1,7 @@
 """Training: Cosmith against sentence-transformers, in-batch negatives, natural-length pairs.
 
 python -m benchmarks.train_throughput --pairs 1280 --rounds 3
+python -m benchmarks.train_throughput --pairs 640 --max-length 256
 python -m benchmarks.train_throughput --contest cached --pairs 2048 --batch 512
 python -m benchmarks.train_throughput --contest memory --pairs 8192 --rounds 1
 """
@@ -13,7 +14,7 @@ import resource
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,6 @@ from benchmarks import interleaved
 from benchmarks.pairs import read_pairs, write_pairs
 
 MODEL = "all-MiniLM-L6-v2"
-MAX_LENGTH = 128
 TEMPERATURE = 0.05
 LEARNING_RATE = 2e-5
 HELD_OUT = 512
@@ -52,13 +52,14 @@ class Contestant:
     precision: str
     strategy: str
     batch: int
+    max_length: int
 
     @classmethod
-    def named(cls, name: str, batch: int) -> Contestant:
+    def named(cls, name: str, batch: int, max_length: int) -> Contestant:
         library, precision, *rest = name.split()
         strategy = next((word for word in rest if word in ("cached", "direct")), "auto")
         batch = next((int(word.split("=")[1]) for word in rest if word.startswith("batch=")), batch)
-        return cls(library, precision, strategy, batch)
+        return cls(library, precision, strategy, batch, max_length)
 
 
 def train_cosmith(contestant: Contestant) -> tuple[Callable[[Pairs, int], None], Callable[[list[str]], np.ndarray]]:
@@ -79,8 +80,8 @@ def train_cosmith(contestant: Contestant) -> tuple[Callable[[Pairs, int], None],
             temperature=TEMPERATURE,
             precision=contestant.precision,  # type: ignore[arg-type]
             strategy=contestant.strategy,  # type: ignore[arg-type]
-            max_query_length=MAX_LENGTH,
-            max_document_length=MAX_LENGTH,
+            max_query_length=contestant.max_length,
+            max_document_length=contestant.max_length,
         )
         state["encoder"] = train(state["encoder"], [source], settings)
 
@@ -102,7 +103,7 @@ def train_sentence_transformers(
     from cosmith.models import find_model
 
     model = SentenceTransformer(str(find_model(MODEL)), device="cpu")
-    model.max_seq_length = MAX_LENGTH
+    model.max_seq_length = contestant.max_length
     loss = losses.MultipleNegativesRankingLoss(model, scale=1 / TEMPERATURE)
 
     def work(pairs: Pairs, steps: int) -> None:
@@ -144,7 +145,7 @@ def measure(contestant: Contestant, pairs: Pairs) -> dict[str, float]:
     """Train once over the pairs after a warm-up of two steps at batch 8, and tell what it took."""
     make = train_cosmith if contestant.library == "cosmith" else train_sentence_transformers
     held_out, training = pairs[:HELD_OUT], pairs[HELD_OUT:]
-    warm_up, _ = make(Contestant(contestant.library, contestant.precision, "direct", 8))
+    warm_up, _ = make(replace(contestant, strategy="direct", batch=8))
     warm_up(training[:64], 2)
     work, encode = make(contestant)
     steps = len(training) // contestant.batch
@@ -166,6 +167,7 @@ def main() -> None:
     parser.add_argument("--contest", choices=CONTESTS, default="default")
     parser.add_argument("--pairs", type=int, default=1280, help="pairs to train on")
     parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--max-length", type=int, default=128, help="tokens at which texts are cut")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", type=Path, help="also write the result there, as Markdown")
@@ -173,21 +175,26 @@ def main() -> None:
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.worker:
-        print(json.dumps(measure(Contestant.named(given.worker, given.batch), read_pairs(given.file))))
+        print(
+            json.dumps(measure(Contestant.named(given.worker, given.batch, given.max_length), read_pairs(given.file)))
+        )
         return
     contest = interleaved.Contest("benchmarks.train_throughput", CONTESTS[given.contest], FIGURES)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "pairs.jsonl"
         write_pairs(file, given.pairs + HELD_OUT)
         results = interleaved.run(
-            contest, ["--file", str(file), "--batch", str(given.batch)], given.rounds, given.threads
+            contest,
+            ["--file", str(file), "--batch", str(given.batch), "--max-length", str(given.max_length)],
+            given.rounds,
+            given.threads,
         )
     arguments = [
         f"--contest {given.contest} --pairs {given.pairs} --batch {given.batch} "
-        f"--rounds {given.rounds} --threads {given.threads}"
+        f"--max-length {given.max_length} --rounds {given.rounds} --threads {given.threads}"
     ]
     notes = (
-        f"{given.pairs:,} pairs (docstring sentence → function body, at most {MAX_LENGTH} tokens a text), "
+        f"{given.pairs:,} pairs (docstring sentence → function body, at most {given.max_length} tokens a text), "
         f"{MODEL}, in-batch negatives (temperature {TEMPERATURE}), batch {given.batch} unless named, one pass, dropout "
         f"as in the model's config, {given.threads} thread(s). Tokenising counts for both. Held-out loss: the same "
         f"formula on {HELD_OUT} other pairs for every model that came out; the model before training is the same."
