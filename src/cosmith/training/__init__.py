@@ -7,25 +7,33 @@ from typing import TYPE_CHECKING, Any
 
 # Imported on first use: who only reads settings does not pay for the trainer.
 _PUBLIC = {
+    "Candidate": "cosmith.training.merging",
     "Estimate": "cosmith.training.estimation",
     "Interrupted": "cosmith.training.interruption",
-    "Mixed": "cosmith.training.interpolation",
+    "MergeMethod": "cosmith.training.merging",
+    "MergeResult": "cosmith.training.merging",
+    "Mixed": "cosmith.training.merging",
     "Plan": "cosmith.training.plan",
     "Ranks": "cosmith.training.distributed",
     "Strategy": "cosmith.training.encoding",
     "TrainingResult": "cosmith.training.result",
     "TrainingSettings": "cosmith.training.settings",
     "backward_step": "cosmith.training.encoding",
-    "best_interpolation": "cosmith.training.interpolation",
+    "best_interpolation": "cosmith.training.merging",
     "estimate": "cosmith.training.estimation",
-    "interpolate": "cosmith.training.interpolation",
+    "interpolate": "cosmith.training.merging",
+    "merge": "cosmith.training.merging",
+    "pareto_front": "cosmith.training.merging",
     "train": "cosmith.training.loop",
     "train_with_result": "cosmith.training.loop",
 }
 
 __all__ = [
+    "Candidate",
     "Estimate",
     "Interrupted",
+    "MergeMethod",
+    "MergeResult",
     "Mixed",
     "Plan",
     "Ranks",
@@ -36,6 +44,8 @@ __all__ = [
     "best_interpolation",
     "estimate",
     "interpolate",
+    "merge",
+    "pareto_front",
     "train",
     "train_with_result",
 ]
@@ -44,9 +54,18 @@ if TYPE_CHECKING:
     from cosmith.training.distributed import Ranks
     from cosmith.training.encoding import Strategy, backward_step
     from cosmith.training.estimation import Estimate, estimate
-    from cosmith.training.interpolation import Mixed, best_interpolation, interpolate
     from cosmith.training.interruption import Interrupted
     from cosmith.training.loop import train, train_with_result
+    from cosmith.training.merging import (
+        Candidate,
+        MergeMethod,
+        MergeResult,
+        Mixed,
+        best_interpolation,
+        interpolate,
+        merge,
+        pareto_front,
+    )
     from cosmith.training.plan import Plan
     from cosmith.training.result import TrainingResult
     from cosmith.training.settings import TrainingSettings

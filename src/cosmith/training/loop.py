@@ -17,9 +17,9 @@ from cosmith.models import Encoder
 from cosmith.progress import track
 from cosmith.training.checkpoint import BestWeights, Checkpoints, Progress
 from cosmith.training.distributed import Ranks, start_ranks
-from cosmith.training.interpolation import Mixed, best_interpolation
 from cosmith.training.interruption import Interrupted, Interruption
 from cosmith.training.journal import Journal
+from cosmith.training.merging import Mixed, best_interpolation
 from cosmith.training.optimisation import adamw, clip_gradients, learning_rate, set_learning_rate
 from cosmith.training.result import TrainingResult
 from cosmith.training.settings import TrainingSettings

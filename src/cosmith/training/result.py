@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cosmith.atomic import write_json
 from cosmith.models import Encoder
-from cosmith.training.interpolation import Mixed
+from cosmith.training.merging import Mixed
 
 RESULT = "result.json"
 

@@ -1,0 +1,200 @@
+"""A fine-tune on real questions and answers: base model, Cosmith and sentence-transformers, same rows, same steps.
+
+python -m benchmarks.quality.finetune --data ../shared/data/medquad --seeds 3
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks import interleaved
+from cosmith import Collection, Encoder, Source, TrainingRow, evaluate_retrieval, train
+from cosmith.evaluation import Scores, paired_difference
+from cosmith.mining import mine_hard_negatives
+from cosmith.models import find_model
+from cosmith.training import TrainingSettings
+
+MODEL = "all-MiniLM-L6-v2"
+PEER = "sentence-transformers"
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What all contestants have in common."""
+
+    pairs: int
+    batch: int
+    learning_rate: float
+    max_length: int
+
+    @property
+    def steps(self) -> int:
+        """One pass."""
+        return self.pairs // self.batch
+
+
+def draw_rows(train_set: Collection, count: int, seed: int) -> list[TrainingRow]:
+    """A random ``count`` of the training questions, each with its first relevant answer."""
+    queries = list(train_set.queries)
+    chosen = np.random.default_rng(seed).permutation(len(queries))[:count]
+    if len(chosen) < count:
+        raise SystemExit(f"the training split has only {len(queries):,} questions; ask for fewer")
+    rows = []
+    for number in chosen:
+        answers = [name for name, grade in train_set.relevance[queries[number]].items() if grade > 0]
+        rows.append(TrainingRow(train_set.queries[queries[number]], (train_set.documents[answers[0]],)))
+    return rows
+
+
+def settings_of(protocol: Protocol, seed: int) -> TrainingSettings:
+    """Cosmith's defaults but for what the protocol says."""
+    return TrainingSettings(
+        steps=protocol.steps,
+        batch_size=protocol.batch,
+        learning_rate=protocol.learning_rate,
+        max_query_length=protocol.max_length,
+        max_document_length=protocol.max_length,
+        seed=seed,
+    )
+
+
+def cosmith(rows: Sequence[TrainingRow], protocol: Protocol, seed: int) -> Encoder:
+    """In-batch negatives only."""
+    return train(Encoder.load(MODEL), [Source.from_rows("pairs", rows)], settings_of(protocol, seed))
+
+
+def cosmith_mined(rows: Sequence[TrainingRow], protocol: Protocol, seed: int) -> Encoder:
+    """A hard negative a row besides, mined with the base model among the answers of the training rows."""
+    base = Encoder.load(MODEL, precision="auto")
+    source = mine_hard_negatives(base, Source.from_rows("pairs", rows), negatives_per_row=1).source
+    return train(Encoder.load(MODEL), [source], settings_of(protocol, seed))
+
+
+def sentence_transformers(rows: Sequence[TrainingRow], protocol: Protocol, seed: int) -> Encoder:
+    """Their trainer with MultipleNegativesRankingLoss, in bf16 as ours."""
+    from datasets import Dataset
+    from sentence_transformers import (
+        SentenceTransformer,
+        SentenceTransformerTrainer,
+        SentenceTransformerTrainingArguments,
+        losses,
+    )
+
+    model = SentenceTransformer(str(find_model(MODEL)), device="cpu")
+    model.max_seq_length = protocol.max_length
+    columns = {"anchor": [row.query for row in rows], "positive": [row.positives[0] for row in rows]}
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = SentenceTransformerTrainingArguments(
+            output_dir=folder,
+            max_steps=protocol.steps,
+            per_device_train_batch_size=protocol.batch,
+            learning_rate=protocol.learning_rate,
+            warmup_steps=round(0.1 * protocol.steps),
+            weight_decay=0.01,
+            seed=seed,
+            bf16=True,
+            use_cpu=True,
+            save_strategy="no",
+            logging_strategy="no",
+            report_to=[],
+            disable_tqdm=True,
+        )
+        trainer: Any = SentenceTransformerTrainer(
+            model=model,
+            args=arguments,
+            train_dataset=Dataset.from_dict(columns),
+            loss=losses.MultipleNegativesRankingLoss(model),
+        )
+        trainer.train()
+        model.max_seq_length = SentenceTransformer(str(find_model(MODEL)), device="cpu").max_seq_length
+        model.save(f"{folder}/tuned")
+        return Encoder.load(f"{folder}/tuned")
+
+
+CONTESTANTS = {
+    "cosmith": cosmith,
+    "cosmith, mined negatives": cosmith_mined,
+    PEER: sentence_transformers,
+}
+
+
+def over_seeds(scores: Sequence[Scores]) -> np.ndarray:
+    """The main metric of each query, mean over the seeds: [queries]."""
+    return np.mean([one.per_query[one.main] for one in scores], axis=0)
+
+
+def describe(base: Scores, tuned: Mapping[str, Sequence[Scores]], seconds: Mapping[str, Sequence[float]]) -> str:
+    """The result as Markdown. Intervals are over queries, of the mean over seeds."""
+    lines = [
+        f"| | {base.main}, mean (lowest to highest seed) | over the base model | over {PEER} | seconds |",
+        "|---|---|---|---|---|",
+        f"| base model | {base.value:.4f} | | | |",
+    ]
+    peer = over_seeds(tuned[PEER])
+    for name, scores in tuned.items():
+        values = [one.value for one in scores]
+        ours = over_seeds(scores)
+        gain, ahead = (
+            paired_difference(ours, theirs, metric=base.main) for theirs in (base.per_query[base.main], peer)
+        )
+        cells = [
+            f"{np.mean(values):.4f} ({min(values):.4f} to {max(values):.4f})",
+            f"{gain.difference:+.4f} {gain.interval}",
+            "" if name == PEER else f"{ahead.difference:+.4f} {ahead.interval}, p = {ahead.p_value:.4f}",
+            f"{np.median(seconds[name]):.0f}",
+        ]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="a BEIR folder with qrels of a train and a test split")
+    parser.add_argument("--pairs", type=int, default=3200)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--learning-rate", type=float, default=5e-5)
+    parser.add_argument("--max-length", type=int, default=128, help="in training; evaluation takes the model's own")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--output", type=Path, help="also write the result there, as Markdown")
+    given = parser.parse_args()
+    protocol = Protocol(given.pairs, given.batch, given.learning_rate, given.max_length)
+    train_set, test_set = (Collection.read_beir(given.data, split) for split in ("train", "test"))
+    base = evaluate_retrieval(Encoder.load(MODEL, precision="auto"), test_set, model="base")
+    print(f"base model: {base.main} {base.value:.4f}", flush=True)
+    tuned: dict[str, list[Scores]] = {name: [] for name in CONTESTANTS}
+    seconds: dict[str, list[float]] = {name: [] for name in CONTESTANTS}
+    for seed in range(given.seeds):
+        rows = draw_rows(train_set, protocol.pairs, seed)
+        for name, make in CONTESTANTS.items():
+            started = time.perf_counter()
+            encoder = make(rows, protocol, seed)
+            seconds[name].append(time.perf_counter() - started)
+            encoder.precision = "auto"
+            tuned[name].append(evaluate_retrieval(encoder, test_set, model=name))
+            print(f"seed {seed}  {name}: {tuned[name][-1].value:.4f} after {seconds[name][-1]:.0f} s", flush=True)
+    command = [
+        f"--data {given.data.name} --pairs {given.pairs} --batch {given.batch} --learning-rate {given.learning_rate:g} "
+        f"--max-length {given.max_length} --seeds {given.seeds}"
+    ]
+    notes = (
+        f"{test_set.name}: {len(test_set.queries):,} test questions over all {len(test_set.documents):,} answers; "
+        f"{MODEL} trained on {protocol.pairs:,} random training questions, {protocol.steps} steps of {protocol.batch}, "
+        f"learning rate {protocol.learning_rate:g}, texts cut at {protocol.max_length} tokens in training and at the "
+        "model's 256 in evaluation, bf16. Both libraries at their defaults otherwise: Cosmith's loss has temperature "
+        "0.02 and masks likely false negatives, sentence-transformers' MultipleNegativesRankingLoss has scale 20. "
+        "Seconds include mining where there is any. Intervals: 95 %, bootstrap over queries, of the mean over seeds."
+    )
+    title, module = f"Fine-tuning on {test_set.name}", "benchmarks.quality.finetune"
+    interleaved.write_up(title, module, command, notes, describe(base, tuned, seconds), given.output)
+
+
+if __name__ == "__main__":
+    main()
