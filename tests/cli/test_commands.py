@@ -53,7 +53,18 @@ def test_help_and_lists_load_no_heavy_library(command: list[str]) -> None:
     assert "python-docs" in done.stdout or "Example: cosmith" in done.stdout
 
 
-COMMANDS = ["run", "train", "evaluate", "encode", "index", "search", "recipe show", "recipe list", "recipe schema"]
+COMMANDS = [
+    "run",
+    "train",
+    "merge",
+    "evaluate",
+    "encode",
+    "index",
+    "search",
+    "recipe show",
+    "recipe list",
+    "recipe schema",
+]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -70,6 +81,27 @@ def test_version_and_wrong_usage() -> None:
     wrong = cosmith("encode")
     assert wrong.exit_code == 2
     assert "Missing argument" in wrong.stderr
+
+
+def test_models_can_be_merged_and_the_result_told(world: Path, tmp_path: Path) -> None:
+    both = [world / "model", world / "other"]
+    told = cosmith("merge", *both, "--task", world / "task", "--output", tmp_path / "merged")
+    assert told.exit_code == 0, told.output
+    assert "→" in told.stdout
+    assert f"cosmith evaluate {tmp_path / 'merged'}" in told.stdout
+    options = ("--method", "soup", "--weight", 3, "--weight", 1, "--output", tmp_path / "b")
+    soup = cosmith("--json", "merge", *both, *options)
+    assert json.loads(soup.stdout)["chosen"]["shares"] == [0.75, 0.25]
+    first, second, mixed = (Encoder.load(place).module.state_dict() for place in (*both, tmp_path / "b"))
+    for name, value in mixed.items():
+        if value.is_floating_point():
+            np.testing.assert_allclose(value, 0.75 * first[name] + 0.25 * second[name], rtol=1e-5, atol=1e-6)
+    again = cosmith("merge", *both, "--output", tmp_path / "merged")
+    assert again.exit_code == 1
+    assert "exists already" in again.stderr
+    needs = cosmith("merge", *both, "--method", "ties", "--output", tmp_path / "c")
+    assert "base" in needs.stderr
+    assert not (tmp_path / "c").exists()
 
 
 def test_recipes_can_be_listed_shown_and_checked(tmp_path: Path) -> None:

@@ -54,6 +54,18 @@ def test_a_maximum_length_is_marked_only_where_it_lies_in_the_picture() -> None:
     assert marks(outside, "bar") == 2
 
 
+def test_mixtures_are_named_and_those_that_nothing_beats_are_joined() -> None:
+    points = [
+        charts.ParetoPoint("base", 0.75, 0.88, True, False),
+        charts.ParetoPoint("0.5 base + 0.5 tuned", 0.81, 0.87, True, True),
+        charts.ParetoPoint("tuned", 0.80, 0.83, False, False),
+    ]
+    drawn = svg_of(charts.pareto_chart(points))
+    assert all(point.name in drawn for point in points)
+    assert marks(drawn, "line mark") == 1
+    assert marks(drawn, "point") == 3 + 1  # a dot each, and the circle
+
+
 def test_curves_mark_what_was_chosen() -> None:
     dev = svg_of(charts.dev_curve([10, 20, 30], [0.6, 0.7, 0.65], start=0.55, best_step=20))
     assert "before training" in dev

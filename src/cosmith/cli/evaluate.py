@@ -43,7 +43,7 @@ def evaluate(
     manner = manner_of(context)
     _require_two(model, against)
     _require_different(tasks, output)
-    read = {path: _read(path, split, output, manner) for path in tasks}  # all, before any work is done
+    read = {path: read_task(path, split, output, manner) for path in tasks}  # all, before any work is done
     pairs = next((path for path, task in read.items() if not isinstance(task, Collection)), None)
     if bm25 and pairs is not None:
         raise InputError("BM25 cannot be scored on text pairs", path=pairs, remedy="Leave --bm25 out.")
@@ -68,7 +68,7 @@ def evaluate(
         manner.result(scores[0].table(*scores[1:]) + "\n", _as_json(path, scores))
 
 
-def _read(path: Path, split: str, output: Path | None, manner: Manner) -> Collection | StsPairs:
+def read_task(path: Path, split: str, output: Path | None, manner: Manner) -> Collection | StsPairs:
     """A task by what it looks like: a folder is a collection, a file holds scored pairs."""
     from cosmith.data import Collection, read_sts
 

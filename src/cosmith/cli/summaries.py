@@ -113,6 +113,26 @@ def _train(result: Result, folder: Path) -> list[str]:
     return [*lines, f"model: {folder / 'model'}"]
 
 
+def _merge(result: Result, folder: Path) -> list[str]:
+    return [*merge_lines(result), f"model: {folder / 'model'}"]
+
+
+def merge_lines(result: Result) -> list[str]:
+    """What a merge tried and what it took."""
+    chosen = result["chosen"]["name"]
+    rows = [
+        ["→" if each["name"] == chosen else "", each["name"], f"{each['dev']:.4f}"]
+        + ([] if each["general"] is None else [f"{each['general']:.4f}"])
+        + ["*" if each["front"] else ""]
+        for each in sorted(result["candidates"], key=lambda each: -each["dev"])
+    ]
+    if not rows:
+        return [f"{result['method']} of {' and '.join(result['models'])}"]
+    general = ["general"] if len(rows[0]) == 5 else []
+    lines = table(["", "model", "dev", *general, "front"], rows).splitlines()
+    return [*lines, "→ is the result; * is beaten by none in both scores" if general else "→ is the result"]
+
+
 def _compare(result: Result, folder: Path) -> list[str]:
     heads = ["task", "metric", result["before"], result["after"], "difference", "95 % interval", "p"]
     rows = [
@@ -170,6 +190,7 @@ _SUMMARIES: Mapping[str, Callable[[Result, Path], list[str]]] = {
     "evaluate": _evaluate,
     "mine": _mine,
     "train": _train,
+    "merge": _merge,
     "compare": _compare,
     "index": _index,
     "report": _report,

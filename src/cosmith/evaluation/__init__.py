@@ -22,6 +22,7 @@ _PUBLIC = {
     "interval_of": "significance",
     "judged_queries": "retrieval_task",
     "largest_changes": "changes",
+    "mean_score": "development",
     "minimum_detectable_difference": "significance",
     "paired_difference": "significance",
     "retrieval_metrics": "metrics",
@@ -47,6 +48,7 @@ __all__ = [
     "interval_of",
     "judged_queries",
     "largest_changes",
+    "mean_score",
     "minimum_detectable_difference",
     "paired_difference",
     "retrieval_metrics",
@@ -58,6 +60,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from cosmith.evaluation.changes import Changes, QueryChange, Shown, largest_changes
+    from cosmith.evaluation.development import mean_score
     from cosmith.evaluation.metrics import retrieval_metrics
     from cosmith.evaluation.retrieval_task import (
         evaluate_bm25,

@@ -54,6 +54,25 @@ class IntervalRow:
     high: float
 
 
+@dataclass(frozen=True)
+class ParetoPoint:
+    """A mixture of models.
+
+    Attributes:
+        name: What it is.
+        dev: Its score in its own domain.
+        general: Its score on the general set.
+        front: Whether no other mixture beats it in both.
+        chosen: Whether it is the result.
+    """
+
+    name: str
+    dev: float
+    general: float
+    front: bool
+    chosen: bool
+
+
 def colours(series: Sequence[str], roles: Mapping[str, str]) -> list[str]:
     """A colour for each series: by its role (``base``, ``bm25``, ``tuned``), others in turn."""
     spare = iter(_OTHERS * (1 + len(series) // len(_OTHERS)))
@@ -242,6 +261,46 @@ def interpolation_chart(
 
 
 # --- parts -----------------------------------------------------------------------------------------------------------
+
+
+def pareto_chart(points: Sequence[ParetoPoint], *, title: str = "development set") -> alt.LayerChart:
+    """What mixtures of models score in their own domain and in general; a line joins those that nothing beats.
+
+    Args:
+        points: The mixtures.
+        title: What the upward axis shows.
+    """
+    data = _data(
+        [
+            {"name": each.name, "dev": each.dev, "general": each.general, "front": each.front, "chosen": each.chosen}
+            for each in points
+        ]
+    )
+    middle = sum(bound(each.general for each in points) for bound in (min, max)) / 2
+    scale = alt.Scale(zero=False, nice=True, padding=14)
+    base = alt.Chart(data).encode(
+        x=alt.X("general:Q", scale=scale, axis=_axis(), title="general set"),
+        y=alt.Y("dev:Q", scale=scale, axis=_axis(), title=title),
+    )
+    front = base.transform_filter("datum.front")
+    colour = alt.condition("datum.front", alt.value(PALETTE["tuned"]), alt.value(PALETTE["base"]))
+    return _styled(
+        [
+            front.mark_line(color=PALETTE["tuned"], strokeWidth=1.5, opacity=0.5).encode(order="dev:Q"),
+            base.mark_point(filled=True, opacity=1, size=55).encode(color=colour),
+            base.transform_filter("datum.chosen").mark_point(
+                filled=False, size=190, strokeWidth=2, color=PALETTE["tuned"], opacity=1
+            ),
+            # Names stand within the plot and below the line, which falls from the upper left to the lower right.
+            base.transform_filter(f"datum.general <= {middle}")
+            .mark_text(dx=8, dy=14, align="left", color=PALETTE["ink"], fontSize=11)
+            .encode(text="name:N"),
+            base.transform_filter(f"datum.general > {middle}")
+            .mark_text(dx=-9, dy=8, align="right", color=PALETTE["ink"], fontSize=11)
+            .encode(text="name:N"),
+        ],
+        height=230,
+    )
 
 
 def _rows(rows: Sequence[IntervalRow]) -> list[dict[str, Any]]:

@@ -43,6 +43,7 @@ def report_page(run: RunRecord) -> str:
     from cosmith.inspection.result_sections import (
         baseline_section,
         forgotten_section,
+        merging_section,
         result_section,
         training_section,
     )
@@ -53,6 +54,7 @@ def report_page(run: RunRecord) -> str:
         ("baselines", "Before training", baseline_section),
         ("negatives", "Hard negatives", negatives_section),
         ("training", "Training", training_section),
+        ("merging", "Merging", merging_section),
         ("results", "After training", result_section),
         ("forgotten", "What was forgotten", forgotten_section),
         ("changes", "Queries that changed most", changes_section),

@@ -242,5 +242,35 @@ def _mixtures(result: Mapping[str, Any]) -> Markup | None:
     return figure(chart, "Between base and tuned model", "score on the development set; the large dot was chosen")
 
 
+def merging_section(run: RunRecord) -> Markup | None:
+    """What models and their mixtures score in the domain and in general, and which was taken."""
+    stages = run.of_kind("merge")
+    return joined(_merging(stage, len(stages) > 1) for stage in stages) if stages else None
+
+
+def _merging(stage: StageView, titled: bool) -> Markup:
+    result = stage.result
+    chosen, candidates = result["chosen"]["name"], result["candidates"]
+    told = f"{result['method']} of {', '.join(result['models'])}." + (f" The result: {chosen}." if candidates else "")
+    points = [
+        charts.ParetoPoint(each["name"], each["dev"], each["general"], each["front"], each["name"] == chosen)
+        for each in candidates
+        if each["general"] is not None
+    ]
+    note = "filled: beaten by none in both; circled: the result"
+    rows = [
+        [each["name"], wording.score(each["dev"]), "–" if each["general"] is None else wording.score(each["general"])]
+        for each in sorted(candidates, key=lambda each: -each["dev"])
+    ]
+    return joined(
+        [
+            element("h3", stage.name) if titled else None,
+            element("p", told),
+            figure(charts.pareto_chart(points), "What is won and what it costs", note) if points else None,
+            table(["model", "development set", "general set"], rows, class_="scores") if rows else None,
+        ]
+    )
+
+
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and value == value and abs(value) != float("inf")

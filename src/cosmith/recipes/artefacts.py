@@ -69,6 +69,10 @@ class Artefacts:
 
         return self._once(name, lambda: read_sts(next(self.folder(name).iterdir())))
 
+    def task(self, name: str) -> Collection | StsPairs:
+        """A retrieval set or an sts set."""
+        return self.sts(name) if self.kind(name) == "sts" else self.collection(name)
+
     def encoder(self, name: str) -> Encoder:
         """A model; ``base`` is the recipe's."""
         return self._once(name, lambda: load_encoder(self.model_path(name), self.recipe.precision, name))

@@ -14,13 +14,13 @@ from cosmith.recipes.graph import stage_of
 from cosmith.recipes.references import ReadsPath, uses
 from cosmith.recipes.run_folder import read_record
 from cosmith.recipes.schema import Recipe
-from cosmith.recipes.stage_schemas import TrainStage
+from cosmith.recipes.stage_schemas import MergeStage, TrainStage
 
 BEGIN, END = "<!-- cosmith: lineage -->", "<!-- cosmith: end of lineage -->"
 
 
 def write_lineage_cards(recipe: Recipe, run: Path, results: Mapping[str, Mapping[str, Any]]) -> None:
-    """Write `lineage.json` and a section of `README.md` into the folder of every model that the run has trained.
+    """Write `lineage.json` and a section of `README.md` into the folder of every model that the run has made.
 
     Args:
         recipe: The recipe of the run.
@@ -29,7 +29,7 @@ def write_lineage_cards(recipe: Recipe, run: Path, results: Mapping[str, Mapping
     """
     for name, stage in recipe.stages.items():
         folder = run / name / "model"
-        if isinstance(stage, TrainStage) and name in results and folder.is_dir():
+        if isinstance(stage, TrainStage | MergeStage) and name in results and folder.is_dir():
             card = lineage(recipe, name, run, results)
             write_json(folder / "lineage.json", card)
             readme = folder / "README.md"
@@ -39,14 +39,17 @@ def write_lineage_cards(recipe: Recipe, run: Path, results: Mapping[str, Mapping
 
 
 def lineage(recipe: Recipe, name: str, run: Path, results: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The lineage of a trained model as plain values: recipe, base, stages behind it, settings, scores, versions."""
+    """The lineage of a model as plain values: recipe, base, stages behind it, settings, scores, versions."""
     record = read_record(run / name)
-    trained = recipe.stages[name]
-    assert isinstance(trained, TrainStage)
+    made = recipe.stages[name]
+    assert isinstance(made, TrainStage | MergeStage)
+    parents = [made.model] if isinstance(made, TrainStage) else [*made.models, made.base]
+    called = [recipe.base if parent == "base" else parent for parent in dict.fromkeys(parents)]
     return {
         "model": name,
+        "kind": made.kind,
         "recipe": recipe.name,
-        "base": recipe.base if trained.model == "base" else trained.model,
+        "base": ", ".join(called),
         "made_from": [_origin(recipe, run, each, results) for each in _stages_behind(recipe, name)],
         "settings": dict(record.config) if record else {},
         "training": {key: value for key, value in results[name].items() if not isinstance(value, list | dict)},
@@ -93,7 +96,8 @@ def _scores_of(recipe: Recipe, name: str, results: Mapping[str, Mapping[str, Any
 
 def card_section(card: Mapping[str, Any]) -> str:
     """The lineage as a section of a model card (Markdown)."""
-    lines = ["## How it was made", "", f"Trained by Cosmith {card['versions']['cosmith']} with the recipe"
+    verb = "Merged" if card["kind"] == "merge" else "Trained"
+    lines = ["## How it was made", "", f"{verb} by Cosmith {card['versions']['cosmith']} with the recipe"
              f" `{card['recipe']}`, from `{card['base']}`, finished {card['finished']}.", ""]  # fmt: skip
     for origin in card["made_from"]:
         numbers = ", ".join(f"{value:,} {key.replace('_', ' ')}" for key, value in origin["numbers"].items())

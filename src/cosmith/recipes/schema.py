@@ -16,6 +16,7 @@ from cosmith.recipes.stage_schemas import (
     EstimateStage,
     EvaluateStage,
     IndexStage,
+    MergeStage,
     MineStage,
     Precision,
     PythonFunctionsStage,
@@ -34,6 +35,7 @@ Stage = (
     | EvaluateStage
     | MineStage
     | TrainStage
+    | MergeStage
     | CompareStage
     | IndexStage
     | ReportStage
@@ -50,6 +52,7 @@ STAGE_KINDS: dict[str, type[BaseModel]] = {
         EvaluateStage,
         MineStage,
         TrainStage,
+        MergeStage,
         CompareStage,
         IndexStage,
         ReportStage,

@@ -267,6 +267,48 @@ class TrainStage(StageSettings):
         return {"": "model"}
 
 
+class MergeStage(StageSettings):
+    """One model out of several that were trained from the same one, and what each costs in general skill."""
+
+    kind: Literal["merge"] = "merge"
+    models: Annotated[list[ModelName], OneOrMore, Field(min_length=1)] = Field(description="The models to merge.")
+    method: Literal["soup", "greedy-soup", "slerp", "interpolation", "task-arithmetic", "ties"] = Field(
+        "slerp",
+        description="`soup`: the mean; `greedy-soup`: of those that help on `dev`; `slerp`: along the arc between "
+        "them; `interpolation`: the best point between their mean and `base`; `task-arithmetic`, `ties`: their "
+        "changes, added to `base`.",
+    )
+    base: ModelName = Field("base", description="The model that they were trained from.")
+    weights: list[Positive] = Field(default_factory=list, description="One for each model; none: equal ones.")
+    density: Annotated[float, Field(gt=0, le=1)] = Field(0.2, description="Share of the changes that `ties` keeps.")
+    scale: Positive = Field(1.0, description="How much of the changes `task-arithmetic` and `ties` add.")
+    grid: list[ShareOrAll] = Field(
+        [0.25, 0.5, 0.75, 1.0], description="Shares of the merged model that `interpolation` tries beside the base."
+    )
+    dev: Annotated[list[TaskName], OneOrMore] = Field(
+        default_factory=list,
+        description="Collections or sts sets on which all are scored and `greedy-soup` and `interpolation` choose; "
+        "with several, the mean of their main metrics.",
+    )
+    general: Annotated[list[TaskName], OneOrMore] = Field(
+        ["general-check"], description="What shall not be forgotten, scored beside `dev`; chooses nothing."
+    )
+
+    @model_validator(mode="after")
+    def _enough_to_merge(self) -> MergeStage:
+        alone = self.method in ("interpolation", "task-arithmetic", "ties")
+        if len(self.models) < 2 and not alone:
+            raise ValueError(f"{self.method} needs two models or more")
+        if self.method in ("greedy-soup", "interpolation") and not self.dev:
+            raise ValueError(f"{self.method} chooses by dev, which is not said")
+        if self.weights and len(self.weights) != len(self.models):
+            raise ValueError(f"{len(self.weights)} weights for {len(self.models)} models")
+        return self
+
+    def outputs(self) -> dict[str, Kind]:
+        return {"": "model"}
+
+
 class CompareStage(StageSettings):
     """Is one model better than another, by how much, how sure? On the tasks that both were scored on."""
 

@@ -7,7 +7,7 @@ import math
 import resource
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from cosmith.data import Source
 from cosmith.errors import InputError
-from cosmith.evaluation import evaluate_retrieval, evaluate_sts
+from cosmith.evaluation import mean_score
 from cosmith.mining import mine_hard_negatives
 from cosmith.models import Encoder, resolve_precision
 from cosmith.recipes.artefacts import StageContext
@@ -165,7 +165,7 @@ def train_model(stage: TrainStage, context: StageContext) -> dict[str, Any]:
     settings = training_settings(stage, context, context.seed)
     base = context.artefacts.encoder(stage.model)
     try:
-        result = train_with_result(base, sources, settings, folder=context.folder, dev=_dev(stage, context))
+        result = train_with_result(base, sources, settings, folder=context.folder, dev=score_on(stage.dev, context))
     except Interrupted as error:
         raise KeyboardInterrupt from error
     result.encoder.save(context.artefacts.folder(context.name))
@@ -188,22 +188,9 @@ def train_model(stage: TrainStage, context: StageContext) -> dict[str, Any]:
     }
 
 
-def _dev(stage: TrainStage, context: StageContext) -> Callable[[Encoder], float] | None:
-    """The mean of the main metrics on the development sets; None without any."""
-    if not stage.dev:
-        return None
-
-    def score(encoder: Encoder) -> float:
-        values = []
-        for name in stage.dev:
-            if context.artefacts.kind(name) == "sts":
-                scores = evaluate_sts(encoder, context.artefacts.sts(name), name=name, resamples=0)
-            else:
-                scores = evaluate_retrieval(encoder, context.artefacts.collection(name), resamples=0)
-            values.append(scores.value)
-        return float(np.mean(values))
-
-    return score
+def score_on(tasks: Sequence[str], context: StageContext) -> Callable[[Encoder], float] | None:
+    """The mean of the main metrics on these collections and sts sets; None without any."""
+    return mean_score({name: context.artefacts.task(name) for name in tasks}) if tasks else None
 
 
 def _pairs_per_second(folder: Path) -> float | None:

@@ -1,0 +1,77 @@
+"""`cosmith merge`: one model out of several that were trained from the same one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from shlex import quote
+from typing import Annotated
+
+import typer
+
+from cosmith.cli.evaluate import read_task
+from cosmith.cli.manner import manner_of
+from cosmith.cli.summaries import merge_lines
+from cosmith.errors import InputError
+
+
+def merge(
+    context: typer.Context,
+    models: Annotated[list[str], typer.Argument(help="Model folders, packaged models' names, or Hugging Face ids.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The folder of the new model.")],
+    method: Annotated[
+        str,
+        typer.Option("--method", help="soup, greedy-soup, slerp, interpolation, task-arithmetic or ties."),
+    ] = "slerp",
+    base: Annotated[
+        str | None,
+        typer.Option("--base", help="What they were trained from; the last three methods need it."),
+    ] = None,
+    weights: Annotated[
+        list[float] | None, typer.Option("--weight", help="One for each model, in their order; default: equal ones.")
+    ] = None,
+    tasks: Annotated[
+        list[Path] | None,
+        typer.Option("--task", help="A BEIR folder, or a file of scored text pairs, to score all on and choose by."),
+    ] = None,
+    split: Annotated[str, typer.Option("--split", help="Which qrels/SPLIT.tsv of a BEIR folder.")] = "test",
+    general: Annotated[
+        bool, typer.Option("--general/--no-general", help="With --task: also score on the general check set.")
+    ] = True,
+    density: Annotated[float, typer.Option("--density", help="Share of the changes that ties keeps.")] = 0.2,
+    scale: Annotated[
+        float, typer.Option("--scale", help="How much of the changes task-arithmetic and ties add.")
+    ] = 1.0,
+    precision: Annotated[str, typer.Option("--precision", help="Of the scoring: auto, float32 or bf16.")] = "auto",
+) -> None:
+    """Merge models that were trained from the same one. Nothing is trained.
+
+    Choose by a development set, not by the test set that you will report.
+
+    Example: cosmith merge seed-1 seed-2 seed-3 --method slerp --task my-dev-set --output merged
+    """
+    from cosmith.data import general_check_collection
+    from cosmith.evaluation import mean_score
+    from cosmith.recipes.artefacts import load_encoder
+    from cosmith.recipes.stages.merging import described
+    from cosmith.training import merge as merge_encoders
+
+    manner = manner_of(context)
+    if output.exists() and not (output.is_dir() and not any(output.iterdir())):
+        raise InputError("exists already", path=output, field="--output", remedy="Choose another folder.")
+    read = {path.resolve().name: read_task(path, split, None, manner) for path in tasks or []}
+    encoders = [load_encoder(model, precision) for model in models]
+    result = merge_encoders(
+        encoders,
+        method,  # type: ignore[arg-type]
+        base=None if base is None else load_encoder(base, precision),
+        weights=weights or None,
+        density=density,
+        scale=scale,
+        dev=mean_score(read) if read else None,
+        general=mean_score({"general-check": general_check_collection()}) if general and read else None,
+    )
+    result.encoder.save(output)
+    told = {"method": method, "models": models} | described(result)
+    text = "\n".join([*merge_lines(told), f"The model is in {output}. How good is it: cosmith evaluate"
+                      f" {quote(str(output))} --against {quote(models[0])} --task my-test-set"])  # fmt: skip
+    manner.result(text, told | {"model": str(output)})
