@@ -16,9 +16,10 @@ from cosmith.data import Source, SourceSettings, TrainingRow
 from cosmith.errors import CosmithError
 from cosmith.models import Encoder, tiny_encoder
 from cosmith.training import TrainingSettings, train_with_result
+from cosmith.training.contrastive import prepare
 from cosmith.training.distributed import Ranks, start_ranks
 from cosmith.training.encoding import Strategy, backward_step
-from cosmith.training.step import add_gradients, prepare
+from cosmith.training.step import add_gradients
 
 WORDS = ["".join("abcdefgh"[(number >> shift) & 7] for shift in (0, 3, 6)) for number in range(0, 500, 17)]
 NARROW = [TrainingRow(word, (word[::-1],)) for word in WORDS]

@@ -14,12 +14,13 @@ from cosmith.data import Source
 from cosmith.losses import contrastive, nested
 from cosmith.models import tiny_encoder
 from cosmith.training import TrainingSettings
-from cosmith.training.step import Job, add_gradients, prepare
+from cosmith.training.contrastive import ContrastiveJob, prepare
+from cosmith.training.step import add_gradients
 
 BASE = TrainingSettings(steps=10, batch_size=12, precision="float32", micro_batch_tokens=60, temperature=0.1)
 
 
-def gradients(job: Job, step: int = 0) -> tuple[float, dict[str, torch.Tensor]]:
+def gradients(job: ContrastiveJob, step: int = 0) -> tuple[float, dict[str, torch.Tensor]]:
     module = job.encoder.module.train()
     module.zero_grad()
     loss = add_gradients(job, step).loss
@@ -42,7 +43,7 @@ def assert_close(left: dict[str, torch.Tensor], right: dict[str, torch.Tensor], 
 def test_cached_and_keep_last_k_are_direct_also_with_dropout(
     family: Any, precision: Any, lanes: int, toy: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cosmith.training.step.lanes_of", lambda _: lanes)
+    monkeypatch.setattr("cosmith.training.contrastive.lanes_of", lambda _: lanes)
     encoder = tiny_encoder(family, dropout=0.3)
     settings = replace(BASE, precision=precision)
     make = lambda **changes: prepare(encoder, [toy.source, toy.wide_source], replace(settings, **changes))  # noqa: E731

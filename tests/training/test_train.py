@@ -156,7 +156,7 @@ def test_a_loss_or_gradient_that_is_no_number_stops_and_names_the_step(
     def broken(self: Encoder, tokens: Any) -> torch.Tensor:
         return embed(self, tokens) * (float("nan") if len(steps) == 3 else 1.0)
 
-    monkeypatch.setattr("cosmith.training.step.assemble", counted)
+    monkeypatch.setattr("cosmith.training.contrastive.assemble", counted)
     monkeypatch.setattr(Encoder, "embed", broken)
     with pytest.raises(CosmithError, match=r"step 3 \(source 'toy'\) is nan"):
         train(encoder, [toy.source], QUICK)

@@ -14,9 +14,9 @@ from cosmith.data import RaggedTokens, Source
 from cosmith.models import Encoder
 from cosmith.progress import clock
 from cosmith.training.batch import StepBatch, TokenisedSource
+from cosmith.training.contrastive import ContrastiveJob, prepare
 from cosmith.training.encoding import backward_step, graph_bytes
 from cosmith.training.settings import TrainingSettings
-from cosmith.training.step import Job, prepare
 
 _SAMPLED_STEPS = 20
 _TIMED_BATCHES = 3
@@ -111,7 +111,7 @@ def estimate(encoder: Encoder, sources: Sequence[Source], settings: TrainingSett
     )
 
 
-def _measure(job: Job, source: int, batch: StepBatch) -> tuple[float, float, int]:
+def _measure(job: ContrastiveJob, source: int, batch: StepBatch) -> tuple[float, float, int]:
     """Seconds a token (forward and backward), seconds of the loss of this step, bytes of its largest graph."""
     encoder, module = job.encoder, job.encoder.module
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
@@ -151,7 +151,7 @@ def _measure(job: Job, source: int, batch: StepBatch) -> tuple[float, float, int
     return seconds / len(tokens.values), loss_seconds, graph
 
 
-def _kept(job: Job, graph: int, graphs: float) -> float:
+def _kept(job: ContrastiveJob, graph: int, graphs: float) -> float:
     """How many of a step's graphs are kept."""
     keep = graphs if job.strategy.keep is None else min(float(job.strategy.keep), graphs)
     return keep if job.strategy.memory is None else max(1.0, min(keep, job.strategy.memory // max(graph, 1)))

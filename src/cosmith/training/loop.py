@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -16,14 +17,15 @@ from cosmith.errors import CosmithError
 from cosmith.models import Encoder
 from cosmith.progress import track
 from cosmith.training.checkpoint import BestWeights, Checkpoints, Progress
-from cosmith.training.distributed import Ranks, start_ranks
+from cosmith.training.contrastive import prepare
+from cosmith.training.distributed import ALONE, Ranks, start_ranks
 from cosmith.training.interruption import Interrupted, Interruption
 from cosmith.training.journal import Journal
 from cosmith.training.merging import Mixed, best_interpolation
 from cosmith.training.optimisation import adamw, clip_gradients, learning_rate, set_learning_rate
 from cosmith.training.result import TrainingResult
 from cosmith.training.settings import TrainingSettings
-from cosmith.training.step import Job, add_gradients, prepare
+from cosmith.training.step import Job, add_gradients
 
 Dev = Callable[[Encoder], float]
 
@@ -79,7 +81,6 @@ def train_with_result(
     ranks, device = start_ranks(encoder.device)
     tuned = encoder.copy().to(device)
     job = prepare(tuned, sources, settings, place)
-    optimizer = adamw(tuned.module, learning_rate=settings.learning_rate, weight_decay=settings.weight_decay)
     identity = {
         "settings": settings.identity(),
         # by place: the plan draws by the number of a source, so another order is another run
@@ -87,9 +88,36 @@ def train_with_result(
         "model": encoder.fingerprint(),
     }
     ranks.check_same("model, sources and settings", repr(identity), device)
+    return run_job(job, encoder, identity, ranks=ranks, folder=place, dev=dev)
+
+
+def run_job(
+    job: Job,
+    base: Encoder,
+    identity: Mapping[str, Any],
+    *,
+    ranks: Ranks = ALONE,
+    folder: Path | None = None,
+    dev: Dev | None = None,
+) -> TrainingResult:
+    """Take all steps of a job, whatever its kind, and choose the weights to end with.
+
+    Args:
+        job: What is trained, on what; its weights are changed.
+        base: The encoder as it was, one end of the interpolation.
+        identity: What a continuation of the run must have in common, as JSON values by part.
+        ranks: The processes that share the run.
+        folder: As in :func:`train_with_result`.
+        dev: Likewise.
+
+    Raises:
+        InputError, Interrupted, CosmithError: Likewise.
+    """
+    settings, place, device = job.settings, folder, job.device
+    optimizer = adamw(job.module, learning_rate=settings.learning_rate, weight_decay=settings.weight_decay)
     checkpoints = Checkpoints(
         place,
-        tuned.module,
+        job.module,
         optimizer,
         identity,
         every_steps=settings.checkpoint_every_steps,
@@ -102,7 +130,7 @@ def train_with_result(
         try:
             progress = _take_steps(run, checkpoints.resume())
             ranks.wait()  # until the first has written the best weights
-            result = _finish(run, encoder, progress)
+            result = _finish(run, base, progress)
         except KeyboardInterrupt:
             raise Interrupted(
                 "training was interrupted" + (f" after step {checkpoints.step} of {job.steps}" if place else ""),
@@ -149,7 +177,7 @@ class _Run:
             # No other rank may be left waiting, so with several of them a signal has to wait for the evaluation.
             with self.interruption.deferred() if self.ranks.world > 1 else nullcontext():
                 value = float(self.dev(encoder))
-        value = self.ranks.from_first(value, self.job.encoder.device)
+        value = self.ranks.from_first(value, self.job.device)
         if not math.isfinite(value):
             raise CosmithError(f"the development score is {value}", field="dev",
                                remedy="It must be a finite number, higher for a better encoder.")  # fmt: skip
@@ -164,7 +192,7 @@ class _Run:
 def _take_steps(run: _Run, progress: Progress) -> Progress:
     """All steps, from where the run stands to its end."""
     clock = time.monotonic() - progress.seconds
-    run.job.encoder.module.train()
+    run.job.module.train()
     first = run.ranks.is_first  # who speaks and writes
     with (
         Journal(run.folder if first else None, progress) as journal,
@@ -185,7 +213,7 @@ def _take_steps(run: _Run, progress: Progress) -> Progress:
                     progress = replace(progress, step=progress.step + 1)
                     journal.write(progress.step, metrics)
                 bar.advance(1, _status(metrics, progress))
-                if run.ranks.any(run.interruption.requested, run.job.encoder.device):
+                if run.ranks.any(run.interruption.requested, run.job.device):
                     raise KeyboardInterrupt
         except KeyboardInterrupt:
             if not run.interruption.torn:  # else the weights are those of no step, and the last checkpoint stands
@@ -198,7 +226,7 @@ def _take_steps(run: _Run, progress: Progress) -> Progress:
 def _take_step(run: _Run, step: int) -> dict[str, float | str]:
     """Do step number ``step`` (counted from 0) and say how it went."""
     started = time.monotonic()
-    job, settings, module = run.job, run.job.settings, run.job.encoder.module
+    job, settings, module = run.job, run.job.settings, run.job.module
     rate = learning_rate(
         step,
         peak=settings.learning_rate,
@@ -210,15 +238,14 @@ def _take_step(run: _Run, step: int) -> dict[str, float | str]:
     set_learning_rate(run.optimizer, rate)
     run.optimizer.zero_grad(set_to_none=True)
     done = add_gradients(job, step, run.ranks)
-    source = job.sources[done.source].source.name
     if not math.isfinite(done.loss):
-        raise CosmithError(f"the loss of step {step + 1} (source {source!r}) is {done.loss}", remedy=_NOT_FINITE)
+        raise CosmithError(f"the loss of step {step + 1} (source {done.source!r}) is {done.loss}", remedy=_NOT_FINITE)
     norm = clip_gradients(module, settings.clip, step + 1)
     run.optimizer.step()
     seconds = time.monotonic() - started
     return {
-        "source": source,
-        "epoch": job.plan.epoch(step + 1),
+        "source": done.source,
+        "epoch": done.epoch,
         "loss": done.loss,
         "learning_rate": rate,
         "gradient_norm": norm,
@@ -230,7 +257,7 @@ def _take_step(run: _Run, step: int) -> dict[str, float | str]:
 
 def _evaluate(run: _Run, progress: Progress, journal: Journal) -> Progress:
     """Score the weights as they are; keep them if they are the best so far."""
-    step, module = progress.step, run.job.encoder.module
+    step, module = progress.step, run.job.module
     module.eval()
     value = run.score(run.job.encoder)
     module.train()
@@ -250,13 +277,13 @@ def _evaluate(run: _Run, progress: Progress, journal: Journal) -> Progress:
 def _finish(run: _Run, base: Encoder, progress: Progress) -> TrainingResult:
     """Choose the weights to end with."""
     settings, tuned = run.job.settings, run.job.encoder
-    tuned.module.eval()
+    run.job.module.eval()
     mixtures: tuple[Mixed, ...] = ()
     alpha = 1.0
     if run.dev is not None and progress.base_score is not None and progress.best_score is not None:
         known = {0.0: progress.base_score}
         if settings.keep_best:
-            run.best.put_back(tuned.module, progress.best_step)
+            run.best.put_back(run.job.module, progress.best_step)
             known[1.0] = progress.best_score
         grid = settings.interpolation_grid or ((0.0, 1.0) if settings.keep_best else ())
         if grid:

@@ -1,26 +1,25 @@
-"""One step of a run: from its number to gradients in the parameters."""
+"""One step of any run: from what it works on to gradients in the parameters.
+
+Kinds of training differ in what a step embeds and in the loss over it, and in nothing else: a :class:`Job` says the
+two for every step number, and the loop does the rest.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Protocol
 
+import numpy as np
 import torch
 
-from cosmith.data import Source
-from cosmith.errors import InputError
-from cosmith.losses import ContrastiveSpec
 from cosmith.models import Encoder, micro_batches
 from cosmith.models.dropout import draws_in_threads
-from cosmith.training.batch import StepBatch, TokenisedSource, assemble, tokenise
 from cosmith.training.distributed import ALONE, Ranks
 from cosmith.training.encoding import Batch, Strategy, backward_step
 from cosmith.training.memory import available_memory
 from cosmith.training.mixing import key_of
-from cosmith.training.objective import spec_of, step_loss
-from cosmith.training.plan import Plan
 from cosmith.training.settings import TrainingSettings
 
 # Tokens embedded at once. On a CPU, 1,024 to 16,384 are equally fast (measured with a 22 M model in bf16), so it is
@@ -30,116 +29,76 @@ _GRAPH_SHARE = 0.5  # of the free memory; the rest is for the loss, Adam's two m
 
 
 @dataclass(frozen=True)
-class Job:
-    """A run that is ready to go: everything that a step needs besides its number.
+class StepWork:
+    """What a step does.
 
     Attributes:
-        encoder: What is trained.
-        sources: The Sources with their tokens.
-        specs: The loss of each Source.
-        plan: Which rows each step takes.
-        steps: How many steps.
-        settings: What the user decided.
-        strategy: How many graphs are kept.
-        lanes: Threads that share the micro-batches of a step, see :func:`lanes_of`.
+        source: The name of what its rows come from.
+        epoch: How often each row has been taken when the step is done, on average.
+        rows, tokens: How many the step has.
+        embed: One micro-batch of numbers [n] → embeddings [n, D], with the graph that the ambient grad mode asks for.
+        batches: The micro-batches, which together hold every number of ``range(U)`` once, the largest first.
+        costs: What each of them costs, in tokens.
+        loss: The embeddings of all, [U, D] → a scalar (with several ranks, this rank's part of it).
     """
 
-    encoder: Encoder
-    sources: tuple[TokenisedSource, ...]
-    specs: tuple[ContrastiveSpec, ...]
-    plan: Plan
-    steps: int
-    settings: TrainingSettings
-    strategy: Strategy
-    lanes: int = 1
+    source: str
+    epoch: float
+    rows: int
+    tokens: int
+    embed: Callable[[Batch], torch.Tensor]
+    batches: Sequence[Batch]
+    costs: Sequence[int]
+    loss: Callable[[torch.Tensor], torch.Tensor]
 
-    def batch(self, step: int) -> tuple[int, StepBatch]:
-        """The number of the step's Source, and what the step works on."""
-        taken = self.plan.at(step)
-        return taken.source, assemble(self.sources[taken.source], taken.rows)
 
-    def micro_batches(self, batch: StepBatch, ranks: Ranks = ALONE) -> list[Batch]:
-        """The step's texts in micro-batches, longest first: as many for one worker (a lane of a rank) as for another,
-        if there are texts enough, and the same ones for one, two and four workers (dropout draws by micro-batch)."""
-        budget = self.settings.micro_batch_tokens
-        if budget is None:
-            budget = CPU_MICRO_BATCH if self.encoder.device.type == "cpu" else ACCELERATOR_MICRO_BATCH
-        tokens, workers = len(batch.tokens.values), ranks.world * self.lanes
-        multiple = workers if 4 % workers else 4
-        count = multiple * -(-tokens // (multiple * budget))
-        return micro_batches(batch.tokens.lengths, -(-tokens // count))
+class Job(Protocol):
+    """A run that is ready to go: everything that a step needs besides its number."""
+
+    @property
+    def encoder(self) -> Encoder:
+        """What is scored on the way and handed back in the end."""
+
+    @property
+    def module(self) -> torch.nn.Module:
+        """All that is trained: the encoder's module, and what the objective has besides."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where."""
+
+    @property
+    def settings(self) -> TrainingSettings:
+        """What the user decided."""
+
+    @property
+    def steps(self) -> int:
+        """How many steps."""
+
+    @property
+    def strategy(self) -> Strategy:
+        """How many graphs are kept."""
+
+    @property
+    def lanes(self) -> int:
+        """Threads that share the micro-batches of a step."""
 
     def compute_in(self) -> AbstractContextManager[object]:
         """The context of the run's precision."""
-        return self.encoder.compute_in(self.settings.precision, remember=False)
 
-    def loss(self, source: int, batch: StepBatch, ranks: Ranks = ALONE) -> Callable[[torch.Tensor], torch.Tensor]:
-        """This rank's part of the step's loss as a function of the embeddings [U, D]."""
-        return step_loss(
-            batch.structure.to(self.encoder.device),
-            self.specs[source],
-            dimension=self.encoder.dimension,
-            dims=self.settings.dims,
-            dim_weights=self.settings.dim_weights,
-            rows=ranks.rows(batch.rows) if ranks.world > 1 else None,
-        )
+    def work(self, step: int, ranks: Ranks = ALONE) -> StepWork:
+        """What step number ``step`` (from 0) does: a pure function, the same on every rank but for ``loss``."""
 
 
 @dataclass(frozen=True)
 class StepCount:
-    """What a step was: its Source's number, its loss, how many rows and tokens it had."""
+    """What a step was: its source's name, the epoch at its end, its loss, how many rows and tokens it had."""
 
-    source: int
+    source: str
+    epoch: float
     loss: float
     rows: int
     tokens: int
-
-
-def prepare(encoder: Encoder, sources: Sequence[Source], settings: TrainingSettings, folder: Path | None = None) -> Job:
-    """Check that encoder, Sources and settings fit each other, and tokenise.
-
-    Args:
-        encoder: What is to be trained.
-        sources: The rows.
-        settings: How to train.
-        folder: Where the tokens of Sources that have no folder of their own are kept; None: memory.
-
-    Raises:
-        InputError: When there is no Source, two have one name, one has rows that cannot be trained on, or a nested
-            dimension is larger than the model's.
-    """
-    if not sources:
-        raise InputError("no Source to train on", field="sources", remedy="Give at least one.")
-    names = [source.name for source in sources]
-    if len(set(names)) < len(names):
-        raise InputError(f"two Sources have one name: {', '.join(sorted(names))}", field="sources",
-                         remedy="Give each its own.")  # fmt: skip
-    for dim in settings.dims:
-        if dim >= encoder.dimension:
-            raise InputError(f"{dim} is not smaller than the model's {encoder.dimension} dimensions", field="dims",
-                             remedy="Name the smaller ones only; the full size is always trained.")  # fmt: skip
-    batch_sizes = [source.settings.batch_size or settings.batch_size for source in sources]
-    plan = Plan(
-        tuple(len(source) for source in sources),
-        tuple(batch_sizes),
-        settings.seed,
-        settings.mixing,
-        tuple(source.settings.weight for source in sources),
-        settings.alpha,
-    )
-    specs = tuple(spec_of(source, settings, size) for source, size in zip(sources, batch_sizes, strict=True))
-    tokenised = tuple(
-        tokenise(
-            encoder,
-            source,
-            max_query_length=settings.max_query_length,
-            max_document_length=settings.max_document_length,
-            folder=source.folder or (folder and folder / "sources" / source.fingerprint()),
-        )
-        for source in sources
-    )
-    steps = settings.steps or plan.steps(1.0 if settings.epochs is None else settings.epochs)
-    return Job(encoder, tokenised, specs, plan, steps, settings, _strategy(settings, encoder.device), lanes_of(encoder))
 
 
 def add_gradients(job: Job, step: int, ranks: Ranks = ALONE) -> StepCount:
@@ -148,21 +107,37 @@ def add_gradients(job: Job, step: int, ranks: Ranks = ALONE) -> StepCount:
     A pure function of weights, seed and step, but for rounding; the state of torch's generators does not matter and
     is not kept.
     """
-    source, batch = job.batch(step)
-    batches = job.micro_batches(batch, ranks)
+    work = job.work(step, ranks)
     loss = backward_step(
-        lambda numbers: job.encoder.embed(batch.tokens.take(numbers)),
-        batches,
-        job.loss(source, batch, ranks),
-        (parameter for parameter in job.encoder.module.parameters() if parameter.requires_grad),
+        work.embed,
+        work.batches,
+        work.loss,
+        (parameter for parameter in job.module.parameters() if parameter.requires_grad),
         strategy=job.strategy,
         seed=key_of(job.settings.seed, step),
         autocast=job.compute_in,
         ranks=ranks,
-        costs=[int(batch.tokens.lengths[numbers].sum()) for numbers in batches],
+        costs=work.costs,
         lanes=job.lanes,
     )
-    return StepCount(source, loss, batch.rows, len(batch.tokens.values))
+    return StepCount(work.source, work.epoch, loss, work.rows, work.tokens)
+
+
+def shared_micro_batches(lengths: np.ndarray, budget: int | None, device: torch.device, workers: int) -> list[Batch]:
+    """A step's texts in micro-batches, longest first: as many for one worker (a lane of a rank) as for another, if
+    there are texts enough, and the same ones for one, two and four workers (dropout draws by micro-batch).
+
+    Args:
+        lengths: Tokens of each text, [U].
+        budget: The most tokens embedded at once; None: by device.
+        device: Where they are embedded.
+        workers: How many share them.
+    """
+    if budget is None:
+        budget = CPU_MICRO_BATCH if device.type == "cpu" else ACCELERATOR_MICRO_BATCH
+    tokens, multiple = int(lengths.sum()), workers if 4 % workers else 4
+    count = multiple * -(-tokens // (multiple * budget))
+    return micro_batches(lengths, -(-tokens // count))
 
 
 def lanes_of(encoder: Encoder) -> int:
@@ -175,7 +150,8 @@ def lanes_of(encoder: Encoder) -> int:
     return torch.get_num_threads() if in_threads else 1
 
 
-def _strategy(settings: TrainingSettings, device: torch.device) -> Strategy:
+def strategy_of(settings: TrainingSettings, device: torch.device) -> Strategy:
+    """How many graphs the settings let a step keep."""
     if settings.strategy == "direct":
         return Strategy()
     if settings.strategy == "cached":

@@ -1,0 +1,147 @@
+"""The contrastive run: rows of texts, embedded once each, and a loss over the embeddings of the whole step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from cosmith.data import Source
+from cosmith.errors import InputError
+from cosmith.losses import ContrastiveSpec
+from cosmith.models import Encoder
+from cosmith.training.batch import StepBatch, TokenisedSource, assemble, tokenise
+from cosmith.training.distributed import ALONE, Ranks
+from cosmith.training.encoding import Batch, Strategy
+from cosmith.training.objective import spec_of, step_loss
+from cosmith.training.plan import Plan
+from cosmith.training.settings import TrainingSettings
+from cosmith.training.step import StepWork, lanes_of, shared_micro_batches, strategy_of
+
+
+@dataclass(frozen=True)
+class ContrastiveJob:
+    """A run that is ready to go: everything that a step needs besides its number.
+
+    Attributes:
+        encoder: What is trained.
+        sources: The Sources with their tokens.
+        specs: The loss of each Source.
+        plan: Which rows each step takes.
+        steps: How many steps.
+        settings: What the user decided.
+        strategy: How many graphs are kept.
+        lanes: Threads that share the micro-batches of a step, see :func:`~cosmith.training.step.lanes_of`.
+    """
+
+    encoder: Encoder
+    sources: tuple[TokenisedSource, ...]
+    specs: tuple[ContrastiveSpec, ...]
+    plan: Plan
+    steps: int
+    settings: TrainingSettings
+    strategy: Strategy
+    lanes: int = 1
+
+    def batch(self, step: int) -> tuple[int, StepBatch]:
+        """The number of the step's Source, and what the step works on."""
+        taken = self.plan.at(step)
+        return taken.source, assemble(self.sources[taken.source], taken.rows)
+
+    def micro_batches(self, batch: StepBatch, ranks: Ranks = ALONE) -> list[Batch]:
+        """The step's texts in micro-batches."""
+        budget = self.settings.micro_batch_tokens
+        return shared_micro_batches(batch.tokens.lengths, budget, self.device, ranks.world * self.lanes)
+
+    def compute_in(self) -> AbstractContextManager[object]:
+        """The context of the run's precision."""
+        return self.encoder.compute_in(self.settings.precision, remember=False)
+
+    @property
+    def module(self) -> torch.nn.Module:
+        """What is trained."""
+        return self.encoder.module
+
+    @property
+    def device(self) -> torch.device:
+        """Where."""
+        return self.encoder.device
+
+    def work(self, step: int, ranks: Ranks = ALONE) -> StepWork:
+        """What step number ``step`` does."""
+        number, batch = self.batch(step)
+        batches = self.micro_batches(batch, ranks)
+        return StepWork(
+            source=self.sources[number].source.name,
+            epoch=self.plan.epoch(step + 1),
+            rows=batch.rows,
+            tokens=len(batch.tokens.values),
+            embed=lambda numbers: self.encoder.embed(batch.tokens.take(numbers)),
+            batches=batches,
+            costs=[int(batch.tokens.lengths[numbers].sum()) for numbers in batches],
+            loss=self.loss(number, batch, ranks),
+        )
+
+    def loss(self, source: int, batch: StepBatch, ranks: Ranks = ALONE) -> Callable[[torch.Tensor], torch.Tensor]:
+        """This rank's part of the step's loss as a function of the embeddings [U, D]."""
+        return step_loss(
+            batch.structure.to(self.encoder.device),
+            self.specs[source],
+            dimension=self.encoder.dimension,
+            dims=self.settings.dims,
+            dim_weights=self.settings.dim_weights,
+            rows=ranks.rows(batch.rows) if ranks.world > 1 else None,
+        )
+
+
+def prepare(
+    encoder: Encoder, sources: Sequence[Source], settings: TrainingSettings, folder: Path | None = None
+) -> ContrastiveJob:
+    """Check that encoder, Sources and settings fit each other, and tokenise.
+
+    Args:
+        encoder: What is to be trained.
+        sources: The rows.
+        settings: How to train.
+        folder: Where the tokens of Sources that have no folder of their own are kept; None: memory.
+
+    Raises:
+        InputError: When there is no Source, two have one name, one has rows that cannot be trained on, or a nested
+            dimension is larger than the model's.
+    """
+    if not sources:
+        raise InputError("no Source to train on", field="sources", remedy="Give at least one.")
+    names = [source.name for source in sources]
+    if len(set(names)) < len(names):
+        raise InputError(f"two Sources have one name: {', '.join(sorted(names))}", field="sources",
+                         remedy="Give each its own.")  # fmt: skip
+    for dim in settings.dims:
+        if dim >= encoder.dimension:
+            raise InputError(f"{dim} is not smaller than the model's {encoder.dimension} dimensions", field="dims",
+                             remedy="Name the smaller ones only; the full size is always trained.")  # fmt: skip
+    batch_sizes = [source.settings.batch_size or settings.batch_size for source in sources]
+    plan = Plan(
+        tuple(len(source) for source in sources),
+        tuple(batch_sizes),
+        settings.seed,
+        settings.mixing,
+        tuple(source.settings.weight for source in sources),
+        settings.alpha,
+    )
+    specs = tuple(spec_of(source, settings, size) for source, size in zip(sources, batch_sizes, strict=True))
+    tokenised = tuple(
+        tokenise(
+            encoder,
+            source,
+            max_query_length=settings.max_query_length,
+            max_document_length=settings.max_document_length,
+            folder=source.folder or (folder and folder / "sources" / source.fingerprint()),
+        )
+        for source in sources
+    )
+    steps = settings.steps or plan.steps(1.0 if settings.epochs is None else settings.epochs)
+    strategy = strategy_of(settings, encoder.device)
+    return ContrastiveJob(encoder, tokenised, specs, plan, steps, settings, strategy, lanes_of(encoder))
