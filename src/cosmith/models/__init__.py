@@ -2,6 +2,7 @@
 
 from cosmith.models.batching import micro_batches
 from cosmith.models.encoder import Encoder
+from cosmith.models.from_scratch import initialise, train_tokenizer
 from cosmith.models.packaged import find_model
 from cosmith.models.pooling import POOLINGS, Pooling, pool
 from cosmith.models.precision import Precision, has_bf16, resolve_precision
@@ -16,8 +17,10 @@ __all__ = [
     "TextEncoder",
     "find_model",
     "has_bf16",
+    "initialise",
     "micro_batches",
     "pool",
     "resolve_precision",
     "tiny_encoder",
+    "train_tokenizer",
 ]

@@ -265,6 +265,14 @@ class Encoder:
         vectors = vectors.float()
         return torch.nn.functional.normalize(vectors, dim=-1) if normalize else vectors
 
+    def token_states(self, tokens: RaggedTokens) -> torch.Tensor:
+        """The backbone's last hidden states, with graph when gradients are on: ``[tokens, hidden]``, text after text.
+
+        Args:
+            tokens: The texts of one micro-batch, at least one, best sorted by length.
+        """
+        return (self._run_flat(tokens) if self.variable_length else self._run_padded(tokens))[0]
+
     def _run_flat(self, tokens: RaggedTokens) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         layout = variable_length.FlatLayout.of(tokens.lengths, self.device)
         ids = torch.from_numpy(tokens.values.astype(np.int64)).to(self.device)

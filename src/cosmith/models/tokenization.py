@@ -45,6 +45,13 @@ class TextTokenizer:
         return np.asarray(ids[len(ids) - count :], dtype=np.int32)
 
     @cached_property
+    def _opening(self) -> np.ndarray:
+        """The special tokens that stand before a text."""
+        encoding = self._backend.encode("a")
+        count = next((i for i, flag in enumerate(encoding.special_tokens_mask) if not flag), 0)
+        return np.asarray(encoding.ids[:count], dtype=np.int32)
+
+    @cached_property
     def _stand_in(self) -> int:
         """The token for a text that has none at all, so that every text has a vector."""
         candidates = (self.tokenizer.eos_token_id, self.tokenizer.pad_token_id, 0)
@@ -77,6 +84,34 @@ class TextTokenizer:
         np.cumsum([len(row) for row in rows], out=offsets[1:])
         values = np.concatenate(rows) if rows else np.empty(0, dtype=np.int32)
         return RaggedTokens(values=values, offsets=offsets, full_lengths=full)
+
+    def pieces(self, texts: Sequence[str], max_length: int) -> RaggedTokens:
+        """Tokenise whole texts, each cut into as many pieces as it takes, every one with its special tokens.
+
+        Args:
+            texts: Any number of texts.
+            max_length: The most tokens of a piece, special tokens included.
+
+        Returns:
+            A row a piece, in the order of the texts; ``full_lengths`` are those of the pieces. A text without a token
+            of its own has none.
+        """
+        opening, closing = self._opening, self._closing
+        room = max_length - len(opening) - len(closing)
+        if room < 1:
+            raise InputError(
+                f"is {max_length}, but must be more than {len(opening) + len(closing)} (the special tokens)",
+                field="max_length", remedy="Give a larger one.",
+            )  # fmt: skip
+        rows: list[np.ndarray] = []
+        for start in range(0, len(texts), _TEXTS_PER_CALL):
+            for encoding in self._encoded(texts[start : start + _TEXTS_PER_CALL], start):
+                ids = np.asarray(encoding.ids, dtype=np.int32)[len(opening) : len(encoding.ids) - len(closing)]
+                for begin in range(0, len(ids), room):
+                    rows.append(np.concatenate([opening, ids[begin : begin + room], closing]))
+        lengths = np.array([len(row) for row in rows], dtype=np.int32)
+        values = np.concatenate(rows) if rows else np.empty(0, dtype=np.int32)
+        return RaggedTokens(values, np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]), lengths)
 
     def _encoded(self, texts: Sequence[str], start: int) -> list[Any]:
         """Tokenise some texts, the first of which is number ``start``."""

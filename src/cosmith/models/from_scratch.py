@@ -1,0 +1,108 @@
+"""A model that nobody has trained yet: a tokenizer learnt from texts, and random weights of a chosen size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from cosmith.errors import InputError
+from cosmith.models.encoder import Encoder
+
+SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+
+
+def train_tokenizer(texts: Iterable[str], vocabulary: int, *, lowercase: bool = True) -> Any:
+    """Learn a byte-level BPE vocabulary (Radford et al. 2019, section 2.2): nothing is unknown to it, code included.
+
+    Args:
+        texts: What to learn from; read once.
+        vocabulary: The most tokens, special ones and the 256 bytes included; small corpora give fewer.
+        lowercase: Whether upper and lower case are the same.
+
+    Returns:
+        A transformers fast tokenizer that puts ``[CLS]`` before and ``[SEP]`` after a text. The same texts in the same
+        order give the same one (WordPiece's trainer breaks ties by chance).
+
+    Raises:
+        InputError: When the vocabulary has no room for a merge, or there is no text.
+    """
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    least = len(SPECIAL_TOKENS) + len(alphabet)
+    if vocabulary <= least:
+        raise InputError(f"is {vocabulary}, too few", field="vocabulary", remedy=f"Give more than {least}.")
+    tokenizer = Tokenizer(models.BPE())
+    steps: list[Any] = [normalizers.NFC(), *([normalizers.Lowercase()] if lowercase else [])]
+    tokenizer.normalizer = normalizers.Sequence(steps)
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer: Any = trainers.BpeTrainer
+    tokenizer.train_from_iterator(
+        texts,
+        trainer(
+            vocab_size=vocabulary,
+            special_tokens=list(SPECIAL_TOKENS),
+            initial_alphabet=alphabet,
+            show_progress=False,
+        ),
+    )
+    if tokenizer.get_vocab_size() <= least:
+        raise InputError("hold nothing to learn tokens from", field="texts", remedy="Give texts with words.")
+    ends = [(token, tokenizer.token_to_id(token)) for token in ("[CLS]", "[SEP]")]
+    tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=ends)
+    make: Any = PreTrainedTokenizerFast
+    names = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")}
+    return make(tokenizer_object=tokenizer, **names)
+
+
+def initialise(
+    texts: Iterable[str],
+    *,
+    vocabulary: int = 16_000,
+    layers: int = 6,
+    hidden: int = 256,
+    heads: int = 4,
+    max_length: int = 256,
+    dropout: float = 0.1,
+    lowercase: bool = True,
+    seed: int = 0,
+    name: str = "from-scratch",
+) -> Encoder:
+    """A BERT-like encoder with mean pooling, random weights and a tokenizer learnt from the texts.
+
+    Args:
+        texts: What the tokenizer learns from.
+        vocabulary: The most tokens.
+        layers: Transformer layers.
+        hidden: Their width, a multiple of ``heads``; the feed-forward layers are four times as wide.
+        heads: Attention heads.
+        max_length: The most tokens of a text.
+        dropout: Share dropped in training.
+        lowercase: Whether upper and lower case are the same.
+        seed: Of the weights.
+        name: What to call it.
+
+    Raises:
+        InputError: When a size makes no sense.
+    """
+    for field, value in (("layers", layers), ("hidden", hidden), ("heads", heads)):
+        if value < 1:
+            raise InputError(f"is {value}", field=field, remedy="Give 1 or more.")
+    if hidden % heads:
+        raise InputError(f"{hidden} is no multiple of the {heads} heads", field="hidden", remedy="Change one of them.")
+    tokenizer = train_tokenizer(texts, vocabulary, lowercase=lowercase)
+    config = {
+        "model_type": "bert",
+        "vocab_size": len(tokenizer),
+        "hidden_size": hidden,
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "intermediate_size": 4 * hidden,
+        "max_position_embeddings": max_length,
+        "hidden_dropout_prob": dropout,
+        "attention_probs_dropout_prob": dropout,
+        "pad_token_id": tokenizer.pad_token_id,
+    }
+    return Encoder.from_config(config, tokenizer, max_length=max_length, name=name, seed=seed)

@@ -1,0 +1,6 @@
+"""Continued pre-training: a backbone learns the language of a corpus before it learns what belongs together."""
+
+from cosmith.training.pretraining.masked_language import MaskedLanguageJob, pretrain, pretrain_with_result
+from cosmith.training.pretraining.masking import MaskedTokens, mask_tokens
+
+__all__ = ["MaskedLanguageJob", "MaskedTokens", "mask_tokens", "pretrain", "pretrain_with_result"]
