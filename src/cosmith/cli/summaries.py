@@ -113,6 +113,17 @@ def _train(result: Result, folder: Path) -> list[str]:
     return [*lines, f"model: {folder / 'model'}"]
 
 
+def _texts(result: Result, folder: Path) -> list[str]:
+    return [f"{result['texts']:,} texts, {result['characters']:,} characters", *_data(result, folder)]
+
+
+def _initialise(result: Result, folder: Path) -> list[str]:
+    return [
+        f"{result['parameters']:,} random weights, {result['tokens']:,} tokens learnt from {result['texts']:,} texts",
+        f"model: {folder / 'model'}",
+    ]
+
+
 def _merge(result: Result, folder: Path) -> list[str]:
     return [*merge_lines(result), f"model: {folder / 'model'}"]
 
@@ -190,6 +201,9 @@ _SUMMARIES: Mapping[str, Callable[[Result, Path], list[str]]] = {
     "evaluate": _evaluate,
     "mine": _mine,
     "train": _train,
+    "texts": _texts,
+    "initialise": _initialise,
+    "adapt": _train,
     "merge": _merge,
     "compare": _compare,
     "index": _index,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cosmith.data.collection import Collection
 from cosmith.data.general import general_check_collection
 from cosmith.data.readers import RowsRead, StsPairs, TextsRead, read_rows, read_sts, read_texts
-from cosmith.data.rows import Rejected, SourceSettings, Task, TrainingRow, write_rejected
+from cosmith.data.rows import Rejected, SourceSettings, Task, TrainingRow, reasons, write_rejected
 from cosmith.data.source import Source
 from cosmith.data.splits import split_by_group
 from cosmith.data.texts import TextTable
@@ -54,6 +54,7 @@ __all__ = [
     "read_rows",
     "read_sts",
     "read_texts",
+    "reasons",
     "split_by_group",
     "tokens_of",
     "write_rejected",

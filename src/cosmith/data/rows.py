@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -102,6 +103,11 @@ class Rejected:
     reason: str
     record: str
     path: str
+
+
+def reasons(rejected: Sequence[Rejected]) -> dict[str, int]:
+    """How many were rejected for each reason, the commonest first."""
+    return dict(Counter(row.reason for row in rejected).most_common())
 
 
 def write_rejected(path: str | Path, rejected: Sequence[Rejected]) -> None:

@@ -73,6 +73,20 @@ class Artefacts:
         """A retrieval set or an sts set."""
         return self.sts(name) if self.kind(name) == "sts" else self.collection(name)
 
+    def texts(self, name: str) -> list[str]:
+        """Raw texts: those of a file, all that a source's rows use, or the documents of a collection."""
+        kind = self.kind(name)
+        if kind == "collection":
+            return list(self.collection(name).documents.values())
+        if kind == "source":
+            import numpy as np
+
+            source = self.source(name)
+            return source.texts.take(np.unique(np.concatenate([source.query, source.positives, source.negatives])))
+        from cosmith.data import read_texts
+
+        return self._once(name, lambda: read_texts(self.folder(name) / "texts.jsonl").texts)
+
     def encoder(self, name: str) -> Encoder:
         """A model; ``base`` is the recipe's."""
         return self._once(name, lambda: load_encoder(self.model_path(name), self.recipe.precision, name))

@@ -12,6 +12,7 @@ CALLED: dict[Kind, str] = {
     "source": "training rows",
     "collection": "a collection",
     "sts": "an sts set",
+    "texts": "texts",
     "model": "a model",
     "lexical": "BM25",
     "scores": "the scores of an evaluate stage",

@@ -11,10 +11,13 @@ from typing import Any
 import cosmith
 from cosmith.atomic import atomic_file, write_json
 from cosmith.recipes.graph import stage_of
+from cosmith.recipes.pretraining_schemas import AdaptStage
 from cosmith.recipes.references import ReadsPath, uses
 from cosmith.recipes.run_folder import read_record
-from cosmith.recipes.schema import Recipe
+from cosmith.recipes.schema import Recipe, Stage
 from cosmith.recipes.stage_schemas import MergeStage, TrainStage
+
+_VERBS = {"initialise": "Initialised", "adapt": "Pre-trained", "train": "Trained", "merge": "Merged"}
 
 BEGIN, END = "<!-- cosmith: lineage -->", "<!-- cosmith: end of lineage -->"
 
@@ -29,7 +32,7 @@ def write_lineage_cards(recipe: Recipe, run: Path, results: Mapping[str, Mapping
     """
     for name, stage in recipe.stages.items():
         folder = run / name / "model"
-        if isinstance(stage, TrainStage | MergeStage) and name in results and folder.is_dir():
+        if stage.kind in _VERBS and name in results and folder.is_dir():
             card = lineage(recipe, name, run, results)
             write_json(folder / "lineage.json", card)
             readme = folder / "README.md"
@@ -42,14 +45,12 @@ def lineage(recipe: Recipe, name: str, run: Path, results: Mapping[str, Mapping[
     """The lineage of a model as plain values: recipe, base, stages behind it, settings, scores, versions."""
     record = read_record(run / name)
     made = recipe.stages[name]
-    assert isinstance(made, TrainStage | MergeStage)
-    parents = [made.model] if isinstance(made, TrainStage) else [*made.models, made.base]
-    called = [recipe.base if parent == "base" else parent for parent in dict.fromkeys(parents)]
+    called = [recipe.base if parent == "base" else parent for parent in dict.fromkeys(_parents(made))]
     return {
         "model": name,
         "kind": made.kind,
         "recipe": recipe.name,
-        "base": ", ".join(called),
+        "base": ", ".join(called) or "random weights",
         "made_from": [_origin(recipe, run, each, results) for each in _stages_behind(recipe, name)],
         "settings": dict(record.config) if record else {},
         "training": {key: value for key, value in results[name].items() if not isinstance(value, list | dict)},
@@ -58,6 +59,13 @@ def lineage(recipe: Recipe, name: str, run: Path, results: Mapping[str, Mapping[
         | {"cosmith": cosmith.__version__},
         "finished": record.finished if record else time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
+
+
+def _parents(stage: Stage) -> list[str]:
+    """The models that a model was made from."""
+    if isinstance(stage, MergeStage):
+        return [*stage.models, stage.base]
+    return [stage.model] if isinstance(stage, TrainStage | AdaptStage) else []
 
 
 def _stages_behind(recipe: Recipe, name: str) -> list[str]:
@@ -96,8 +104,8 @@ def _scores_of(recipe: Recipe, name: str, results: Mapping[str, Mapping[str, Any
 
 def card_section(card: Mapping[str, Any]) -> str:
     """The lineage as a section of a model card (Markdown)."""
-    verb = "Merged" if card["kind"] == "merge" else "Trained"
-    lines = ["## How it was made", "", f"{verb} by Cosmith {card['versions']['cosmith']} with the recipe"
+    made = f"{_VERBS[card['kind']]} by Cosmith {card['versions']['cosmith']}"
+    lines = ["## How it was made", "", f"{made} with the recipe"
              f" `{card['recipe']}`, from `{card['base']}`, finished {card['finished']}.", ""]  # fmt: skip
     for origin in card["made_from"]:
         numbers = ", ".join(f"{value:,} {key.replace('_', ' ')}" for key, value in origin["numbers"].items())

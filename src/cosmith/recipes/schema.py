@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from cosmith.recipes.pretraining_schemas import AdaptStage, InitialiseStage, TextsStage
 from cosmith.recipes.stage_schemas import (
     CollectionStage,
     CompareStage,
@@ -31,9 +32,12 @@ Stage = (
     | SourceStage
     | CollectionStage
     | StsStage
+    | TextsStage
+    | InitialiseStage
     | EstimateStage
     | EvaluateStage
     | MineStage
+    | AdaptStage
     | TrainStage
     | MergeStage
     | CompareStage
@@ -48,9 +52,12 @@ STAGE_KINDS: dict[str, type[BaseModel]] = {
         SourceStage,
         CollectionStage,
         StsStage,
+        TextsStage,
+        InitialiseStage,
         EstimateStage,
         EvaluateStage,
         MineStage,
+        AdaptStage,
         TrainStage,
         MergeStage,
         CompareStage,

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from cosmith.data import (
     Collection,
-    Rejected,
     Source,
     SourceSettings,
     TrainingRow,
     read_rows,
     read_sts,
+    reasons,
     split_by_group,
 )
 from cosmith.data.python_docs import build_python_docs
@@ -68,7 +67,7 @@ def source(stage: SourceStage, context: StageContext) -> dict[str, Any]:
     return {
         "pairs": len(rows),
         "columns": dict(read.columns),
-        "dropped": _by_reason(rejected),
+        "dropped": reasons(rejected),
         "rejected_file": str(rejected_file) if rejected else None,
         "splits": splits,
         "examples": _examples(split.train),
@@ -82,7 +81,7 @@ def collection(stage: CollectionStage, context: StageContext) -> dict[str, Any]:
     sets = {"test": Collection.read_beir(stage.path, split=stage.test_split, rejected=rejected_file)}
     rejected = sets["test"].rejected
     result: dict[str, Any] = {
-        "dropped": _by_reason(rejected),
+        "dropped": reasons(rejected),
         "rejected_file": str(rejected_file) if rejected else None,
         "splits": splits,
         "examples": [],
@@ -115,7 +114,7 @@ def sts(stage: StsStage, context: StageContext) -> dict[str, Any]:
     shutil.copyfile(stage.path, folder / Path(stage.path).name)
     return {
         "pairs": len(pairs),
-        "dropped": _by_reason(pairs.rejected),
+        "dropped": reasons(pairs.rejected),
         "rejected_file": str(rejected_file) if pairs.rejected else None,
     }
 
@@ -145,13 +144,6 @@ def _rows(training: Collection) -> list[TrainingRow]:
 
 def _counts(collection_: Collection) -> dict[str, int]:
     return {"queries": len(collection_.queries), "documents": len(collection_.documents)}
-
-
-def _by_reason(rejected: Sequence[Rejected]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for row in rejected:
-        found[row.reason] = found.get(row.reason, 0) + 1
-    return dict(sorted(found.items(), key=lambda item: -item[1]))
 
 
 def _examples(rows: list[TrainingRow]) -> list[dict[str, str]]:

@@ -21,16 +21,17 @@ from cosmith.evaluation import mean_score
 from cosmith.mining import mine_hard_negatives
 from cosmith.models import Encoder, resolve_precision
 from cosmith.recipes.artefacts import StageContext
-from cosmith.recipes.graph import estimated_sources
+from cosmith.recipes.graph import estimated_sources, output_names
+from cosmith.recipes.pretraining_schemas import AdaptStage
 from cosmith.recipes.stage_schemas import EstimateStage, MineStage, TrainStage
-from cosmith.training import Interrupted, TrainingSettings, estimate, train_with_result
+from cosmith.training import Interrupted, TrainingResult, TrainingSettings, estimate, train_with_result
 
 _BINS = 24
 _LENGTHS_SHOWN = 0.99  # the few that are longer would squeeze all others into one bar
 _EXAMPLES = 5
 
 
-def training_settings(stage: TrainStage, context: StageContext, seed: int) -> TrainingSettings:
+def training_settings(stage: TrainStage | AdaptStage, context: StageContext, seed: int) -> TrainingSettings:
     """The stage's settings as the trainer takes them.
 
     Raises:
@@ -52,8 +53,9 @@ def estimate_cost(stage: EstimateStage, context: StageContext) -> dict[str, Any]
     trained = context.recipe.stages[stage.train]
     assert isinstance(trained, TrainStage)
     settings = training_settings(trained, context, context.seed)
-    # A model that an earlier stage will have trained is as large as the base that it is made from.
-    encoder = context.artefacts.encoder("base")
+    # A model that is not there yet is as large as the base that it will have been made from.
+    known = output_names(context.recipe, before=context.name)
+    encoder = context.artefacts.encoder(trained.model if trained.model in known else "base")
     sources = [
         _with_stand_ins(context.artefacts.source(name), negatives, context.seed)
         for name, negatives in estimated_sources(context.recipe, context.name)
@@ -168,6 +170,12 @@ def train_model(stage: TrainStage, context: StageContext) -> dict[str, Any]:
         result = train_with_result(base, sources, settings, folder=context.folder, dev=score_on(stage.dev, context))
     except Interrupted as error:
         raise KeyboardInterrupt from error
+    pairs = sum(len(source) for source in sources)
+    return {"pairs": pairs, "pairs_per_second": _pairs_per_second(context.folder)} | outcome(result, context, base)
+
+
+def outcome(result: TrainingResult, context: StageContext, base: Encoder) -> dict[str, Any]:
+    """Keep the model of a finished run, drop its checkpoints, and tell how it went."""
     result.encoder.save(context.artefacts.folder(context.name))
     for place in ("checkpoints", "best"):  # several times the size of the model, and of no use any more
         shutil.rmtree(context.folder / place, ignore_errors=True)
@@ -175,8 +183,6 @@ def train_model(stage: TrainStage, context: StageContext) -> dict[str, Any]:
     return {
         "steps": result.steps,
         "seconds": result.seconds,
-        "pairs": sum(len(source) for source in sources),
-        "pairs_per_second": _pairs_per_second(context.folder),
         "stopped_early": result.stopped_early,
         "best_step": result.best_step,
         "best_dev": result.best_score,

@@ -1,0 +1,83 @@
+"""Stages on raw text: reading it, a model from nothing, continued pre-training."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from cosmith.atomic import atomic_file
+from cosmith.data import read_texts, reasons
+from cosmith.errors import InputError
+from cosmith.models import initialise
+from cosmith.recipes.artefacts import StageContext
+from cosmith.recipes.pretraining_schemas import AdaptStage, InitialiseStage, TextsStage
+from cosmith.recipes.stages.training import outcome, score_on, training_settings
+from cosmith.training import Interrupted
+from cosmith.training.pretraining import pretrain_with_result
+
+
+def texts(stage: TextsStage, context: StageContext) -> dict[str, Any]:
+    """Raw texts, checked and kept as JSON lines."""
+    rejected_file = context.folder / "rejected.jsonl"
+    read = read_texts(stage.path, column=stage.column, rejected=rejected_file)
+    folder = context.artefacts.folder(context.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_file(folder / "texts.jsonl") as handle:
+        for name, text in zip(read.ids, read.texts, strict=True):
+            handle.write(json.dumps({"_id": name, "text": text}, ensure_ascii=False) + "\n")
+    return {
+        "texts": len(read.texts),
+        "characters": sum(map(len, read.texts)),
+        "dropped": reasons(read.rejected),
+        "rejected_file": str(rejected_file) if read.rejected else None,
+    }
+
+
+def initialise_model(stage: InitialiseStage, context: StageContext) -> dict[str, Any]:
+    """A model from nothing."""
+    read = _all_texts(stage.texts, context)
+    try:
+        encoder = initialise(
+            read,
+            vocabulary=stage.vocabulary,
+            layers=stage.layers,
+            hidden=stage.hidden,
+            heads=stage.heads,
+            max_length=stage.max_length,
+            dropout=stage.dropout,
+            lowercase=stage.lowercase,
+            seed=context.seed,
+            name=context.name,
+        )
+    except InputError as error:
+        raise _of_stage(error, context) from error
+    encoder.save(context.artefacts.folder(context.name))
+    weights = sum(parameter.numel() for parameter in encoder.module.parameters())
+    return {"texts": len(read), "tokens": len(encoder.tokenizer.tokenizer), "parameters": weights}
+
+
+def adapt(stage: AdaptStage, context: StageContext) -> dict[str, Any]:
+    """Learn the language of raw texts, going on from the last checkpoint where an interrupted run left one."""
+    read = _all_texts(stage.texts, context)
+    settings = training_settings(stage, context, context.seed)
+    base = context.artefacts.encoder(stage.model)
+    try:
+        result = pretrain_with_result(
+            base, read, settings, mask_rate=stage.mask_rate, folder=context.folder, dev=score_on(stage.dev, context)
+        )
+    except Interrupted as error:
+        raise KeyboardInterrupt from error
+    except InputError as error:
+        raise _of_stage(error, context) from error
+    return {"texts": len(read)} | outcome(result, context, base)
+
+
+def _all_texts(names: list[str], context: StageContext) -> list[str]:
+    """The texts of all inputs, each once, in order."""
+    return list(dict.fromkeys(text for name in names for text in context.artefacts.texts(name)))
+
+
+def _of_stage(error: InputError, context: StageContext) -> InputError:
+    """The error with its field as a dotted key of the recipe."""
+    field = f"stages.{context.name}" + (f".{error.field}" if error.field else "")
+    return InputError(error.problem, path=error.path, field=field, remedy=error.remedy)
