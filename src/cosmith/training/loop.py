@@ -304,4 +304,5 @@ def _finish(run: _Run, base: Encoder, progress: Progress) -> TrainingResult:
 
 def _status(metrics: Mapping[str, float | str], progress: Progress) -> str:
     dev = "" if progress.score is None else f"  dev {progress.score:.4f}"
-    return f"loss {metrics['loss']:.3f}  lr {metrics['learning_rate']:.1e}{dev}"
+    rate = f"{metrics['pairs_per_second']:,.1f} rows/s"
+    return f"loss {metrics['loss']:.3f}  {rate}  lr {metrics['learning_rate']:.1e}{dev}"
