@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,12 +130,12 @@ def over_seeds(scores: Sequence[Scores]) -> np.ndarray:
     return np.mean([one.per_query[one.main] for one in scores], axis=0)
 
 
-def describe(base: Scores, tuned: Mapping[str, Sequence[Scores]], seconds: Mapping[str, Sequence[float]]) -> str:
+def describe(base: Scores, tuned: Mapping[str, Sequence[Scores]]) -> str:
     """The result as Markdown. Intervals are over queries, of the mean over seeds."""
     lines = [
-        f"| | {base.main}, mean (lowest to highest seed) | over the base model | over {PEER} | seconds |",
-        "|---|---|---|---|---|",
-        f"| base model | {base.value:.4f} | | | |",
+        f"| | {base.main}, mean (lowest to highest seed) | over the base model | over {PEER} |",
+        "|---|---|---|---|",
+        f"| base model | {base.value:.4f} | | |",
     ]
     peer = over_seeds(tuned[PEER])
     for name, scores in tuned.items():
@@ -149,7 +148,6 @@ def describe(base: Scores, tuned: Mapping[str, Sequence[Scores]], seconds: Mappi
             f"{np.mean(values):.4f} ({min(values):.4f} to {max(values):.4f})",
             f"{gain.difference:+.4f} {gain.interval}",
             "" if name == PEER else f"{ahead.difference:+.4f} {ahead.interval}, p = {ahead.p_value:.4f}",
-            f"{np.median(seconds[name]):.0f}",
         ]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -170,16 +168,13 @@ def main() -> None:
     base = evaluate_retrieval(Encoder.load(MODEL, precision="auto"), test_set, model="base")
     print(f"base model: {base.main} {base.value:.4f}", flush=True)
     tuned: dict[str, list[Scores]] = {name: [] for name in CONTESTANTS}
-    seconds: dict[str, list[float]] = {name: [] for name in CONTESTANTS}
     for seed in range(given.seeds):
         rows = draw_rows(train_set, protocol.pairs, seed)
         for name, make in CONTESTANTS.items():
-            started = time.perf_counter()
             encoder = make(rows, protocol, seed)
-            seconds[name].append(time.perf_counter() - started)
             encoder.precision = "auto"
             tuned[name].append(evaluate_retrieval(encoder, test_set, model=name))
-            print(f"seed {seed}  {name}: {tuned[name][-1].value:.4f} after {seconds[name][-1]:.0f} s", flush=True)
+            print(f"seed {seed}  {name}: {tuned[name][-1].value:.4f}", flush=True)
     command = [
         f"--data {given.data.name} --pairs {given.pairs} --batch {given.batch} --learning-rate {given.learning_rate:g} "
         f"--max-length {given.max_length} --seeds {given.seeds}"
@@ -190,10 +185,10 @@ def main() -> None:
         f"learning rate {protocol.learning_rate:g}, texts cut at {protocol.max_length} tokens in training and at the "
         "model's 256 in evaluation, bf16. Both libraries at their defaults otherwise: Cosmith's loss has temperature "
         "0.02 and masks likely false negatives, sentence-transformers' MultipleNegativesRankingLoss has scale 20. "
-        "Seconds include mining where there is any. Intervals: 95 %, bootstrap over queries, of the mean over seeds."
+        "Intervals: 95 %, bootstrap over queries, of the mean over seeds."
     )
     title, module = f"Fine-tuning on {test_set.name}", "benchmarks.quality.finetune"
-    interleaved.write_up(title, module, command, notes, describe(base, tuned, seconds), given.output)
+    interleaved.write_up(title, module, command, notes, describe(base, tuned), given.output)
 
 
 if __name__ == "__main__":
