@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from cosmith.errors import InputError
 from cosmith.models import POOLINGS, Encoder, find_model, micro_batches, tiny_encoder
+from cosmith.models.tiny import Family
 
 TEXTS = [
     "how do I bake bread",
@@ -386,6 +388,41 @@ def test_a_copy_is_independent() -> None:
             parameter.add_(0.1)
     assert np.array_equal(encoder.encode(TEXTS), before)
     assert other.fingerprint() != encoder.fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("family", "key", "value"),
+    [
+        ("bert", "hidden_act", "relu"),
+        ("bert", "layer_norm_eps", 1e-3),
+        ("bert", "num_attention_heads", 8),
+        ("qwen3", "rope_parameters", {"rope_theta": 500.0, "rope_type": "default"}),
+    ],
+)
+def test_what_the_configuration_says_of_the_vectors_is_in_the_fingerprint(
+    tmp_path: Path, family: Family, key: str, value: Any
+) -> None:
+    encoder = tiny_encoder(family)
+    folder = encoder.save(tmp_path / "model")
+    assert Encoder.load(folder).fingerprint() == encoder.fingerprint()
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {key: value}))
+    other = Encoder.load(folder)
+    assert other.fingerprint() != encoder.fingerprint()
+    assert not np.allclose(other.encode(TEXTS), encoder.encode(TEXTS), atol=1e-6)
+
+
+def test_what_changes_no_vector_is_not_in_the_fingerprint(tmp_path: Path) -> None:
+    encoder = tiny_encoder("bert")
+    folder = encoder.save(tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text())
+    harmless = {
+        "transformers_version": "4.40.0", "_name_or_path": "/some/where", "architectures": ["BertForMaskedLM"],
+        "hidden_dropout_prob": 0.3, "attention_probs_dropout_prob": 0.3, "use_cache": False, "initializer_range": 0.1,
+        "id2label": {"0": "a", "1": "b"}, "label2id": {"a": 0, "b": 1},
+    }  # fmt: skip
+    (folder / "config.json").write_text(json.dumps(config | harmless))
+    assert Encoder.load(folder).fingerprint() == encoder.fingerprint()
 
 
 def test_several_threads_give_the_same_vectors_and_leave_the_setting() -> None:

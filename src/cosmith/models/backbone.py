@@ -6,6 +6,7 @@ of such a model look like vectors, so here it is an error.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,13 @@ from cosmith.errors import InputError
 _WHOLE = "It needs config.json, tokenizer.json and model.safetensors of a known architecture, each of them whole."
 # No vector depends on it, and many models are saved without it.
 _UNUSED = "pooler."
+# What a configuration says that changes no vector.
+_NO_MATTER = {
+    "_attn_implementation", "_name_or_path", "architectures", "attn_implementation", "bos_token_id", "dtype",
+    "eos_token_id", "gradient_checkpointing", "id2label", "initializer_range", "is_encoder_decoder", "label2id",
+    "output_attentions", "output_hidden_states", "problem_type", "return_dict", "tie_word_embeddings", "torch_dtype",
+    "transformers_version", "use_cache",
+}  # fmt: skip
 
 
 def load_backbone(folder: Path) -> tuple[Any, Any]:
@@ -63,6 +71,21 @@ def _require_weights(backbone: Any, found: dict[str, Any], folder: Path) -> None
         raise InputError(problem, path=folder, remedy="Save or fetch the model anew, as a whole.")
     if found["missing_keys"]:
         backbone.pooler = None
+
+
+def described(config: Any) -> str:
+    """What of a backbone's configuration its vectors depend on, as JSON: what differs from the defaults of its kind.
+
+    Activation, rotary base, norm epsilon, heads and the like; not who saved the model, how it is computed, or what
+    only training or generation reads. Sizes are in the weights, but do no harm.
+    """
+    usual = type(config)().to_dict()  # left out, so that a key that is new in transformers changes nothing
+    told = {
+        key: value
+        for key, value in config.to_dict().items()
+        if key not in _NO_MATTER and "dropout" not in key and (key not in usual or usual[key] != value)
+    }
+    return json.dumps(told | {"model_type": config.model_type}, sort_keys=True, default=str)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from cosmith.atomic import atomic_folder
 from cosmith.data.tokens import RaggedTokens
 from cosmith.errors import InputError, nearest
 from cosmith.models import variable_length
-from cosmith.models.backbone import load_backbone, quiet_transformers
+from cosmith.models.backbone import described, load_backbone, quiet_transformers
 from cosmith.models.batching import micro_batches
 from cosmith.models.dropout import use_fast_dropout
 from cosmith.models.folder import DenseSpec, ModelSpec, read_spec, write_spec
@@ -206,11 +206,11 @@ class Encoder:
         return self
 
     def fingerprint(self) -> str:
-        """A hash over weights, tokenizer, pooling, head, prompts and maximum length."""
+        """A hash over weights, configuration, tokenizer, pooling, head, prompts and maximum length."""
         digest = xxhash.xxh3_128(self.tokenizer.fingerprint().encode())
         head = [part if isinstance(part, str) else (part.out_features, part.activation) for part in self.spec.head]
         said = (self.spec.pooling, head, sorted(self.prompts.items()), self.spec.default_prompt, self.max_length)
-        digest.update(repr(said).encode())
+        digest.update(repr((said, described(self._backbone.config))).encode())
         for name, value in sorted(self.module.state_dict().items()):
             digest.update(name.encode())
             digest.update(value.detach().cpu().contiguous().view(torch.uint8).numpy())
