@@ -80,6 +80,15 @@ def test_ranks_that_do_not_agree_are_refused_on_every_rank(two_ranks: Path) -> N
         assert "do not have the same model" in (two_ranks / f"refusal-{rank}").read_text()
 
 
+def test_a_score_that_the_first_rank_cannot_work_out_ends_all(two_ranks: Path) -> None:
+    assert (two_ranks / "failure-0").read_text() == "FileNotFoundError: the development set is gone"
+    assert (
+        (two_ranks / "failure-1")
+        .read_text()
+        .startswith("CosmithError: [dev]: the first process could not score the development set.")
+    )
+
+
 @given(st.lists(st.integers(0, 1000), max_size=40), st.integers(1, 9))
 def test_micro_batches_are_dealt_evenly(costs: list[int], world: int) -> None:
     dealt = deal(costs, world)

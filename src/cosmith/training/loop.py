@@ -170,13 +170,20 @@ class _Run:
         """The development score; with several ranks the first one's, on all of them.
 
         Raises:
-            CosmithError: When it is not a finite number.
+            CosmithError: When it is not a finite number, or the first rank could not work it out.
         """
-        value = 0.0
+        value, failure = 0.0, None
         if self.ranks.is_first and self.dev is not None:
-            # No other rank may be left waiting, so with several of them a signal has to wait for the evaluation.
+            # No other rank may be left waiting: with several of them a signal has to wait for the evaluation, and so
+            # has an error until they know of it.
             with self.interruption.deferred() if self.ranks.world > 1 else nullcontext():
-                value = float(self.dev(encoder))
+                try:
+                    value = float(self.dev(encoder))
+                except Exception as error:
+                    failure = error
+        if self.ranks.any(failure is not None, self.job.device):
+            raise failure or CosmithError("the first process could not score the development set", field="dev",
+                                          remedy="It says why.")  # fmt: skip
         value = self.ranks.from_first(value, self.job.device)
         if not math.isfinite(value):
             raise CosmithError(f"the development score is {value}", field="dev",
