@@ -16,7 +16,7 @@ import cosmith
 PACKAGE = Path(cosmith.__file__).parent
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = (
-    ("errors", "atomic", "progress"), ("data", "losses"), ("models",), ("retrieval",), ("evaluation",),
+    ("errors", "atomic", "phrases", "progress"), ("data", "losses"), ("models",), ("retrieval",), ("evaluation",),
     ("training", "mining"), ("inspection",), ("recipes",), ("cli",),
 )  # fmt: skip
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

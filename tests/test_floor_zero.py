@@ -14,8 +14,8 @@ from typing import IO
 
 import pytest
 
-from cosmith import progress
-from cosmith.atomic import atomic_file, atomic_folder, write_json
+from cosmith import phrases, progress
+from cosmith.atomic import atomic_file, atomic_folder, make_folder, require_writable, write_json
 from cosmith.errors import CosmithError, InputError, StorageError, nearest
 
 
@@ -94,6 +94,58 @@ class TestAtomicFile:
     def test_other_errors_stay_what_they_are(self, tmp_path: Path) -> None:
         with pytest.raises(FileNotFoundError), atomic_file(tmp_path / "a.json"):
             (tmp_path / "not there").read_text()
+
+
+class TestPlaces:
+    def test_a_file_in_the_place_of_a_folder(self, tmp_path: Path) -> None:
+        (tmp_path / "file").write_text("")
+        for place in (tmp_path / "file", tmp_path / "file" / "run" / "below"):
+            with pytest.raises(StorageError, match=r"a file stands in the place.*Choose another place"):
+                make_folder(place)
+            with pytest.raises(StorageError, match=r"file is a file, not a folder. Choose another place"):
+                require_writable(place)
+
+    def test_a_folder_that_may_not_be_written(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        require_writable(tmp_path / "new" / "below")
+        assert not list(tmp_path.iterdir())
+        monkeypatch.setattr(os, "access", lambda place, _: Path(place) != tmp_path)
+        with pytest.raises(StorageError, match=r"below: may not be written. Choose another folder") as caught:
+            require_writable(tmp_path / "new" / "below")
+        assert caught.value.path == tmp_path / "new" / "below"
+        (tmp_path / "new").mkdir()
+        require_writable(tmp_path / "new" / "below")
+
+    @pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS])
+    def test_the_systems_refusal_is_explained(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+    ) -> None:
+        def refuse(*_: object, **__: object) -> None:
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr(Path, "mkdir", refuse)
+        with pytest.raises(StorageError, match="run: may not be written"):
+            make_folder(tmp_path / "run")
+
+
+class TestPhrases:
+    def test_one_is_one(self) -> None:
+        told = [phrases.counted(number, "step") for number in (0, 1, 2, 12_345)]
+        assert told == ["0 steps", "1 step", "2 steps", "12,345 steps"]
+        assert [phrases.counted(number, "query", "queries") for number in (1, 2)] == ["1 query", "2 queries"]
+
+    def test_shares_and_sizes(self) -> None:
+        assert [phrases.share(part) for part in (0, 0.00001, 0.0004, 0.003, 0.213, 0.05, 1)] == [
+            "0 %", "less than 0.01 %", "0.04 %", "0.3 %", "21 %", "5.0 %", "100 %"
+        ]  # fmt: skip
+        assert [phrases.size(number) for number in (12, 5_900_000, 1_734_000_000, 3e12)] == [
+            "12 bytes", "5.9 MB", "1.7 GB", "3.0 TB"
+        ]  # fmt: skip
+
+    def test_one_line_is_no_wider_than_asked(self) -> None:
+        assert phrases.one_line("a\n b\tc ") == "a b c"
+        assert phrases.one_line("abcdef", 6) == "abcdef"
+        assert phrases.one_line("abcd fgh", 6) == "abcd…"
+        assert phrases.one_line("abcdefgh", 6) == "abcde…"
 
 
 class TestAtomicFolder:

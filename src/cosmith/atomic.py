@@ -16,10 +16,16 @@ from typing import IO, Any
 
 from cosmith.errors import InputError, StorageError
 
+_ELSEWHERE = "Choose another folder or change its permissions."
+
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """Turn the operating system's refusals into errors that say what stands and what to do."""
+def explained(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusals to write at ``path`` into errors that say what stands and what to do.
+
+    Raises:
+        StorageError: In place of an error that says that the disk is full or the place may not be written.
+    """
     try:
         yield
     except OSError as error:
@@ -31,7 +37,7 @@ def _explained(path: Path) -> Iterator[None]:
                 "Nothing was half-written; free some space and run it again.",
             )
         elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            problem, remedy = "may not be written", "Choose another folder or change its permissions."
+            problem, remedy = "may not be written", _ELSEWHERE
         else:
             raise
         raise StorageError(problem, path=path, remedy=remedy) from error
@@ -45,6 +51,33 @@ def require_name(path: Path) -> None:
     """
     if path.name in ("", ".."):
         raise InputError("has no name of its own", path=path, remedy="Name a new file or folder within it.")
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder, and those above it, where it is not there.
+
+    Raises:
+        StorageError: When it may not be written, or a file stands in its place or in that of one above it.
+    """
+    with explained(path):
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            problem = "a file stands in the place of this folder, or of one above it"
+            raise StorageError(problem, path=path, remedy="Choose another place.") from error
+
+
+def require_writable(folder: Path) -> None:
+    """Refuse a folder that cannot be written, before the work whose outcome shall stand there; makes nothing.
+
+    Raises:
+        StorageError: When the folder, or the nearest one above it that exists, is none or may not be written.
+    """
+    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    if not there.is_dir():
+        raise StorageError(f"{there} is a file, not a folder", path=folder, remedy="Choose another place.")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise StorageError("may not be written", path=folder, remedy=_ELSEWHERE)
 
 
 def _temporary(path: Path) -> Path:
@@ -72,8 +105,8 @@ def atomic_file(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
         StorageError: When the disk is full or the place may not be written; the old file stands unchanged.
     """
     target = Path(path)
-    with _explained(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
+    with explained(target):
+        make_folder(target.parent)
         temporary = _temporary(target)
         try:
             with temporary.open(mode, encoding=None if "b" in mode else "utf-8") as handle:
@@ -102,8 +135,8 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
         StorageError: When the disk is full or the place may not be written; the old folder stands unchanged.
     """
     target = Path(path)
-    with _explained(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
+    with explained(target):
+        make_folder(target.parent)
         temporary = _temporary(target)
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()

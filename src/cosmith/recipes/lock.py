@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from cosmith.atomic import explained, make_folder
 from cosmith.errors import InputError
 
 
@@ -20,10 +21,12 @@ def run_lock(folder: Path) -> Iterator[None]:
 
     Raises:
         InputError: Another process holds the folder.
+        StorageError: The folder cannot be made, or may not be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     path = folder / ".lock"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    with explained(folder):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

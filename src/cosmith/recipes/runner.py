@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import yaml
 
-from cosmith.atomic import atomic_file, write_json
+from cosmith.atomic import atomic_file, require_writable, write_json
 from cosmith.errors import CosmithError
 from cosmith.recipes.artefacts import Artefacts, StageContext
 from cosmith.recipes.fingerprints import settings_of, stage_fingerprints
@@ -104,6 +104,7 @@ def run_recipe(
         CosmithError: Something that the user can mend; finished stages stand.
     """
     run, recipe = Path(folder), loaded.recipe
+    require_writable(run)
     fingerprints = stage_fingerprints(recipe)  # also finds missing files before anything is written
     tell: Listener = listen or (lambda event: None)
     results: dict[str, dict[str, Any]] = {}
