@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cosmith.errors import InputError
-from cosmith.recipes import built_in_recipes, load_recipe, parse_document, parse_override, read_document
+from cosmith.recipes import AsTyped, built_in_recipes, load_recipe, parse_document, parse_override, read_document
 from cosmith.recipes.graph import estimated_sources, output_names
 from cosmith.recipes.schema import STAGE_KINDS
 
@@ -186,12 +186,58 @@ def test_an_error_within_sizes_is_found_whichever_size_is_asked_for() -> None:
 
 
 def test_overrides_on_the_command_line() -> None:
-    assert parse_override("train.steps=50") == ("train.steps", 50)
-    assert parse_override("a=b=c") == ("a", "b=c")
-    assert parse_override("a=[1, 2]") == ("a", [1, 2])
-    for wrong in ("steps", "=3", "a=[1"):
+    assert parse_override("train.steps=50") == ("train.steps", AsTyped("50"))
+    assert parse_override("a=b=c") == ("a", AsTyped("b=c"))
+    for wrong in ("steps", "=3"):
         with pytest.raises(InputError):
             parse_override(wrong)
+
+
+@pytest.mark.parametrize(
+    "text", ["yes", "2024", "1e3", "a: b", "null", "[a", "{}", "#1.jsonl", "  x", "'x'", "a, b", ""]
+)
+def test_a_text_on_the_command_line_is_taken_as_it_stands(text: str) -> None:
+    overrides = dict([parse_override(f"data.path={text}"), parse_override(f"base={text}")])
+    recipe = load_recipe("pairs", overrides=overrides).recipe
+    assert recipe.stages["data"].path == recipe.base == text
+    assert load_recipe("pairs", overrides=overrides).overrides["data.path"] == text
+
+
+@pytest.mark.parametrize(
+    ("override", "value"),
+    [
+        ("train.steps=50", 50),
+        ("train.steps=null", None),
+        ("train.learning_rate=1e-3", 1e-3),
+        ("train.keep_best=no", False),
+        ("train.dims=[16, 8]", [16, 8]),
+        ("train.interpolate=[0, 1]", [0, 1]),
+        ("train.precision=null", None),
+        ("train.precision=bf16", "bf16"),
+        ("train.dev=data.test", ["data.test"]),
+        ("train.dev=[data.dev, data.test]", ["data.dev", "data.test"]),
+        ("train.dev=[]", []),
+        ("index.queries=what: is [it]", ["what: is [it]"]),
+        ("index.queries=[yes, 2024]", ["yes", "2024"]),
+        ("index.before=null", None),
+    ],
+)
+def test_a_value_on_the_command_line_is_read_by_the_type_of_its_key(override: str, value: Any) -> None:
+    key, typed = parse_override(override)
+    stage, _, field = key.partition(".")
+    assert getattr(load_recipe("pairs", overrides={key: typed}).recipe.stages[stage], field) == value
+
+
+def test_folders_on_the_command_line_may_be_one_or_several() -> None:
+    for text, folders in (("2024", ["2024"]), ("[2024, yes]", ["2024", "yes"]), ("null", None)):
+        overrides = dict([parse_override(f"data.search_paths={text}")])
+        assert load_recipe("python-docs", overrides=overrides).recipe.stages["data"].search_paths == folders
+
+
+def test_what_is_not_yaml_on_the_command_line_is_refused() -> None:
+    for override in ("train.steps=[1", "train.dev=[a: [}]"):
+        with pytest.raises(InputError, match="is not valid YAML"):
+            load_recipe("pairs", overrides=dict([parse_override(override)]))
 
 
 def test_an_estimate_above_the_mining_sees_what_the_mining_will_see() -> None:

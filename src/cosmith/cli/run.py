@@ -11,6 +11,7 @@ import typer
 
 from cosmith.cli.manner import Manner, manner_of
 from cosmith.errors import CosmithError
+from cosmith.phrases import counted
 
 if TYPE_CHECKING:
     from cosmith.recipes import LoadedRecipe, StageEvent
@@ -39,7 +40,7 @@ def run(
         return
     if recipe is None:
         raise typer.BadParameter("name a recipe, or see them with `cosmith run --list`", param_hint="RECIPE")
-    overrides = dict(parse_override(change) for change in changes or [])
+    overrides: dict[str, Any] = dict(parse_override(change) for change in changes or [])
     if base is not None:
         overrides["base"] = base
     loaded = load_recipe(recipe, size=size, overrides=overrides)
@@ -50,7 +51,7 @@ def run_loaded(loaded: LoadedRecipe, folder: Path, manner: Manner, *, again: str
     """Run a recipe and tell what happens; ``again`` is the command that goes on after an interrupt."""
     from cosmith.recipes import run_recipe
 
-    teller = Teller(manner, f"{loaded.recipe.name}: {len(loaded.recipe.stages)} stages in {folder}")
+    teller = Teller(manner, f"{loaded.recipe.name}: {counted(len(loaded.recipe.stages), 'stage')} in {folder}")
     try:
         run_recipe(loaded, folder, listen=teller)
     except KeyboardInterrupt as error:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from cosmith.recipes.document import Document, parse_document, read_document
-from cosmith.recipes.loading import LoadedRecipe, built_in_recipes, find_recipe, load_recipe, parse_override
+from cosmith.recipes.loading import LoadedRecipe, built_in_recipes, find_recipe, load_recipe
+from cosmith.recipes.overrides import AsTyped, parse_override
 from cosmith.recipes.runner import Listener, StageEvent, run_recipe
 from cosmith.recipes.schema import STAGE_KINDS, Recipe, Stage
 
 __all__ = [
     "STAGE_KINDS",
+    "AsTyped",
     "Document",
     "Listener",
     "LoadedRecipe",

@@ -121,7 +121,7 @@ def _choices(finding: ErrorDetails) -> list[str]:
     return re.findall(r"'([^']*)'", str(finding.get("ctx", {}).get("expected", "")))
 
 
-def _model_at(keys: Keys, value: Mapping[str, Any]) -> type[BaseModel] | None:
+def model_at(keys: Keys, value: Mapping[str, Any]) -> type[BaseModel] | None:
     """The schema model whose keys stand below ``keys``."""
     if not keys:
         return Recipe
@@ -133,13 +133,13 @@ def _model_at(keys: Keys, value: Mapping[str, Any]) -> type[BaseModel] | None:
 
 
 def _valid_keys(keys: Keys, value: Mapping[str, Any]) -> list[str]:
-    model = _model_at(keys, value)
+    model = model_at(keys, value)
     return list(model.model_fields) if model else []
 
 
 def _described(keys: Keys, value: Mapping[str, Any]) -> str:
     """What the key means, from its description in the schema."""
     field = next((at for at in range(len(keys) - 1, -1, -1) if isinstance(keys[at], str)), None)
-    model = _model_at(keys[:field], value) if field is not None else None
+    model = model_at(keys[:field], value) if field is not None else None
     info = model.model_fields.get(str(keys[field])) if model is not None and field is not None else None
     return f"Meaning: {info.description}" if info and info.description else "See `cosmith recipe schema`."

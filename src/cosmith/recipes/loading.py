@@ -9,13 +9,13 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from cosmith.errors import InputError, nearest
-from cosmith.recipes.complaints import complaint
+from cosmith.recipes.complaints import complaint, model_at
 from cosmith.recipes.document import Document, Keys, parse_document, read_document
 from cosmith.recipes.graph import check_names
+from cosmith.recipes.overrides import AsTyped, value_of
 from cosmith.recipes.schema import Recipe
 
 
@@ -71,8 +71,9 @@ def load_recipe(
     Args:
         name_or_path: A built-in recipe's name, a file, or a document that was read already.
         size: The entry of the recipe's ``sizes`` to use; default: the one that the recipe's ``size`` names.
-        overrides: Dotted key → value, applied after the size, e.g. ``{"stages.train.steps": 50}``. A key that begins
-            with a stage's name means that stage: ``train.steps`` is ``stages.train.steps``.
+        overrides: Dotted key → value, applied after the size, e.g. ``{"stages.train.steps": 50}``, or a value as it was
+            typed, see :func:`parse_override`. A key that begins with a stage's name means that stage: ``train.steps``
+            is ``stages.train.steps``.
 
     Raises:
         InputError: Something in the recipe, the size or an override is wrong; names file, line, key and remedy.
@@ -89,27 +90,11 @@ def load_recipe(
         remedy = nearest(str(chosen), sizes) if sizes else "This recipe has no sizes; leave it out."
         raise InputError(f"there is no size {chosen!r}", path=path, line=line, field="size", remedy=remedy)
     changes = dict(sizes[chosen]) if chosen is not None else {}
-    overrides = dict(overrides or {})
+    overrides = {key: _said(value, key, document) for key, value in (overrides or {}).items()}
     recipe = _check(document, changes | overrides, None)
     if chosen is not None:
         recipe = recipe.model_copy(update={"size": chosen})
     return LoadedRecipe(recipe, document, chosen, changes | overrides)
-
-
-def parse_override(text: str) -> tuple[str, Any]:
-    """``"stages.train.steps=50"`` as ``("stages.train.steps", 50)``; the value is read as YAML.
-
-    Raises:
-        InputError: There is no ``=``, or the value is not YAML.
-    """
-    key, sign, value = text.partition("=")
-    if not sign or not key.strip():
-        raise InputError(f"{text!r} is not KEY=VALUE", field="--set", remedy="Write e.g. --set stages.train.steps=50.")
-    try:
-        return key.strip(), yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        problem = f"the value of {key.strip()!r} is not valid YAML: {value!r}"
-        raise InputError(problem, field="--set", remedy="Quote it.") from error
 
 
 def _check(document: Document, overrides: Mapping[str, Any], origin: Keys | None) -> Recipe:
@@ -126,13 +111,31 @@ def _check(document: Document, overrides: Mapping[str, Any], origin: Keys | None
     return recipe
 
 
+def _said(given: Any, dotted_key: str, document: Document) -> Any:
+    """The value of an override; one that was typed is read by the type of its key."""
+    if not isinstance(given, AsTyped):
+        return given
+    keys = _way(dotted_key, _stage_names(document.value))
+    model = model_at(tuple(keys[:-1]), document.value)
+    field = model.model_fields.get(keys[-1]) if model is not None else None
+    return value_of(given, dotted_key, field.annotation if field is not None else None)
+
+
+def _stage_names(value: Mapping[str, Any]) -> list[str]:
+    stages = value.get("stages")
+    return list(stages) if isinstance(stages, dict) else []
+
+
+def _way(dotted_key: str, stage_names: list[str]) -> list[str]:
+    """The way from the top to a key that may begin with a stage's name."""
+    keys = dotted_key.split(".")
+    return ["stages", *keys] if keys[0] not in Recipe.model_fields and keys[0] in stage_names else keys
+
+
 def _override(value: dict[str, Any], dotted_key: str, new: Any, document: Document, origin: Keys | None) -> Keys:
     """Set one dotted key in place and return its way from the top."""
-    keys = dotted_key.split(".")
-    stages = value.get("stages")
-    stage_names = list(stages) if isinstance(stages, dict) else []
-    if keys[0] not in Recipe.model_fields and keys[0] in stage_names:
-        keys = ["stages", *keys]
+    stage_names = _stage_names(value)
+    keys = _way(dotted_key, stage_names)
     where: dict[str, Any] = {"field": dotted_key}
     if origin is not None:
         line = document.line((*origin, dotted_key))

@@ -29,6 +29,7 @@ its only output. {built_in} need no stage. A stage may use what stands above it.
 asked for, a single value serves as well.
 
 Any key can be overridden from the command line: `--set stages.train.steps=50`, or `--set train.steps=50` for short.
+A text is taken as it stands, a list is written `[a, b]`, and `null` means none where there may be none.
 Relative paths start at the folder in which the command is given.
 """
 
