@@ -41,6 +41,7 @@ class WordsEncoder:
         texts: Sequence[str],
         *,
         prompt: str | None = None,
+        instruction: str = "",
         dim: int | None = None,
         show_progress: str | None = None,
     ) -> np.ndarray:

@@ -154,8 +154,8 @@ def test_encode_gives_the_encoders_vectors_and_says_what_it_left_out(world: Path
     assert result.exit_code == 0, result.stderr
     expected = Encoder.load(world / "model").encode(["red apples", long], dim=8)
     np.testing.assert_allclose(np.load(vectors), expected, atol=1e-6)
-    assert "2 rows could not be used" in result.stderr
-    assert "1 of 2 texts are longer than the 64 tokens" in result.stderr
+    assert "put aside 2 rows that cannot be used, e.g." in result.stderr
+    assert "1 of 2 texts (50 %) is longer than 64 tokens and is cut" in result.stderr
     rejected = [json.loads(line) for line in (tmp_path / "vectors.rejected.jsonl").read_text().splitlines()]
     assert [row["line"] for row in rejected] == [2, 4]
     ids = [json.loads(line)["_id"] for line in (tmp_path / "vectors.ids.jsonl").read_text().splitlines()]

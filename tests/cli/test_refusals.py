@@ -110,7 +110,7 @@ def test_models_of_one_name_are_told_apart_and_cut_texts_are_counted(world: Path
     result = cosmith("evaluate", *models, "--task", "../task", "--output", "scores")
     assert "../after/tuned over ../before/tuned" in result.stdout
     assert len(list(Path("scores").iterdir())) == 2
-    assert result.stderr.count("1 of 4 texts are longer than the 64 tokens") == 2
+    assert result.stderr.count("1 of 4 documents (25 %) is longer than 64 tokens and is cut") == 2
 
 
 def test_vectors_that_are_not_finite_are_not_written(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,6 +125,32 @@ def test_a_place_that_cannot_be_written_is_found_before_the_work(world: Path, mo
     for command in ("encode", "index"):
         told = refused(command, "../model", "../documents.jsonl", "-o", "file/v.npy")
         assert "file" in told
+
+
+def test_scores_that_could_not_be_written_are_not_worked_out(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Encoder, "load", None)
+    monkeypatch.setattr(Encoder, "encode", None)
+    (world / "out" / "file").write_text("")
+    evaluate = ["evaluate", "../model", "--task", "../task", "--output"]
+    assert "is a file, not a folder. Choose another place" in refused(*evaluate, "file/scores")
+    monkeypatch.setattr(os, "access", lambda _, mode: not mode & os.W_OK)
+    assert refused(*evaluate, "scores") == (
+        "error: scores: may not be written. Choose another folder or change its permissions."
+    )
+
+
+def test_a_run_folder_that_cannot_be_written_is_refused_at_once(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (world / "out" / "file").write_text("")
+    run = ["run", "pairs", "--set", "data.path=../pairs.jsonl", "--set", "base=../model", "--folder"]
+    for place in ("file", "file/run"):
+        assert refused(*run, place).startswith(f"error: {place}: ")
+        assert "is a file, not a folder. Choose another place" in refused(*run, place)
+    monkeypatch.setattr(os, "access", lambda _, mode: not mode & os.W_OK)
+    assert "run: may not be written. Choose another folder" in refused(*run, "run")
+    assert "tuned.run: may not be written. Choose another folder" in refused(
+        "train", "--pairs", "../pairs.jsonl", "--model", "../model", "--output", "tuned"
+    )
+    assert [entry.name for entry in Path().iterdir()] == ["file"]
 
 
 def test_a_command_that_is_told_to_end_leaves_nothing_half_written(world: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import json
 import os
@@ -122,6 +123,21 @@ BAD = {
     "not an object": (spoil("corpus.jsonl", CORPUS[0], '"d2"'), "corpus.jsonl:2: is not a JSON object but of type str"),
     "an array": (spoil("corpus.jsonl", json.dumps(CORPUS)), "corpus.jsonl:1: is a JSON array; .* jq -c"),
     "deep": (spoil("corpus.jsonl", "[]"[:0] + '{"a":' * 100_000), "corpus.jsonl:1: is nested too deeply"),
+    "about: not JSON": (spoil("cosmith.json", raw=b"{instruction: x}"), "cosmith.json: is not JSON"),
+    "about: not UTF-8": (spoil("cosmith.json", raw=b'{"instruction": "caf\xe9"}'), "cosmith.json: is not JSON"),
+    "about: not an object": (
+        spoil("cosmith.json", raw=b'["x"]'),
+        "cosmith.json: is not a JSON object but of type list",
+    ),
+    "about: a wrong key": (
+        spoil("cosmith.json", {"instructions": "x"}),
+        r"cosmith.json \[instructions\]: unknown key 'instructions'. Write",
+    ),
+    "about: no text": (
+        spoil("cosmith.json", {"instruction": 5}),
+        r"\[instruction\]: the instruction is not a text but of type int",
+    ),
+    "about: NUL": (spoil("cosmith.json", {"instruction": "a\0b"}), "the instruction holds a NUL character"),
     "no id column": (
         spoil("corpus.jsonl", {"id": "d1", "text": "x"}),
         r"corpus.jsonl:1 \[_id\]: has no '_id'; its columns: 'id', 'text'. Did you mean 'id'\?",
@@ -239,7 +255,7 @@ def collections(draw: st.DrawFn) -> Collection:
     queries = draw(st.dictionaries(ids, contents, min_size=1, max_size=6))
     grades = st.dictionaries(st.sampled_from(list(documents)), st.integers(-3, 3), max_size=4)
     relevance = {query: draw(grades) | {next(iter(documents)): draw(st.integers(1, 5))} for query in queries}
-    return Collection("any", documents, queries, relevance)
+    return Collection("any", documents, queries, relevance, instruction=draw(st.one_of(st.just(""), contents)))
 
 
 class TestWriting:
@@ -257,11 +273,25 @@ class TestWriting:
         assert Collection.read_beir(folder, name="renamed").fingerprint() == collection.fingerprint()
         prints = {collection.fingerprint()}
         for name, old, new in (
-            ("corpus.jsonl", "moon", "sun"), ("queries.jsonl", "tides", "ebbs"), ("qrels/test.tsv", "d1\t2", "d1\t1"),
+            ("cosmith.json", "", '{"instruction": "Find it"}'), ("corpus.jsonl", "moon", "sun"),
+            ("queries.jsonl", "tides", "ebbs"), ("qrels/test.tsv", "d1\t2", "d1\t1"),
         ):  # fmt: skip
-            (folder / name).write_text((folder / name).read_text().replace(old, new))
+            before = (folder / name).read_text() if (folder / name).exists() else ""
+            (folder / name).write_text(before.replace(old, new))
             prints.add(Collection.read_beir(folder).fingerprint())
-        assert len(prints) == 4
+        assert len(prints) == 5
+
+    def test_an_instruction_goes_with_the_collection(self, folder: Path) -> None:
+        assert not Collection.read_beir(folder).instruction
+        asked = dataclasses.replace(Collection.read_beir(folder), instruction="Wozu? …")
+        asked.write_beir(folder)
+        assert json.loads((folder / "cosmith.json").read_text()) == {"instruction": "Wozu? …"}
+        assert Collection.read_beir(folder) == asked
+        with pytest.raises(InputError, match=r"cosmith.json: its splits \(test\) have another instruction"):
+            dataclasses.replace(asked, instruction="").write_beir(folder, "dev")
+        assert Collection.read_beir(folder) == asked
+        dataclasses.replace(asked, instruction="").write_beir(folder)
+        assert not Collection.read_beir(folder).instruction
 
     def test_splits_share_a_folder(self, folder: Path, tmp_path: Path) -> None:
         whole = Collection.read_beir(folder)

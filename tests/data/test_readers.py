@@ -196,7 +196,7 @@ class TestRejected:
             ({"label": 2**63}, "the label 9223372036854775808 does not fit into 64 bits"),
             ({"label": 1, "group": " "}, "the group is only whitespace"),
             ({"label": 1, "group": None}, "the group is missing"),
-            ({"label": 1, "scores": [1, 2]}, "has 2 scores for 1 texts"),
+            ({"label": 1, "scores": [1, 2]}, "has 2 scores for 1 text"),
             ({"label": 1, "scores": ["x"]}, "score 1 'x' is not a number"),
             ({"label": 1, "scores": None}, "score 1 is missing"),
             ({"label": 1, "scores": [float("nan")]}, "score 1 nan is not a number"),
@@ -301,7 +301,11 @@ class TestBadFiles:
             ("rows.jsonl", "[1", r"rows.jsonl:1: is a JSON array"),
             ("rows.jsonl", "5\n", r"rows.jsonl:1: is not a JSON object but of type int"),
             ("rows", "x", "its suffix '' does not say how to read it"),
-            ("rows.jsonl", json.dumps({"query": "", "positive": "p"}), "rows.jsonl:1: none of its 1 rows can be used"),
+            (
+                "rows.jsonl",
+                json.dumps({"query": "", "positive": "p"}),
+                "jsonl:1: has 1 row, none of which can be used",
+            ),
         ],
     )
     def test_say_what_is_wrong(self, write: Write, name: str, content: str | bytes, message: str) -> None:
@@ -335,7 +339,7 @@ class TestBadFiles:
             read_rows(tmp_path / "rows.parquet")
 
     def test_no_row_can_be_used(self, write: Write, tmp_path: Path) -> None:
-        with pytest.raises(InputError, match=r"rows.csv:2: none of its 2 rows can be used; the first: has no positive"):
+        with pytest.raises(InputError, match=r"rows.csv:2: has 2 rows, none of which can .* first: has no positive"):
             read_rows(write("rows.csv", "query,positive\nq,\nr,\n"), rejected=tmp_path / "rejected.jsonl")
         assert len((tmp_path / "rejected.jsonl").read_text().splitlines()) == 2
 

@@ -157,7 +157,7 @@ class TestWithNegatives:
         assert source.with_negatives([["m"]]).scores is None
 
     def test_bad_ones(self, source: Source) -> None:
-        with pytest.raises(InputError, match="1 lists of negatives were given for 3 rows"):
+        with pytest.raises(InputError, match="1 list of negatives given for 3 rows"):
             source.with_negatives([["x"]])
         with pytest.raises(InputError, match="row 1: a negative is only whitespace"):
             source.with_negatives([["x"], [" "], []])

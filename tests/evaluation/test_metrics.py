@@ -117,7 +117,7 @@ def test_no_hits_at_all():
 
 def test_what_cannot_be_scored_is_refused():
     hits = hits_of({"q": {"a": 1.0}})
-    with pytest.raises(InputError, match="1 rows of hits for 2 queries"):
+    with pytest.raises(InputError, match="there are 2 queries, but hits for 1"):
         retrieval_metrics(hits, ["q", "r"], {}, ks=(1,))
     with pytest.raises(InputError, match="at least 1"):
         retrieval_metrics(hits, ["q"], {}, ks=(0,))

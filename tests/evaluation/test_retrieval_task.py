@@ -118,7 +118,7 @@ def test_rows_may_come_in_another_order():
 
 
 def test_hits_that_cannot_be_scored_are_refused():
-    with pytest.raises(InputError, match="2 rows of hits for 3 queries"):
+    with pytest.raises(InputError, match="there are 3 queries, but hits for 2"):
         score_hits(hits(["d1"], ["d2"]), COLLECTION, model="m")
     with pytest.raises(InputError, match=r"1 deep, too shallow for a cut-off of 100.*k=100"):
         score_hits(hits(["d1"], ["d2"], ["q4"]), COLLECTION, model="m")

@@ -64,7 +64,7 @@ def test_a_table_shows_models_beside_each_other_and_the_difference():
     row = next(line for line in lines if line.split()[:1] == ["ndcg@10"])
     assert "[0.200, 0.300]" in row
     assert "map@100" not in table  # no interval: not for a report
-    assert lines[-1].startswith("tuned over base, ndcg@10: +0.100 [0.100, 0.100], p = 0.0001, 40 queries better")
+    assert lines[-1].startswith("tuned over base, ndcg@10: +0.100 [0.100, 0.100], p = 0.0001, 40 of 40 queries better")
 
 
 def test_a_name_in_square_brackets_is_shown_as_it_is():

@@ -94,7 +94,7 @@ def test_a_comparison_tells_who_won_and_how_surely():
     assert comparison.is_clear
     assert comparison.interval.low < comparison.difference < comparison.interval.high
     assert comparison.describe().startswith("+0.135 [0.1")
-    assert comparison.describe().endswith("p = 0.0001, 210 queries better, 90 worse, 100 equal")
+    assert comparison.describe().endswith("p = 0.0001, 210 of 400 queries better, 90 worse, 100 equal")
 
 
 @settings(max_examples=30, deadline=None)

@@ -47,6 +47,13 @@ def made_scores(task: str, model: str, level: float, queries: int) -> Scores:
     return Scores(task, model, "ndcg@10", values, intervals, per_query, tuple(f"q{n}" for n in range(queries)))
 
 
+def made_cut(model: str) -> list[dict[str, Any]]:
+    return [
+        {"task": "data.test", "model": model, "what": "documents", "count": 312, "of": 3_000, "limit": 128},
+        {"task": "data.test", "model": model, "what": "queries", "count": 0, "of": 60, "limit": 128},
+    ]
+
+
 def made_results(queries: int = 60) -> dict[str, dict[str, Any]]:
     levels = {"base": 0.6, "bm25": 0.42, "train": 0.7}
     scores = {
@@ -116,8 +123,8 @@ def made_results(queries: int = 60) -> dict[str, dict[str, Any]]:
             "seconds": 212.0,
             "peak_bytes": 1_734_000_000,
             "padding_share": 0.62,
-            "cut_queries": 0.0004,
-            "cut_documents": 0.213,
+            "cut_queries": {"what": "queries", "count": 3, "of": 7_500, "limit": 256},
+            "cut_documents": {"what": "documents", "count": 1_278, "of": 6_000, "limit": 128},
             "device": "cpu",
             "precision": "bf16",
             "lengths": {
@@ -126,7 +133,8 @@ def made_results(queries: int = 60) -> dict[str, dict[str, Any]]:
             },
         },
         "baseline": {
-            "scores": [each.to_dict() for (_, model), each in scores.items() if model != "train"]
+            "scores": [each.to_dict() for (_, model), each in scores.items() if model != "train"],
+            "cut": made_cut("base"),
         },
         "mined": {
             "rows": 6000,
@@ -161,7 +169,10 @@ def made_results(queries: int = 60) -> dict[str, dict[str, Any]]:
             "alpha": 0.75,
             "peak_bytes": 1_900_000_000,
         },
-        "evaluation": {"scores": [scores[task, "train"].to_dict() for task in ("data.test", "general-check")]},
+        "evaluation": {
+            "scores": [scores[task, "train"].to_dict() for task in ("data.test", "general-check")],
+            "cut": made_cut("train"),
+        },
         "comparison": {
             "before": "base",
             "after": "train",

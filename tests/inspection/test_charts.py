@@ -138,12 +138,6 @@ def test_figures_are_written_for_readers() -> None:
     assert wording.difference(-0.0123) == "−0.012"
     assert wording.difference(-0.0004) == wording.difference(0.0004) == "0.000"
     assert wording.interval(-0.1, 0.2).replace("\u00a0", " ") == "[−0.100, 0.200]"
-    assert [wording.share(part) for part in (0, 0.0004, 0.003, 0.213, 0.05, 1)] == [
-        "0 %", "0.04 %", "0.3 %", "21 %", "5.0 %", "100 %"
-    ]  # fmt: skip
-    assert [wording.size(number) for number in (12, 5_900_000, 1_734_000_000, 3e12)] == [
-        "12 bytes", "5.9 MB", "1.7 GB", "3.0 TB"
-    ]  # fmt: skip
     assert [wording.duration(seconds) for seconds in (0.42, 45, 212, 7385)] == [
         "0.4 s",
         "45 s",

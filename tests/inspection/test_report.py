@@ -114,7 +114,9 @@ def test_figures_are_those_of_the_run(make_run: RunMaker, results: dict[str, dic
     assert f"{row['difference']:+.3f} [{row['low']:.3f}, {row['high']:.3f}], p = {row['p_value']:.3f}" in text
     assert "something general was forgotten" in text
     for expected in (
-        "28,956", "34,341 left out, and why", "body too short 14,663", "3:32 min", "1.7 GB", "62 %", "0.04 %",
+        "28,956", "34,341 left out, and why", "body too short 14,663", "3:32 min", "1.7 GB", "62 %",
+        "3 of 7,500 (0.04 %)", "1,278 of 6,000 (21 %)",
+        "base, tuned: 312 of 3,000 documents (10.4 %) are longer than 128 tokens and are cut.",
         "0.8 % are longer still",
         "11,987", "341", "75 % of the tuned weights", "17 → 1", "not found → 4", "1 → 6", "all-MiniLM-L6-v2",
         "25.8 GB", "2.13.0", "5.9 MB", "def merge(first, second, key=identity):", "right answer",

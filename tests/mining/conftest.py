@@ -23,6 +23,7 @@ class HashEncoder:
         texts: Sequence[str],
         *,
         prompt: str | None = None,
+        instruction: str = "",
         dim: int | None = None,
         show_progress: str | None = None,
     ) -> np.ndarray:

@@ -22,7 +22,7 @@ class Table:
         self.vectors = {text: np.array(v, dtype=np.float32) for text, v in vectors.items()}
         self.dimension = len(next(iter(vectors.values())))
 
-    def encode(self, texts, *, prompt=None, dim=None, show_progress=None):
+    def encode(self, texts, *, prompt=None, instruction="", dim=None, show_progress=None):
         return np.stack([self.vectors[text] for text in texts])
 
     def fingerprint(self):
@@ -191,7 +191,7 @@ def test_a_source_in_which_nothing_can_be_found_says_so():
     result = mine_hard_negatives(on_a_circle(answer=0.8), one_query("answer"))
     assert (result.negatives, result.short_rows, len(result.likely_positives)) == (0, 1, 0)
     assert np.isnan(result.negative_score)
-    assert result.describe().startswith("0 negatives for 1 rows;")
+    assert result.describe().startswith("0 negatives for 1 row;")
 
 
 def test_random_draws_come_from_the_best_and_depend_on_the_seed_alone(hash_encoder):
@@ -256,7 +256,7 @@ def test_arguments_that_make_no_sense_are_refused_by_name(hash_encoder, options,
 
 def test_rows_without_a_positive_and_vectors_that_are_not_finite_are_refused(hash_encoder):
     source = Source.from_rows("labels", [TrainingRow("a", ("b",), label=0), TrainingRow("c", (), label=1)])
-    with pytest.raises(InputError, match="1 rows of 'labels' have no positive"):
+    with pytest.raises(InputError, match="'labels' has 1 row without a positive"):
         mine_hard_negatives(hash_encoder(), source)
     with pytest.raises(InputError, match="no rows"):
         mine_hard_negatives(hash_encoder(), source.select([]))

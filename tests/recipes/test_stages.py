@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cosmith.cli.summaries import summary
 from cosmith.data import Collection, Source
 from cosmith.errors import InputError
 from cosmith.models import Encoder, tiny_encoder
@@ -116,6 +117,25 @@ def test_sts_sets_are_scored_and_compared(small_world: Path, tmp_path: Path) -> 
     with pytest.raises(InputError, match="BM25 cannot be scored"):
         run(stages.replace("[base, train]", "[base, bm25]").replace("after: train", "after: bm25"), small_world,
             tmp_path / "run")  # fmt: skip
+
+
+def test_texts_that_are_cut_are_counted_for_every_model(small_world: Path, tmp_path: Path) -> None:
+    task = write_beir(tmp_path / "task", 8)
+    corpus = task / "corpus.jsonl"
+    corpus.write_text(corpus.read_text().replace("word3 and more", "word3 and more" * 20))
+    results = run(
+        f"  data: {{kind: collection, path: {task}}}\n"
+        "  scores: {kind: evaluate, models: [base, bm25], tasks: data.test}\n  report: {kind: report}\n",
+        small_world,
+        tmp_path / "run",
+    )
+    assert results["scores"]["cut"] == [
+        {"task": "data.test", "model": "base", "what": "documents", "count": 1, "of": 8, "limit": 64},
+        {"task": "data.test", "model": "base", "what": "queries", "count": 0, "of": 4, "limit": 64},
+    ]
+    said = "base: 1 of 8 documents (12.5 %) is longer than 64 tokens and is cut"
+    assert f"data.test, {said}" in summary("evaluate", results["scores"], tmp_path)
+    assert said in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
 
 
 def test_functions_of_packages_in_a_folder(small_world: Path, tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ def test_another_language_stems_by_its_own_rules():
 def test_what_cannot_be_indexed_is_refused():
     with pytest.raises(InputError, match="no documents"):
         Bm25.build([], [])
-    with pytest.raises(InputError, match="2 ids for 1 texts"):
+    with pytest.raises(InputError, match="2 ids for 1 text"):
         Bm25.build(["a", "b"], ["text"])
     with pytest.raises(InputError, match="Did you mean 'english'"):
         Bm25.build(["a"], ["text"], language="englisch")

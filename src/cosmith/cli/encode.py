@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cosmith.cli.manner import manner_of
-from cosmith.cli.texts import report_cut, texts_of
+from cosmith.cli.texts import report_cut, require_used, texts_of
 from cosmith.errors import InputError
+from cosmith.phrases import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,6 +28,7 @@ def encode(
     prompt: Annotated[
         str | None, typer.Option("--prompt", help="`query`, `document` or another prompt of the model.")
     ] = None,
+    instruction: Annotated[str, typer.Option("--instruction", help="What stands for {task} in the prompt.")] = "",
     column: Annotated[str, typer.Option("--column", help="The column of the texts.")] = "auto",
     dim: Annotated[int | None, typer.Option("--dim", help="Keep the first DIM numbers of each vector.")] = None,
     precision: Annotated[str, typer.Option("--precision", help="auto, float32 or bf16.")] = "auto",
@@ -44,19 +46,22 @@ def encode(
     manner = manner_of(context)
     read = texts_of(texts, column, manner, rejected=output.with_suffix(".rejected.jsonl"))
     encoder = load_encoder(model, precision)
+    require_used(instruction, prompt, encoder)
     ids = output.with_suffix(".ids.jsonl")
     # Both are opened before the work, to find out before it that they cannot be written; neither stands without the
     # other, since the ids are on the disk before the vectors take their name.
     with atomic_file(ids) as names, atomic_file(output, "wb") as handle:
         names.writelines(json.dumps({"_id": given}, ensure_ascii=False) + "\n" for given in read.ids)
         names.flush()
-        vectors = encoder.encode(read.texts, prompt=prompt, dim=dim, show_progress="Encoding texts")
+        vectors = encoder.encode(
+            read.texts, prompt=prompt, instruction=instruction, dim=dim, show_progress="Encoding texts"
+        )
         _require_finite(vectors, read, model)
         write_array_to(handle, vectors.shape, vectors.dtype, [vectors])
-    cut = report_cut(encoder, read.texts, prompt, manner)
+    cut = report_cut(encoder, read.texts, manner, prompt=prompt, instruction=instruction)
     count, width = vectors.shape
     value = {"texts": count, "dim": width, "vectors": str(output), "ids": str(ids), "cut": cut}
-    manner.result(f"{count:,} vectors of {width} numbers in {output}, ids in {ids}", value)
+    manner.result(f"{counted(count, 'vector')} of {counted(width, 'number')} in {output}, ids in {ids}", value)
 
 
 def _require_finite(vectors: npt.NDArray[np.float32], read: TextsRead, model: str) -> None:

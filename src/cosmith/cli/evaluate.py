@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cosmith.cli.manner import Manner, manner_of
-from cosmith.cli.texts import report_cut
+from cosmith.cli.texts import note_cut, note_rejected, require_used
 from cosmith.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ def evaluate(
     bm25: Annotated[bool, typer.Option("--bm25", help="Show BM25 beside it.")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A folder for the scores as JSON.")] = None,
     dim: Annotated[int | None, typer.Option("--dim", help="Compare the first DIM numbers only.")] = None,
+    instruction: Annotated[
+        str | None,
+        typer.Option("--instruction", help="What stands for {task} in prompts. Default: the folder's cosmith.json."),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the bootstrap.")] = 0,
     precision: Annotated[str, typer.Option("--precision", help="auto, float32 or bf16.")] = "auto",
 ) -> None:
@@ -36,19 +41,25 @@ def evaluate(
 
     Example: cosmith evaluate runs/python-docs/train/model --against all-MiniLM-L6-v2 --task runs/python-docs/data/test
     """
+    from cosmith.atomic import require_writable
     from cosmith.data import Collection
-    from cosmith.evaluation import evaluate_bm25, evaluate_retrieval, evaluate_sts
+    from cosmith.evaluation import evaluate_bm25, evaluate_retrieval, evaluate_sts, texts_cut
     from cosmith.recipes.artefacts import load_encoder
 
     manner = manner_of(context)
     _require_two(model, against)
     _require_different(tasks, output)
+    if output is not None:
+        require_writable(output)
     read = {path: read_task(path, split, output, manner) for path in tasks}  # all, before any work is done
+    if instruction is not None:
+        read = {path: replace(task, instruction=instruction) for path, task in read.items()}
     pairs = next((path for path, task in read.items() if not isinstance(task, Collection)), None)
     if bm25 and pairs is not None:
         raise InputError("BM25 cannot be scored on text pairs", path=pairs, remedy="Leave --bm25 out.")
     names = _names([each for each in (against, model) if each is not None])
     encoders = {each: load_encoder(each, precision, name) for each, name in names.items()}
+    require_used(instruction or "", "query", *encoders.values())
 
     def score(encoder: Encoder, task: Collection | StsPairs, name: str) -> Scores:
         if isinstance(task, Collection):
@@ -59,7 +70,7 @@ def evaluate(
         name = path.resolve().name
         scores = [score(encoder, task, name) for encoder in encoders.values()]
         for encoder in encoders.values():
-            _report_cut(task, encoder, manner)
+            note_cut(encoder, texts_cut(encoder, task), manner)
         if bm25 and isinstance(task, Collection):
             scores.append(evaluate_bm25(task, seed=seed))
         if output is not None:
@@ -78,22 +89,8 @@ def read_task(path: Path, split: str, output: Path | None, manner: Manner) -> Co
         task = Collection.read_beir(path, split=split, rejected=put_aside)
     else:
         task = read_sts(path, rejected=put_aside)
-    if task.rejected:
-        first = task.rejected[0]
-        where = f"; they are in {put_aside}" if put_aside else "; --output FOLDER writes them down"
-        manner.note(f"{len(task.rejected):,} rows could not be used, e.g. {first.path}:{first.line}: "
-                    f"{first.reason}{where}")  # fmt: skip
+    note_rejected(task.rejected, put_aside, manner)
     return task
-
-
-def _report_cut(task: Collection | StsPairs, encoder: Encoder, manner: Manner) -> None:
-    from cosmith.data import Collection
-
-    if isinstance(task, Collection):
-        report_cut(encoder, list(task.documents.values()), "document", manner)
-        report_cut(encoder, list(task.queries.values()), "query", manner)
-    else:
-        report_cut(encoder, [*task.first, *task.second], None, manner)
 
 
 def _require_two(model: str, against: str | None) -> None:

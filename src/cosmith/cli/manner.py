@@ -49,12 +49,6 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, indent: str = 
     return "\n".join(lines)
 
 
-def one_line(text: str, width: int = 100) -> str:
-    """A text without line breaks, cut to ``width`` characters."""
-    flat = " ".join(text.split())
-    return flat if len(flat) <= width else flat[: width - 1] + "…"
-
-
 def first_code_lines(text: str, lines: int = 3, width: int = 100) -> list[str]:
     """The first lines of a text that may be code, each cut to ``width`` characters."""
     return [line[:width] for line in text.splitlines() if line.strip()][:lines]

@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from cosmith.cli.manner import first_code_lines, manner_of
-from cosmith.cli.texts import beside, model_reference, report_cut, texts_of
+from cosmith.cli.texts import beside, model_reference, report_cut, require_used, texts_of
 from cosmith.errors import InputError
+from cosmith.phrases import counted
 
 
 def index(
@@ -20,6 +21,9 @@ def index(
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder of the index.")],
     column: Annotated[str, typer.Option("--column", help="The column of the texts.")] = "auto",
     dim: Annotated[int | None, typer.Option("--dim", help="Keep the first DIM numbers of each vector.")] = None,
+    instruction: Annotated[
+        str, typer.Option("--instruction", help="What searches ask for: stands for {task} in the model's prompts.")
+    ] = "",
     precision: Annotated[str, typer.Option("--precision", help="auto, float32 or bf16.")] = "auto",
 ) -> None:
     """Make documents searchable by meaning.
@@ -32,11 +36,15 @@ def index(
     manner = manner_of(context)
     read = texts_of(texts, column, manner, rejected=beside(output, ".rejected.jsonl"))
     encoder = load_encoder(model, precision)
+    require_used(instruction, "query", encoder)
     documents = dict(zip(read.ids, read.texts, strict=True))
-    built = Index.build(encoder, documents, dim=dim, folder=output, model=model_reference(model))
-    cut = report_cut(encoder, read.texts, "document", manner)
+    built = Index.build(
+        encoder, documents, dim=dim, folder=output, model=model_reference(model), instruction=instruction
+    )
+    cut = report_cut(encoder, read.texts, manner, prompt="document", instruction=instruction)
     value = {"documents": len(built), "dim": built.card.dim, "index": str(output), "cut": cut}
-    text = f'{len(built):,} documents in {output}. Search them: cosmith search {quote(str(output))} "your words"'
+    count = counted(len(built), "document")
+    text = f'{count} in {output}. Search there: cosmith search {quote(str(output))} "your words"'
     manner.result(text, value)
 
 
@@ -49,6 +57,9 @@ def search(
         str | None, typer.Option("--model", help="Where the model is, if it has moved since the index was made.")
     ] = None,
     dim: Annotated[int | None, typer.Option("--dim", help="Compare the first DIM numbers only.")] = None,
+    instruction: Annotated[
+        str | None, typer.Option("--instruction", help="What stands for {task} in the prompt. Default: the index's.")
+    ] = None,
 ) -> None:
     """Search an index.
 
@@ -65,7 +76,8 @@ def search(
     opened = Index.load(folder)
     # One query is encoded in float32: it takes no time, and is the same on every processor.
     encoder = load_encoder(model or opened.card.model, "float32")
-    hits = opened.search(encoder, queries, k, dim=dim)
+    require_used(instruction or "", "query", encoder)
+    hits = opened.search(encoder, queries, k, dim=dim, instruction=instruction)
     for row, query in enumerate(queries):
         found = [(name, score, opened.text(name)) for name, score in hits.of(row)]
         lines = [query]

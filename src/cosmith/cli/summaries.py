@@ -7,10 +7,14 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from cosmith.cli.manner import first_code_lines, one_line, table
+from cosmith.cli.manner import first_code_lines, table
+from cosmith.phrases import counted, one_line, size
 from cosmith.progress import clock
 
 Result = Mapping[str, Any]
+
+_NOUNS = {"pairs": ("pair",), "queries": ("query", "queries"), "documents": ("document",), "packages": ("package",)}
+"""What is counted in splits: one of it and, where that is not regular, several."""
 
 
 def summary(kind: str, result: Result, folder: Path) -> list[str]:
@@ -28,11 +32,11 @@ def _data(result: Result, folder: Path) -> list[str]:
     lines = []
     if "functions" in result:
         lines.append(
-            f"{result['pairs']:,} pairs of {result['packages']:,} packages, from {result['functions']:,} functions"
-            " with a docstring"
+            f"{counted(result['pairs'], 'pair')} of {counted(result['packages'], 'package')}, from"
+            f" {counted(result['functions'], 'function')} with a docstring"
         )
     elif "pairs" in result:
-        lines.append(f"{result['pairs']:,} rows")
+        lines.append(counted(result["pairs"], "row"))
     dropped = result.get("dropped") or {}
     if dropped:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in dropped.items())
@@ -40,26 +44,21 @@ def _data(result: Result, folder: Path) -> list[str]:
     if result.get("rejected_file"):
         lines.append(f"rows that could not be used: {result['rejected_file']}")
     for name, counts in result.get("splits", {}).items():
-        lines.append(f"{name}: " + ", ".join(f"{count:,} {what}" for what, count in counts.items()))
+        lines.append(f"{name}: " + ", ".join(counted(count, *_NOUNS[what]) for what, count in counts.items()))
     if result.get("distractors"):
-        lines.append(f"{result['distractors']:,} documents of the test set answer no query")
+        lines.append(f"in the test set {counted(result['distractors'], 'document')} without a query to answer")
     for example in result.get("examples", [])[:1]:
-        lines += ["e.g. " + one_line(example["query"]), *(f"     {line}" for line in _code(example["document"]))]
+        code = first_code_lines(example["document"])
+        lines += ["e.g. " + one_line(example["query"]), *(f"     {line}" for line in code)]
     return lines
 
 
 def _estimate(result: Result, folder: Path) -> list[str]:
-    return [
-        f"{result['steps']:,} steps of about {result['tokens_per_step']:,.0f} tokens, {result['precision']} on"
-        f" {result['device']}",
-        f"about {clock(result['seconds'])}, without evaluations, and {_bytes(result['peak_bytes'])} of memory",
-        f"padding would have wasted {result['padding_share']:.0%} of the work; there is none",
-        f"cut at the maximum length: {_share(result['cut_queries'])} of the queries,"
-        f" {_share(result['cut_documents'])} of the documents",
-    ]
+    return list(result["told"])
 
 
 def _evaluate(result: Result, folder: Path) -> list[str]:
+    from cosmith.data import Cut
     from cosmith.evaluation import Scores
 
     by_task: dict[str, list[Scores]] = {}
@@ -68,23 +67,16 @@ def _evaluate(result: Result, folder: Path) -> list[str]:
     lines: list[str] = []
     for scores in by_task.values():
         lines += scores[0].table(*scores[1:]).splitlines()
-    return lines
+    models: dict[tuple[str, str], list[str]] = {}
+    for each in result["cut"]:
+        if each["count"]:
+            said = Cut(each["what"], each["count"], each["of"], each["limit"]).describe()
+            models.setdefault((each["task"], said), []).append(each["model"])
+    return lines + [f"{task}, {', '.join(names)}: {said}" for (task, said), names in models.items()]
 
 
 def _mine(result: Result, folder: Path) -> list[str]:
-    lines = [f"{result['negatives']:,} negatives for {result['rows']:,} rows"]
-    if result.get("rejected_likely_positives"):
-        lines.append(
-            f"{result['rejected_likely_positives']:,} candidates were left out: they score so close to the answer that"
-            " they are likely answers themselves"
-        )
-    if result.get("short_rows"):
-        lines.append(f"{result['short_rows']:,} rows have fewer negatives than asked for")
-    if result.get("mean_positive_score") is not None and result.get("mean_negative_score") is not None:
-        lines.append(
-            f"mean score of the answers {result['mean_positive_score']:.3f}, of the negatives"
-            f" {result['mean_negative_score']:.3f}"
-        )
+    lines = list(result["told"])
     for example in result.get("examples", [])[:1]:
         lines.append("e.g. " + one_line(example["query"]))
         lines += [f"     not: {one_line(text)}" for text in example["negatives"][:1]]
@@ -94,9 +86,9 @@ def _mine(result: Result, folder: Path) -> list[str]:
 def _train(result: Result, folder: Path) -> list[str]:
     rate = result.get("pairs_per_second")
     lines = [
-        f"{result['steps']:,} steps in {clock(result['seconds'])}"
+        f"{counted(result['steps'], 'step')} in {clock(result['seconds'])}"
         + (f", {rate:,.1f} pairs/s" if rate else "")
-        + f", at most {_bytes(result['peak_bytes'])} of memory"
+        + f", at most {size(result['peak_bytes'])} of memory"
     ]
     if result.get("base_dev") is not None:
         lines.append(
@@ -145,6 +137,8 @@ def merge_lines(result: Result) -> list[str]:
 
 
 def _compare(result: Result, folder: Path) -> list[str]:
+    from cosmith.inspection.verdict import outcome_of
+
     heads = ["task", "metric", result["before"], result["after"], "difference", "95 % interval", "p"]
     rows = [
         [each["task"], each["metric"], f"{each['before']:.4f}", f"{each['after']:.4f}", f"{each['difference']:+.4f}",
@@ -153,10 +147,11 @@ def _compare(result: Result, folder: Path) -> list[str]:
     ]  # fmt: skip
     lines = table(heads, rows).splitlines()
     for each in result["tasks"]:
-        verdict = "better" if each["low"] > 0 else "worse" if each["high"] < 0 else "not clearly different"
+        outcome = outcome_of(each)
+        verdict = "not clearly different" if outcome == "unclear" else outcome
         lines.append(
-            f"{each['task']}: {result['after']} is {verdict}; {each['wins']:,} queries gained, {each['losses']:,} lost,"
-            f" {each['ties']:,} stayed"
+            f"{each['task']}: {result['after']} is {verdict}; of the {each['unit']} {each['wins']:,} gained,"
+            f" {each['losses']:,} lost, {each['ties']:,} stayed"
         )
     for what in ("gained", "lost"):
         if result[what]:
@@ -170,8 +165,8 @@ def _compare(result: Result, folder: Path) -> list[str]:
 
 def _index(result: Result, folder: Path) -> list[str]:
     lines = [
-        f"{result['documents']:,} documents in {clock(result['seconds'])}, {result['dimension']} numbers each,"
-        f" {_bytes(result['bytes'])}"
+        f"{counted(result['documents'], 'document')} in {clock(result['seconds'])}, {result['dimension']} numbers each,"
+        f" {size(result['bytes'])}"
     ]
     for search in result["searches"]:
         lines += ["", f"search: {one_line(search['query'])}"]
@@ -209,20 +204,3 @@ _SUMMARIES: Mapping[str, Callable[[Result, Path], list[str]]] = {
     "index": _index,
     "report": _report,
 }
-
-
-def _bytes(count: float) -> str:
-    for unit in ("B", "KB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"
-
-
-def _share(part: float) -> str:
-    """A share in percent, with `0` for nothing at all only."""
-    return "0%" if not part else "less than 0.1%" if part < 0.001 else f"{part:.1%}"
-
-
-def _code(text: str) -> list[str]:
-    return first_code_lines(text)

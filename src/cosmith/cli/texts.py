@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cosmith.cli.manner import Manner
+from cosmith.errors import InputError
+from cosmith.phrases import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from cosmith.data import TextsRead
+    from cosmith.data import Cut, Rejected, TextsRead
     from cosmith.models import Encoder
-
-_AT_ONCE = 100_000
 
 
 def texts_of(path: Path, column: str, manner: Manner, *, rejected: Path) -> TextsRead:
@@ -21,22 +21,57 @@ def texts_of(path: Path, column: str, manner: Manner, *, rejected: Path) -> Text
     from cosmith.data import read_texts
 
     read = read_texts(path / "corpus.jsonl" if path.is_dir() else path, column=column, rejected=rejected)
-    if read.rejected:
-        manner.note(f"{len(read.rejected):,} rows could not be used; they are in {rejected} with the reason for each")
+    note_rejected(read.rejected, rejected, manner)
     return read
 
 
-def report_cut(encoder: Encoder, texts: Sequence[str], prompt: str | None, manner: Manner) -> int:
-    """Count, and say, how many texts are longer than the model reads."""
-    cut = 0
-    for start in range(0, len(texts), _AT_ONCE):
-        cut += int(encoder.tokenize(texts[start : start + _AT_ONCE], prompt=prompt).truncated.sum())
-    if cut:
+def note_rejected(rows: Sequence[Rejected], written: Path | None, manner: Manner) -> None:
+    """Say how many rows of a file could not be used, and where they are written down with the reason for each."""
+    if rows:
+        first = rows[0]
+        where = f"; all are in {written}" if written else "; --output FOLDER writes them down"
         manner.note(
-            f"{cut:,} of {len(texts):,} texts are longer than the {encoder.max_length} tokens that {encoder.name}"
-            " reads; their ends were cut off"
+            f"put aside {counted(len(rows), 'row')} that cannot be used, e.g. {first.path}:{first.line}:"
+            f" {first.reason}{where}"
         )
-    return cut
+
+
+def report_cut(
+    encoder: Encoder, texts: Sequence[str], manner: Manner, *, prompt: str | None, instruction: str = ""
+) -> int:
+    """Count, and say, how many texts are longer than the model reads."""
+    from cosmith.data import Cut
+
+    cut = Cut.count_in(
+        "texts", texts, lambda part: encoder.tokenize(part, prompt=prompt, instruction=instruction), encoder.max_length
+    )
+    note_cut(encoder, [cut], manner)
+    return cut.count
+
+
+def note_cut(encoder: Encoder, cut: Iterable[Cut], manner: Manner) -> None:
+    """Say of which kinds of text the model does not read all."""
+    for each in cut:
+        if each.count:
+            manner.note(f"{encoder.name}: {each.describe()}")
+
+
+def require_used(instruction: str, prompt: str | None, *encoders: Encoder) -> None:
+    """Refuse an instruction that changes nothing.
+
+    Raises:
+        InputError: When no model's prompt of this name has a place for one.
+    """
+    if instruction and not any(_uses(encoder, instruction, prompt) for encoder in encoders):
+        named = f"prompt {prompt!r}" if prompt is not None else "default prompt"
+        raise InputError(
+            f"the {named} of {encoders[0].name} has no {{task}}, so an instruction changes nothing",
+            field="--instruction", remedy="Leave it out, or take a model or a prompt that has.",
+        )  # fmt: skip
+
+
+def _uses(encoder: Encoder, instruction: str, prompt: str | None) -> bool:
+    return encoder.token_key(prompt=prompt, instruction=instruction) != encoder.token_key(prompt=prompt)
 
 
 def beside(output: Path, ending: str) -> Path:

@@ -29,6 +29,9 @@ def train(
     ] = "all-MiniLM-L6-v2",
     query: Annotated[str, typer.Option("--query", help="The column of the queries.")] = "auto",
     positive: Annotated[str, typer.Option("--positive", help="The column of the answers.")] = "auto",
+    instruction: Annotated[
+        str, typer.Option("--instruction", help="What the queries ask for: stands for {task} in the model's prompts.")
+    ] = "",
     epochs: Annotated[float, typer.Option("--epochs", help="How often each row is taken.")] = 1.0,
     steps: Annotated[int | None, typer.Option("--steps", help="How many steps, in place of epochs.")] = None,
     batch_size: Annotated[int, typer.Option("--batch-size", help="Rows a step.")] = 64,
@@ -57,7 +60,15 @@ def train(
         )  # fmt: skip
     length = {"steps": steps} if steps is not None else {"epochs": epochs}
     stages: dict[str, Any] = {
-        "data": {"kind": "source", "path": str(pairs), "query": query, "positive": positive, "dev": dev, "test": 0.0}
+        "data": {
+            "kind": "source",
+            "path": str(pairs),
+            "query": query,
+            "positive": positive,
+            "instruction": instruction,
+            "dev": dev,
+            "test": 0.0,
+        }
     }
     if negatives:
         stages["mined"] = {"kind": "mine", "source": "data.train", "negatives": negatives}

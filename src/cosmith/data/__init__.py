@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from cosmith.data.collection import Collection
+from cosmith.data.cut import Cut
 from cosmith.data.general import general_check_collection
 from cosmith.data.readers import RowsRead, StsPairs, TextsRead, read_rows, read_sts, read_texts
 from cosmith.data.rows import Rejected, SourceSettings, Task, TrainingRow, reasons, write_rejected
@@ -36,6 +37,7 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "Collection",
+    "Cut",
     "FunctionCorpus",
     "FunctionPair",
     "RaggedTokens",

@@ -17,7 +17,10 @@ from cosmith.data.rows import Rejected, write_rejected
 from cosmith.data.tabular import Record, json_records
 from cosmith.data.texts import document_text, text_problem
 from cosmith.errors import InputError, nearest
+from cosmith.phrases import counted
 
+_ABOUT = "cosmith.json"
+_WRITE_ABOUT = 'Write {"instruction": "what the queries ask for"}, or remove the file.'
 _EMPTY = ("is missing", "is empty", "is only whitespace")
 
 
@@ -31,6 +34,7 @@ class Collection:
         queries: The text of each query by its id.
         relevance: Query id → document id → grade. A grade above 0 is relevant; 0 and below is judged not relevant.
         rejected: Rows of the files that could not be used; no part of what makes two collections equal.
+        instruction: What the queries ask for, put before them by models that take instructions.
 
     Raises:
         InputError: When no document is relevant to any query, or a judgement names an unknown id.
@@ -41,6 +45,7 @@ class Collection:
     queries: Mapping[str, str]
     relevance: Mapping[str, Mapping[str, int]]
     rejected: tuple[Rejected, ...] = field(default=(), compare=False, repr=False)
+    instruction: str = ""
 
     def __post_init__(self) -> None:
         for query, grades in self.relevance.items():
@@ -57,16 +62,18 @@ class Collection:
             )
 
     def __repr__(self) -> str:
-        return f"Collection({self.name!r}, {len(self.documents):,} documents, {len(self.queries):,} queries)"
+        documents, queries = counted(len(self.documents), "document"), counted(len(self.queries), "query", "queries")
+        return f"Collection({self.name!r}, {documents}, {queries})"
 
     @classmethod
     def read_beir(
         cls, folder: str | Path, split: str = "test", name: str | None = None, *, rejected: str | Path | None = None
     ) -> Collection:
-        """Read ``corpus.jsonl``, ``queries.jsonl`` and ``qrels/SPLIT.tsv``.
+        """Read ``corpus.jsonl``, ``queries.jsonl`` and ``qrels/SPLIT.tsv``, and ``cosmith.json`` where there is one.
 
         A document's text is ``(title + " " + text).strip()``, as MTEB has it. Queries without a relevant document are
         left out. Empty documents and queries, with the judgements that name them, are put aside in ``rejected``.
+        ``cosmith.json``, ``{"instruction": "…"}``, is no part of BEIR's layout, which has no place for an instruction.
 
         Args:
             folder: The folder.
@@ -82,6 +89,7 @@ class Collection:
         if not folder.is_dir():
             raise InputError("there is no such folder", path=folder, remedy="Give a folder in the BEIR layout.")
         bad: list[Rejected] = []
+        instruction = _read_instruction(folder / _ABOUT)
         judgements = relevance_path(folder, split)
         documents = _read_texts(folder / "corpus.jsonl", bad, titled=True)
         queries = _read_texts(folder / "queries.jsonl", bad)
@@ -102,6 +110,7 @@ class Collection:
             {query: text for query in asked if (text := queries[query]) is not None},
             asked,
             tuple(bad),
+            instruction,
         )
 
     def write_beir(self, folder: str | Path, split: str = "test") -> None:
@@ -111,8 +120,8 @@ class Collection:
         strips, and for queries without a relevant document, which it leaves out.
 
         Raises:
-            InputError: When an id cannot stand in a TSV file, a text cannot be used, or other splits in the folder are
-                judgements over other documents or other queries of the same id.
+            InputError: When an id cannot stand in a TSV file, a text cannot be used, or other splits in the folder
+                have another instruction, or are judgements over other documents or other queries of the same id.
             StorageError: When it cannot be written; what was there before stands unchanged.
         """
         folder = Path(folder)
@@ -133,6 +142,8 @@ class Collection:
             ]
             if not others:
                 outputs.append((folder / "corpus.jsonl", _document_lines(self.documents)))
+            if self.instruction or (folder / _ABOUT).exists():
+                outputs.append((folder / _ABOUT, iter([_about(self.instruction)])))
             for path, lines in outputs:
                 handle = files.enter_context(atomic_file(path))
                 handle.writelines(lines)
@@ -140,13 +151,15 @@ class Collection:
                 os.fsync(handle.fileno())
 
     def fingerprint(self) -> str:
-        """A hash of documents, queries and relevance, with their order; not of the name."""
+        """A hash of documents, queries, relevance and instruction, with their order; not of the name."""
         digest = xxhash.xxh3_128()
         for lines in (
             _document_lines(self.documents), _query_lines(self.queries), _relevance_lines(self.relevance)
         ):  # fmt: skip
             for line in lines:
                 digest.update(line.encode("utf-8", "surrogatepass"))
+        if self.instruction:
+            digest.update(_about(self.instruction).encode("utf-8", "surrogatepass"))
         return digest.hexdigest()
 
 
@@ -165,6 +178,28 @@ def _relevance_lines(relevance: Mapping[str, Mapping[str, int]]) -> Iterator[str
     for query, grades in relevance.items():
         for document, grade in grades.items():
             yield f"{query}\t{document}\t{grade}\n"
+
+
+def _about(instruction: str) -> str:
+    return json.dumps({"instruction": instruction}, ensure_ascii=False) + "\n"
+
+
+def _read_instruction(path: Path) -> str:
+    """The instruction that a folder's ``cosmith.json`` gives; empty without the file."""
+    if not path.exists():
+        return ""
+    try:
+        about = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"is not JSON ({error})", path=path, remedy=_WRITE_ABOUT) from error
+    if not isinstance(about, dict):
+        raise InputError(f"is not a JSON object but of type {type(about).__name__}", path=path, remedy=_WRITE_ABOUT)
+    if unknown := next((key for key in about if key != "instruction"), None):
+        raise InputError(f"unknown key {unknown!r}", path=path, field=unknown, remedy=_WRITE_ABOUT)
+    instruction = about.get("instruction", "")
+    if instruction != "" and (problem := text_problem(instruction)):
+        raise InputError(f"the instruction {problem}", path=path, field="instruction", remedy=_WRITE_ABOUT)
+    return str(instruction)
 
 
 def _read_texts(path: Path, bad: list[Rejected], titled: bool = False) -> dict[str, str | None]:
@@ -222,6 +257,8 @@ def _shared_queries(folder: Path, collection: Collection, others: list[Path]) ->
     """The queries of a folder and of a collection, which must not contradict each other."""
     remedy = "Write the collection to a folder of its own."
     splits = ", ".join(sorted(path.stem for path in others))
+    if _read_instruction(folder / _ABOUT) != collection.instruction:
+        raise InputError(f"its splits ({splits}) have another instruction", path=folder / _ABOUT, remedy=remedy)
     documents = _read_texts(folder / "corpus.jsonl", [], titled=True)
     if documents != collection.documents:
         raise InputError(f"its splits ({splits}) are over other documents", path=folder / "corpus.jsonl", remedy=remedy)

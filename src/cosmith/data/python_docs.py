@@ -19,6 +19,7 @@ from cosmith.data.rows import SourceSettings, TrainingRow
 from cosmith.data.source import Source
 from cosmith.data.splits import split_by_group
 from cosmith.errors import InputError
+from cosmith.phrases import counted
 
 SPLIT_WEIGHT = 200
 """Rows beyond this many do not count when packages are dealt out: else one big package would be the whole test set."""
@@ -109,18 +110,18 @@ def build_python_docs(
 
 def _check(corpus: FunctionCorpus, train_pairs: int, wanted: Mapping[str, tuple[int, int]]) -> None:
     if train_pairs < 1:
-        raise InputError(f"{train_pairs} pairs are too few", field="train_pairs", remedy="Ask for at least 1.")
+        raise InputError(f"must be at least 1, got {train_pairs}", field="train_pairs", remedy="Ask for at least 1.")
     for name, (queries, documents) in wanted.items():
         if not 1 <= queries <= documents:
             raise InputError(
-                f"{queries} queries over {documents} documents are not possible",
+                f"{counted(queries, 'query', 'queries')} over {counted(documents, 'document')} cannot be",
                 field=f"{name}_queries",
                 remedy="Ask for at least 1 query, and for at least as many documents as queries.",
             )
     packages = len({pair.package for pair in corpus.pairs})
     if packages < 3:
         raise InputError(
-            f"the functions are of {packages} packages only; training, development and test need one each",
+            f"the functions are of {counted(packages, 'package')} only; training, development and test need one each",
             remedy="Install more packages, or name more roots.",
         )
 

@@ -20,6 +20,7 @@ from cosmith.data.rows import Rejected, TrainingRow, write_rejected
 from cosmith.data.tabular import Record, Table, open_table
 from cosmith.data.texts import document_text, text_problem
 from cosmith.errors import InputError
+from cosmith.phrases import counted
 
 T = TypeVar("T")
 _LARGEST_SCORE = float(np.finfo(np.float32).max)
@@ -73,12 +74,14 @@ class StsPairs:
         second: The second [n].
         scores: float64 [n], how similar they are; any scale, higher is more.
         rejected: The records that cannot be used.
+        instruction: Put before both texts by models that take instructions.
     """
 
     first: list[str]
     second: list[str]
     scores: npt.NDArray[np.float64]
     rejected: tuple[Rejected, ...] = ()
+    instruction: str = ""
 
     def __post_init__(self) -> None:
         if not len(self.first) == len(self.second) == len(self.scores):
@@ -231,7 +234,7 @@ def _usable(table: Table, build: Callable[[Record], T], rejected: str | Path | N
         write_rejected(rejected, bad)
     if not good and bad:
         raise InputError(
-            f"none of its {len(bad)} rows can be used; the first: {bad[0].reason}",
+            f"has {counted(len(bad), 'row')}, none of which can be used; the first: {bad[0].reason}",
             path=table.path,
             line=bad[0].line,
             remedy="Mend the rows, or name the right columns.",
@@ -251,7 +254,8 @@ def _row_of(values: Mapping[str, Any], columns: Mapping[str, str], negative_colu
     if "scores" in columns:
         scores = _scores(values.get(columns["scores"]))
         if len(scores) != len(positives) + len(negatives):
-            raise _UnusableError(f"has {len(scores)} scores for {len(positives) + len(negatives)} texts")
+            texts = counted(len(positives) + len(negatives), "text")
+            raise _UnusableError(f"has {counted(len(scores), 'score')} for {texts}")
     return TrainingRow(
         query,
         positives,

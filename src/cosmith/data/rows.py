@@ -47,7 +47,7 @@ class SourceSettings:
         weight: How often the set is drawn, relative to others.
         loss: The name of a loss preset; ``"default"`` takes the trainer's.
         in_batch_negatives: Whether other rows of a batch serve as negatives; None decides by task.
-        batch_size: Rows a step; None takes the trainer's.
+        batch_size: Rows a step (all of them where there are fewer); None takes the trainer's.
         max_query_length: Tokens at which queries are cut; None takes the model's.
         max_document_length: Tokens at which positives and negatives are cut; None takes the model's.
 
@@ -86,6 +86,14 @@ class SourceSettings:
         if self.in_batch_negatives is not None:
             return self.in_batch_negatives
         return self.task in ("retrieval", "bitext")
+
+    @property
+    def document_prompt(self) -> str:
+        """The prompt of positives and negatives: ``document`` for retrieval, else that of the queries.
+
+        In the other tasks both sides are alike (E5, arXiv:2212.03533, section 4.3, "query: " on both).
+        """
+        return "document" if self.task == "retrieval" else "query"
 
 
 @dataclass(frozen=True)

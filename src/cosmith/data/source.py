@@ -22,6 +22,7 @@ from cosmith.data.row_arrays import RowArrays, collect_rows, require_text
 from cosmith.data.rows import SourceSettings, TrainingRow
 from cosmith.data.texts import TextTable, TextTableBuilder
 from cosmith.errors import InputError, nearest
+from cosmith.phrases import counted
 
 _FORMAT, _VERSION = "cosmith-source", 1
 _TEXT_COLUMNS = {"text": pa.large_string(), "hash": pa.int64()}
@@ -152,7 +153,8 @@ class Source:
         return len(self.arrays)
 
     def __repr__(self) -> str:
-        return f"Source({self.name!r}, {len(self):,} rows, {len(self.texts):,} texts, task={self.settings.task!r})"
+        size = f"{counted(len(self), 'row')}, {counted(len(self.texts), 'text')}"
+        return f"Source({self.name!r}, {size}, task={self.settings.task!r})"
 
     def row(self, number: int) -> TrainingRow:
         """One row with its texts.
@@ -205,7 +207,7 @@ class Source:
         """
         if len(negatives) != len(self):
             raise InputError(
-                f"{len(negatives)} lists of negatives were given for {len(self)} rows",
+                f"{counted(len(negatives), 'list')} of negatives given for {counted(len(self), 'row')}",
                 field="negatives",
                 remedy="Give a list for each row; it may be empty.",
             )

@@ -19,6 +19,7 @@ import xxhash
 
 from cosmith.data.ragged import Int64, checked_numbers
 from cosmith.errors import InputError
+from cosmith.phrases import counted
 
 
 def text_hash(encoded: bytes) -> int:
@@ -95,7 +96,7 @@ class TextTable:
         return text
 
     def __repr__(self) -> str:
-        return f"TextTable({len(self):,} texts)"
+        return f"TextTable({counted(len(self), 'text')})"
 
     def take(self, numbers: npt.ArrayLike) -> list[str]:
         """The texts of these numbers [m], in that order; repeats are allowed.

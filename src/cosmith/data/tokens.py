@@ -17,6 +17,7 @@ import xxhash
 from cosmith.atomic import atomic_folder, write_json
 from cosmith.data.ragged import Int32, Int64, checked_numbers, offsets_of, take_rows
 from cosmith.data.texts import TextTable
+from cosmith.phrases import counted
 from cosmith.progress import track
 
 _FORMAT = 1
@@ -51,7 +52,7 @@ class RaggedTokens:
         return len(self.full_lengths)
 
     def __repr__(self) -> str:
-        return f"RaggedTokens({len(self):,} texts, {len(self.values):,} tokens)"
+        return f"RaggedTokens({counted(len(self), 'text')}, {counted(len(self.values), 'token')})"
 
     @property
     def lengths(self) -> Int64:

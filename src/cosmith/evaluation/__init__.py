@@ -30,6 +30,7 @@ _PUBLIC = {
     "search_collection": "retrieval_task",
     "search_collection_bm25": "retrieval_task",
     "sign_flip_p_value": "significance",
+    "texts_cut": "cut",
 }
 
 __all__ = [
@@ -56,10 +57,12 @@ __all__ = [
     "search_collection",
     "search_collection_bm25",
     "sign_flip_p_value",
+    "texts_cut",
 ]
 
 if TYPE_CHECKING:
     from cosmith.evaluation.changes import Changes, QueryChange, Shown, largest_changes
+    from cosmith.evaluation.cut import texts_cut
     from cosmith.evaluation.development import mean_score
     from cosmith.evaluation.metrics import retrieval_metrics
     from cosmith.evaluation.retrieval_task import (

@@ -9,6 +9,7 @@ import numpy as np
 
 from cosmith.errors import InputError
 from cosmith.evaluation.scores import Scores
+from cosmith.phrases import one_line
 from cosmith.retrieval.hits import Hits
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def largest_changes(
         raise InputError("before and after are not scores of the same queries", field="query_ids")
     for name, scores, hits in (("hits_before", before, hits_before), ("hits_after", after, hits_after)):
         if len(hits) != len(scores.query_ids):
-            raise InputError(f"{len(hits)} rows for {len(scores.query_ids)} queries", field=name)
+            raise InputError(f"there are {len(scores.query_ids)} queries, but hits for {len(hits)}", field=name)
         if metric not in scores.per_query:
             raise InputError(f"{scores.model} has no values by query for {metric!r}", field="metric")
     differences = after.per_query[metric] - before.per_query[metric]
@@ -123,9 +124,8 @@ def largest_changes(
         tops = [names[0] if names else None for names in found]
 
         def shown(document: str) -> Shown:
-            text = " ".join(collection.documents[document].split())
-            cut = text if len(text) <= characters else text[: characters - 1].rstrip() + "…"
-            return Shown(document, cut, grades.get(document, 0) > 0)
+            text = one_line(collection.documents[document], characters)
+            return Shown(document, text, grades.get(document, 0) > 0)
 
         return QueryChange(
             query_id=query,

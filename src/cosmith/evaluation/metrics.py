@@ -88,7 +88,7 @@ def judge(hits: Hits, query_ids: Sequence[str], relevance: Mapping[str, Mapping[
         InputError: As :func:`retrieval_metrics`.
     """
     if len(query_ids) != len(hits):
-        raise InputError(f"{len(hits)} rows of hits for {len(query_ids)} queries", field="hits")
+        raise InputError(f"there are {len(query_ids)} queries, but hits for {len(hits)}", field="hits")
     if len(set(query_ids)) != len(query_ids):
         raise InputError("a query is named twice", field="query_ids")
     gains = np.zeros(hits.ids.shape, dtype=np.float64)

@@ -46,8 +46,8 @@ def judged_queries(collection: Collection) -> tuple[str, ...]:
 def search_collection(encoder: TextEncoder, collection: Collection, k: int = 100, *, dim: int | None = None) -> Hits:
     """Search a collection with its own queries, exactly.
 
-    Queries are encoded with the prompt ``"query"``, documents with ``"document"``. A document whose id equals the
-    query's is a document like any other.
+    Queries are encoded with the prompt ``"query"``, documents with ``"document"``, both with the collection's
+    instruction, as in training. A document whose id equals the query's is a document like any other.
 
     Args:
         encoder: Makes the vectors.
@@ -60,8 +60,9 @@ def search_collection(encoder: TextEncoder, collection: Collection, k: int = 100
     """
     queries = [collection.queries[query] for query in judged_queries(collection)]
     ids, texts = list(collection.documents), list(collection.documents.values())
-    documents = encoder.encode(texts, prompt="document", dim=dim, show_progress="Encoding documents")
-    asked = encoder.encode(queries, prompt="query", dim=dim, show_progress="Encoding queries")
+    told = collection.instruction
+    documents = encoder.encode(texts, prompt="document", instruction=told, dim=dim, show_progress="Encoding documents")
+    asked = encoder.encode(queries, prompt="query", instruction=told, dim=dim, show_progress="Encoding queries")
     return Hits.from_positions(Hits.names_of(ids), *search_dense(asked, documents, k))
 
 
@@ -178,7 +179,7 @@ def score_hits(
 def _aligned(hits: Hits, given: Sequence[str], counted: Sequence[str], collection: Collection) -> Hits:
     """The rows of the queries that count, in their order; empty rows for those that were not searched."""
     if len(given) != len(hits):
-        raise InputError(f"{len(hits)} rows of hits for {len(given)} queries", field="hits")
+        raise InputError(f"there are {len(given)} queries, but hits for {len(hits)}", field="hits")
     if list(given) == list(counted):
         return hits
     for query in given:

@@ -70,11 +70,12 @@ class Comparison:
         return self.interval.low > 0 or self.interval.high < 0
 
     def describe(self) -> str:
-        """One line: ``+0.064 [0.042, 0.085], p = 0.0001, 210 queries better, 90 worse, 100 equal``."""
+        """One line: ``+0.064 [0.042, 0.085], p = 0.0001, 210 of 400 queries better, 90 worse, 100 equal``."""
         digits = 4 if self.p_value < 0.001 else 3
         return (
             f"{self.difference:+.3f} {self.interval}, p = {self.p_value:.{digits}f},"
-            f" {self.wins} {self.unit} better, {self.losses} worse, {self.ties} equal"
+            f" {self.wins} of {self.wins + self.losses + self.ties} {self.unit} better, {self.losses} worse,"
+            f" {self.ties} equal"
         )
 
 

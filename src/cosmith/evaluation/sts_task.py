@@ -37,10 +37,11 @@ def evaluate_sts(
 
     Args:
         encoder: Makes the vectors.
-        pairs: First texts, second texts, gold scores.
+        pairs: First texts, second texts, gold scores, and the instruction for both sides.
         name: What to call the test set.
         dim: Compare only this many numbers of each vector.
-        prompt: The encoder's prompt for both sides; MTEB has none.
+        prompt: The encoder's prompt for both sides; by default ``"query"`` for pairs with an instruction, which is how
+            such a model is trained, else none, as MTEB has it.
         seed: For the intervals.
         resamples: For the intervals, over pairs; 0 leaves them out.
         model: What to call the encoder; by default its own name.
@@ -61,7 +62,12 @@ def evaluate_sts(
             field="scores",
             remedy="Give two pairs or more with different scores.",
         )
-    vectors = encoder.encode([*pairs.first, *pairs.second], prompt=prompt, dim=dim, show_progress="Encoding pairs")
+    if prompt is None:
+        prompt = sts_prompt(pairs)
+    vectors = encoder.encode(
+        [*pairs.first, *pairs.second], prompt=prompt, instruction=pairs.instruction, dim=dim,
+        show_progress="Encoding pairs",
+    )  # fmt: skip
     cosines = np.einsum("ij,ij->i", vectors[:count], vectors[count:], dtype=np.float64)
     statistics = {"spearman": resampled_spearman(cosines, gold), "pearson": resampled_pearson(cosines, gold)}
     once = np.ones((1, count))
@@ -82,3 +88,8 @@ def evaluate_sts(
         query_ids=tuple(map(str, range(count))),
         unit="pairs",
     )
+
+
+def sts_prompt(pairs: StsPairs) -> str | None:
+    """The prompt of both sides: with an instruction that of queries, as in training; else none, as MTEB has it."""
+    return "query" if pairs.instruction else None

@@ -7,9 +7,10 @@ from typing import Any
 
 from cosmith.inspection import charts, wording
 from cosmith.inspection.markup import Markup, element, facts, joined, table
-from cosmith.inspection.passages import passage, truncated
+from cosmith.inspection.passages import passage
 from cosmith.inspection.pictures import figure
 from cosmith.inspection.run_record import RunRecord, StageView
+from cosmith.phrases import one_line, share, size
 
 DATA_KINDS = ("python-functions", "source", "collection", "sts")
 
@@ -93,11 +94,11 @@ def _cost(result: Mapping[str, Any]) -> Markup:
         ("steps", _with(result, "steps", wording.count)),
         ("tokens a step", _with(result, "tokens_per_step", wording.count)),
         ("time, without evaluations", _with(result, "seconds", wording.duration)),
-        ("peak memory", _with(result, "peak_bytes", wording.size)),
+        ("peak memory", _with(result, "peak_bytes", size)),
         ("computed on", " in ".join(str(result[key]) for key in ("device", "precision") if result.get(key)) or None),
-        ("padding would waste", _with(result, "padding_share", wording.share)),
-        ("queries cut", _with(result, "cut_queries", wording.share)),
-        ("documents cut", _with(result, "cut_documents", wording.share)),
+        ("padding would waste", _with(result, "padding_share", share)),
+        ("queries cut", _with(result, "cut_queries", _cut)),
+        ("documents cut", _with(result, "cut_documents", _cut)),
     ]
     pictures = []
     for side, plural in (("query", "queries"), ("document", "documents")):
@@ -108,7 +109,7 @@ def _cost(result: Mapping[str, Any]) -> Markup:
             chart = charts.histogram(
                 lengths["edges"], lengths["counts"], title="tokens", mark=cut, mark_label=f"cut at {cut}"
             )
-            note = f"{wording.share(beyond)} are longer still" if beyond else None
+            note = f"{share(beyond)} are longer still" if beyond else None
             pictures.append(figure(chart, f"Length of {plural}", note))
     return joined(
         [
@@ -116,6 +117,11 @@ def _cost(result: Mapping[str, Any]) -> Markup:
             element("div", *pictures, class_="figures") if pictures else None,
         ]
     )
+
+
+def _cut(cut: Mapping[str, Any]) -> str:
+    part = share(cut["count"] / cut["of"])
+    return f"{wording.count(cut['count'])} of {wording.count(cut['of'])} ({part})"
 
 
 def _with(result: Mapping[str, Any], key: str, write: Any) -> str | None:
@@ -161,7 +167,11 @@ def _negatives(result: Mapping[str, Any]) -> Markup:
         for example in result.get("examples", [])[:3]
     ]
     likely = [
-        [truncated(each.get("query", "")), passage(each.get("document", ""), characters=220, lines=5), _scores(each)]
+        [
+            one_line(each.get("query", ""), 200),
+            passage(each.get("document", ""), characters=220, lines=5),
+            _scores(each),
+        ]
         for each in result.get("likely_positives", [])[:5]
     ]
     return joined(

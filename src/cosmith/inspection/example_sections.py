@@ -10,6 +10,7 @@ from cosmith.inspection.data_sections import bar
 from cosmith.inspection.markup import Markup, element, facts, joined, table
 from cosmith.inspection.passages import passage
 from cosmith.inspection.run_record import RunRecord, StageView
+from cosmith.phrases import size
 
 
 def changes_section(run: RunRecord) -> Markup | None:
@@ -66,7 +67,7 @@ def _index(stage: StageView) -> Markup:
     known = [
         ("documents", result.get("documents"), wording.count),
         ("numbers a vector", result.get("dimension"), wording.count),
-        ("size on disk", result.get("bytes"), wording.size),
+        ("size on disk", result.get("bytes"), size),
         ("time to build", result.get("seconds"), wording.duration),
     ]
     return joined(
@@ -125,7 +126,7 @@ def provenance_section(run: RunRecord) -> Markup:
         ("all stages", wording.duration(total)),
         ("processor", machine.get("processor")),
         ("cores", machine.get("cores")),
-        ("memory", wording.size(memory) if memory else None),
+        ("memory", size(memory) if memory else None),
         ("platform", machine.get("platform")),
         *((name, machine.get(name)) for name in ("python", "cosmith", "torch", "transformers")),
     ]

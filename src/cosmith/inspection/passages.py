@@ -12,9 +12,3 @@ def passage(text: str, *, characters: int = 700, lines: int = 14) -> Markup:
     if wording.looks_like_code(text):
         return element("pre", element("code", shown), tabindex="0")
     return element("p", shown, class_="passage")
-
-
-def truncated(text: str, characters: int = 200) -> str:
-    """A query or a title in one line."""
-    flat = " ".join(text.split())
-    return flat if len(flat) <= characters else flat[:characters].rstrip() + " …"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from cosmith.data import Cut
 from cosmith.evaluation import Comparison, Scores
 from cosmith.inspection import charts, wording
 from cosmith.inspection.charts import IntervalRow
@@ -13,6 +14,7 @@ from cosmith.inspection.measurements import Measured, measured, shown_interval
 from cosmith.inspection.pictures import figure
 from cosmith.inspection.run_record import RunRecord, StageView, read_metrics
 from cosmith.inspection.verdict import GENERAL, outcome_of
+from cosmith.phrases import share, size
 
 
 def baseline_section(run: RunRecord) -> Markup | None:
@@ -23,7 +25,10 @@ def baseline_section(run: RunRecord) -> Markup | None:
     if not stages:
         return None
     before = measured(run, stages)
-    columns = [element("div", _scores_picture(before, task), _scores_table(before, task, {})) for task in before.tasks]
+    columns = [
+        element("div", _scores_picture(before, task), _scores_table(before, task, {}), *_cut(stages, before, task))
+        for task in before.tasks
+    ]
     return element("div", *columns, class_="figures")
 
 
@@ -61,6 +66,7 @@ def _task(run: RunRecord, everything: Measured, task: str) -> Markup:
             _counted(compared[-1]) if compared else None,
             element("div", *pictures, class_="figures"),
             _scores_table(everything, task, differences),
+            *_cut(run.of_kind("evaluate"), everything, task),
             _all_metrics(everything, task),
         ]
     )
@@ -113,6 +119,17 @@ def _scores_table(everything: Measured, task: str, differences: Mapping[str, Com
             row += _difference(differences.get(metric))
         rows.append(row)
     return table(header, rows, class_="scores")
+
+
+def _cut(stages: list[StageView], everything: Measured, task: str) -> list[Markup]:
+    """What of a task's texts the models have not read, a sentence for each kind of text."""
+    models: dict[Cut, list[str]] = {}
+    for stage in stages:
+        for each in stage.result.get("cut", []):
+            if each["task"] == task and each["count"]:
+                cut = Cut(each["what"], each["count"], each["of"], each["limit"])
+                models.setdefault(cut, []).append(everything.names[each["model"]])
+    return [element("p", f"{', '.join(names)}: {cut.describe()}.", class_="note") for cut, names in models.items()]
 
 
 def _value(scores: Scores, metric: str) -> Markup:
@@ -174,7 +191,7 @@ def _training(stage: StageView, titled: bool) -> Markup:
         ("pairs", result.get("pairs"), wording.count),
         ("pairs a second", result.get("pairs_per_second"), wording.count),
         ("time", result.get("seconds"), wording.duration),
-        ("peak memory", result.get("peak_bytes"), wording.size),
+        ("peak memory", result.get("peak_bytes"), size),
         ("best step", result.get("best_step"), wording.count),
     ]
     pictures = [picture for picture in (*_curves(stage), _mixtures(result)) if picture is not None]
@@ -205,7 +222,7 @@ def _told(result: Mapping[str, Any]) -> str:
             said.append("The tuned weights as they are beat every mixture with those it started from.")
         else:
             said.append(
-                f"The best mixture has {wording.share(alpha)} of the tuned weights and {wording.share(1 - alpha)} of"
+                f"The best mixture has {share(alpha)} of the tuned weights and {share(1 - alpha)} of"
                 " those it started from."
             )
     if result.get("stopped_early"):

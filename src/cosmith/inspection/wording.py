@@ -46,22 +46,6 @@ def count(number: float) -> str:
     return f"{number:,.0f}"
 
 
-def share(part: float) -> str:
-    """``12.3 %``, ``0.04 %``, ``61 %``."""
-    percent = 100 * part
-    digits = 0 if percent >= 20 or percent == 0 else 1 if percent >= 0.1 else 2
-    return f"{percent:.{digits}f} %"
-
-
-def size(number: float) -> str:
-    """Bytes in a unit that can be read: ``1.6 GB``."""
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if number < 1000:
-            return f"{number:.0f} {unit}" if unit == "bytes" or number >= 100 else f"{number:.1f} {unit}"
-        number /= 1000
-    return f"{number:.1f} TB"
-
-
 def duration(seconds: float) -> str:
     """``0.4 s``, ``45 s``, ``3:05 min``, ``2:03:05 h``."""
     if seconds < 10:

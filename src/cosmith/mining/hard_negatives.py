@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cosmith.errors import InputError
+from cosmith.phrases import counted
 from cosmith.progress import track
 from cosmith.retrieval.dense import QUERY_BLOCK, BestSoFar, require_finite
 
@@ -85,14 +86,14 @@ class MiningResult:
 
     def describe(self) -> str:
         """The counts in one line."""
-        line = f"{self.negatives:,} negatives for {self.rows:,} rows"
+        line = f"{counted(self.negatives, 'negative')} for {counted(self.rows, 'row')}"
         if self.negatives:
             line += f", mean score {self.negative_score:.3f} (positives {self.positive_score:.3f})"
-        line += f"; {self.rejected:,} candidates left out as likely positives"
+        line += f"; {counted(self.rejected, 'candidate')} left out as likely positives"
         if self.short_rows:
-            line += f"; {self.short_rows:,} rows with fewer than asked for"
+            line += f"; {counted(self.short_rows, 'row')} with fewer than asked for"
         if self.replaced:
-            line += f"; {self.replaced:,} earlier negatives replaced"
+            line += f"; {counted(self.replaced, 'earlier negative')} replaced"
         return line
 
 
@@ -117,8 +118,8 @@ def mine_hard_negatives(
     (TopK-MarginPos).
 
     Args:
-        encoder: The model whose mistakes are looked for; queries get its ``"query"`` prompt, documents its
-            ``"document"`` prompt, each distinct text once.
+        encoder: The model whose mistakes are looked for; it reads every text with the prompt and the instruction that
+            it has in training, each distinct text once.
         source: The rows; each needs a positive.
         negatives_per_row: How many to find for each row.
         depth: How many of the best candidates ``sample="random"`` draws from.
@@ -138,7 +139,7 @@ def mine_hard_negatives(
         raise InputError(f"{source.name!r} has no rows", field="source")
     if bare := int((np.diff(source.positive_offsets) == 0).sum()):
         raise InputError(
-            f"{bare:,} rows of {source.name!r} have no positive to measure candidates by",
+            f"{source.name!r} has {counted(bare, 'row')} without a positive to measure candidates by",
             field="source",
             remedy="Select the rows that have one.",
         )
@@ -191,13 +192,15 @@ class _Mined:
         self.source = source
         queries, self._query_of_row = np.unique(source.query, return_inverse=True)
         self.documents, positive = np.unique(source.positives, return_inverse=True)
-        texts = source.texts
+        said, texts = source.settings, source.texts
         self._query_vectors = encoder.encode(
-            texts.take(queries), prompt="query", dim=dim, show_progress="Encoding queries"
-        )
+            texts.take(queries), prompt="query", instruction=said.instruction, dim=dim,
+            show_progress="Encoding queries",
+        )  # fmt: skip
         self.document_vectors = encoder.encode(
-            texts.take(self.documents), prompt="document", dim=dim, show_progress="Encoding documents"
-        )
+            texts.take(self.documents), prompt=said.document_prompt, instruction=said.instruction, dim=dim,
+            show_progress="Encoding documents",
+        )  # fmt: skip
         row_of = np.repeat(np.arange(len(source)), np.diff(source.positive_offsets))
         self.positive_scores: Float32 = np.empty(len(positive), dtype=np.float32)
         for part in _blocks(len(positive), _DOCUMENT_BLOCK):

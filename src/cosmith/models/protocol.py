@@ -24,6 +24,7 @@ class TextEncoder(Protocol):
         texts: Sequence[str],
         *,
         prompt: str | None = None,
+        instruction: str = "",
         dim: int | None = None,
         show_progress: str | None = None,
     ) -> np.ndarray:
@@ -32,6 +33,7 @@ class TextEncoder(Protocol):
         Args:
             texts: Any number of texts; equal ones are encoded once.
             prompt: The name of a prompt to put before each text: ``"query"``, ``"document"`` or one of the model's.
+            instruction: What takes the place of ``{task}`` in the prompt, for models that take instructions.
             dim: Keep only the first ``dim`` numbers and normalise again (for models trained with nested dimensions).
             show_progress: What to call this step in the progress display; ``None`` shows nothing.
 

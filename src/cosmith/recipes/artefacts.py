@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -11,6 +11,7 @@ from cosmith.recipes.graph import output_names, stage_of
 from cosmith.recipes.references import Kind
 from cosmith.recipes.run_folder import output_folder
 from cosmith.recipes.schema import Recipe
+from cosmith.recipes.stage_schemas import StsStage
 
 if TYPE_CHECKING:
     from cosmith.data import Collection, Source, StsPairs
@@ -64,10 +65,16 @@ class Artefacts:
         return self._once(name, lambda: Collection.read_beir(self.folder(name), name=name))
 
     def sts(self, name: str) -> StsPairs:
-        """An sts set."""
+        """An sts set, with its stage's instruction, for which its file has no place."""
         from cosmith.data import read_sts
 
-        return self._once(name, lambda: read_sts(next(self.folder(name).iterdir())))
+        stage = self.recipe.stages[name]
+        assert isinstance(stage, StsStage)
+
+        def load() -> StsPairs:
+            return replace(read_sts(next(self.folder(name).iterdir())), instruction=stage.instruction)
+
+        return self._once(name, load)
 
     def task(self, name: str) -> Collection | StsPairs:
         """A retrieval set or an sts set."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from cosmith.data import Collection, TrainingRow, split_by_group
 from cosmith.errors import InputError
+from cosmith.phrases import counted
 
 FEWEST_GROUPS = 10
 """Below this a test set says nothing, and one part or another would be empty."""
@@ -63,7 +64,8 @@ def split_pairs(
         return PairSplit(list(rows), None, None)
     if len(set(keys)) < FEWEST_GROUPS:
         raise InputError(
-            f"{len(rows):,} rows with {len(set(keys))} separate queries or groups are too few to split",
+            f"too few to split: {counted(len(rows), 'row')} with"
+            f" {counted(len(set(keys)), 'separate query or group', 'separate queries or groups')}",
             remedy="Give more rows, or say `dev: 0` and `test: 0` and evaluate on sets of your own.",
         )
     parts = split_by_group(keys, shares, seed)
@@ -85,11 +87,12 @@ def sampled(whole: Collection, limits: Limits, seed: int) -> Collection:
     kept = {document for query in queries for document in whole.relevance.get(query, {})}
     others = [document for document in whole.documents if document not in kept]
     kept.update(_sample(others, max(0, limits.documents - len(kept)), random))
-    return Collection(
-        name=whole.name,
+    return replace(
+        whole,
         documents={name: text for name, text in whole.documents.items() if name in kept},
         queries={name: whole.queries[name] for name in queries},
         relevance={name: whole.relevance[name] for name in queries if name in whole.relevance},
+        rejected=(),
     )
 
 

@@ -53,24 +53,30 @@ class RememberedVectors:
         texts: Sequence[str],
         *,
         prompt: str | None = None,
+        instruction: str = "",
         dim: int | None = None,
         show_progress: str | None = None,
     ) -> npt.NDArray[np.float32]:
         """As :meth:`cosmith.models.TextEncoder.encode`."""
         if len(texts) < _FEWEST:
-            return self.encoder.encode(texts, prompt=prompt, dim=dim, show_progress=show_progress)
-        file = self.folder / f"{self._key(texts, prompt, self.dimension if dim is None else dim)}.npy"
+            return self.encoder.encode(
+                texts, prompt=prompt, instruction=instruction, dim=dim, show_progress=show_progress
+            )
+        file = self.folder / f"{self._key(texts, prompt, instruction, self.dimension if dim is None else dim)}.npy"
         if file.is_file():
             vectors: npt.NDArray[np.float32] = np.load(file, allow_pickle=False)
             return vectors
-        vectors = self.encoder.encode(texts, prompt=prompt, dim=dim, show_progress=show_progress)
+        vectors = self.encoder.encode(
+            texts, prompt=prompt, instruction=instruction, dim=dim, show_progress=show_progress
+        )
         with atomic_file(file, "wb") as handle:
             np.save(handle, vectors)
         return vectors
 
-    def _key(self, texts: Sequence[str], prompt: str | None, dim: int) -> str:
+    def _key(self, texts: Sequence[str], prompt: str | None, instruction: str, dim: int) -> str:
         precision = getattr(self.encoder, "precision", "")
-        hasher = xxhash.xxh3_128(f"{self.fingerprint()}|{precision}|{prompt}|{dim}|{len(texts)}".encode())
+        said = (self.fingerprint(), precision, prompt, instruction, dim, len(texts))
+        hasher = xxhash.xxh3_128(repr(said).encode())
         for text in texts:
             encoded = text.encode("utf-8", "surrogatepass")
             hasher.update(len(encoded).to_bytes(8, "little"))  # so that ["ab", "c"] is not ["a", "bc"]

@@ -76,7 +76,9 @@ class SourceStage(StageSettings):
     task: Literal["retrieval", "sts", "classification", "clustering", "bitext", "pair"] = Field(
         "retrieval", description="What the rows are for; decides whether other rows' answers serve as negatives."
     )
-    instruction: str = Field("", description="Instruction put before the queries, for models that take one.")
+    instruction: str = Field(
+        "", description="What the queries ask for; takes the place of `{task}` in the prompts of models that have it."
+    )
     dev: Share = Field(0.1, description="Share of the queries kept for the development set.")
     test: Share = Field(0.1, description="Share of the queries kept for the test set.")
     dev_queries: Count = Field(500, description="Most queries of the development set.")
@@ -114,7 +116,11 @@ class CollectionStage(StageSettings):
     dev_documents: Count = Field(
         2000, description="Most documents of `dev`: the judged ones, then others by chance; all would be slow to watch."
     )
-    instruction: str = Field("", description="Instruction put before the queries, for models that take one.")
+    instruction: str | None = Field(
+        None,
+        description="What the queries ask for; takes the place of `{task}` in the prompts of models that have it. "
+        "Null: what `cosmith.json` in the folder says.",
+    )
 
     @model_validator(mode="after")
     def _dev_from_one_place(self) -> CollectionStage:
@@ -138,6 +144,11 @@ class StsStage(StageSettings):
 
     kind: Literal["sts"] = "sts"
     path: InputPath = Field(description="The file: two texts and a score a row.")
+    instruction: str = Field(
+        "",
+        description="What the texts are compared for; takes the place of `{task}` in the prompt `query` of models "
+        "that have it, before both.",
+    )
 
     def outputs(self) -> dict[str, Kind]:
         return {"": "sts"}
@@ -211,7 +222,7 @@ class TrainStage(StageSettings):
     )
     steps: Count | None = Field(None, description="How many steps; or `epochs`. Neither: one epoch.")
     epochs: Positive | None = Field(None, description="How often each row is taken.")
-    batch_size: Count = Field(64, description="Rows (queries with their texts) a step.")
+    batch_size: Count = Field(64, description="Rows (queries with their texts) a step; all of a source that has fewer.")
     learning_rate: Positive = Field(2e-5, description="The highest rate of the schedule.")
     schedule: Literal["constant", "linear", "cosine", "wsd"] = Field(
         "linear", description="How the rate falls; `wsd` is warm-up, stable, decay."

@@ -31,7 +31,7 @@ from cosmith.retrieval.storage import map_array, require_replaceable, write_arra
 if TYPE_CHECKING:
     from cosmith.models import TextEncoder
 
-FORMAT = 1
+FORMAT = 2
 _ENCODED_AT_A_TIME = 32_768
 """Documents handed to the encoder at once: enough to sort by length, few enough to hold."""
 
@@ -47,6 +47,7 @@ class IndexCard:
         dim: The length of the vectors kept.
         count: How many documents there are.
         prompt: The prompt that the documents were encoded with.
+        instruction: The instruction that the model was given, and is given for queries where a search says no other.
         format: The version of the layout.
     """
 
@@ -56,6 +57,7 @@ class IndexCard:
     dim: int
     count: int
     prompt: str
+    instruction: str = ""
     format: int = FORMAT
 
 
@@ -83,6 +85,7 @@ class Index:
         folder: str | Path | None = None,
         model: str | None = None,
         prompt: str = "document",
+        instruction: str = "",
     ) -> Index:
         """Encode a corpus.
 
@@ -94,6 +97,7 @@ class Index:
                 folder's name only when it is whole.
             model: A name of the encoder for people; by default its own.
             prompt: The encoder's prompt for documents.
+            instruction: What takes the place of ``{task}`` in prompts, of the documents and later of the queries.
 
         Raises:
             InputError: When there are no documents, ``dim`` is not within 1 and the model's dimension, or the folder
@@ -112,12 +116,13 @@ class Index:
             dim=dim,
             count=len(documents),
             prompt=prompt,
+            instruction=instruction,
         )
         ids, texts = list(documents), list(documents.values())
         batch = pa.record_batch(
             [pa.array(ids, type=pa.large_string()), pa.array(texts, type=pa.large_string())], names=["id", "text"]
         )
-        encoded = _encoded(encoder, texts, dim, prompt)
+        encoded = _encoded(encoder, texts, card)
         if folder is None:
             return cls(card, np.concatenate(list(encoded)), batch)
         _write(Path(folder), card, batch, encoded)
@@ -128,7 +133,14 @@ class Index:
         return self.card.count
 
     def search(
-        self, encoder: TextEncoder, texts: Sequence[str], k: int, *, dim: int | None = None, prompt: str = "query"
+        self,
+        encoder: TextEncoder,
+        texts: Sequence[str],
+        k: int,
+        *,
+        dim: int | None = None,
+        prompt: str = "query",
+        instruction: str | None = None,
     ) -> Hits:
         """The documents nearest to each text.
 
@@ -138,6 +150,7 @@ class Index:
             k: How many of each; may be greater than the corpus.
             dim: Compare only this many numbers of each vector; by default all that the index keeps.
             prompt: The encoder's prompt for queries.
+            instruction: What takes the place of ``{task}`` in it; by default what the index was built with.
 
         Returns:
             ``[len(texts), min(k, documents)]``; the scores are cosines.
@@ -147,7 +160,8 @@ class Index:
         """
         self.require(encoder)
         dim = checked_dim(dim, self.card.dim, "the vectors of this index")
-        queries = encoder.encode(list(texts), prompt=prompt, dim=dim)
+        told = self.card.instruction if instruction is None else instruction
+        queries = encoder.encode(list(texts), prompt=prompt, instruction=told, dim=dim)
         vectors = self.vectors if dim == self.card.dim else _cut(self.vectors, dim)
         return Hits.from_positions(self._names, *search_dense(queries, vectors, k))
 
@@ -245,12 +259,13 @@ def checked_dim(dim: int | None, available: int, what: str) -> int:
     return available if dim is None else dim
 
 
-def _encoded(encoder: TextEncoder, texts: Sequence[str], dim: int, prompt: str) -> Iterator[npt.NDArray[np.float32]]:
+def _encoded(encoder: TextEncoder, texts: Sequence[str], card: IndexCard) -> Iterator[npt.NDArray[np.float32]]:
     parts = range(0, len(texts), _ENCODED_AT_A_TIME)
     for number, start in enumerate(parts, 1):
         name = "Encoding documents" if len(parts) == 1 else f"Encoding documents, part {number} of {len(parts)}"
         part = texts[start : start + _ENCODED_AT_A_TIME]
-        vectors = np.asarray(encoder.encode(part, prompt=prompt, dim=dim, show_progress=name), dtype=np.float32)
+        given = encoder.encode(part, prompt=card.prompt, instruction=card.instruction, dim=card.dim, show_progress=name)
+        vectors = np.asarray(given, dtype=np.float32)
         finite = np.isfinite(vectors).all(axis=1)
         if not finite.all():
             raise InputError(

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from cosmith.atomic import atomic_folder, write_json
 from cosmith.errors import InputError, nearest
+from cosmith.phrases import counted
 from cosmith.progress import track
 from cosmith.retrieval.dense import BestSoFar
 from cosmith.retrieval.hits import Hits
@@ -86,7 +87,7 @@ class Bm25:
         import bm25s
 
         if len(ids) != len(texts):
-            raise InputError(f"{len(ids)} ids for {len(texts)} texts", field="ids")
+            raise InputError(f"{counted(len(ids), 'id')} for {counted(len(texts), 'text')}", field="ids")
         if not ids:
             raise InputError("there are no documents to index", field="texts")
         vocabulary: dict[str, int] = {}

@@ -13,6 +13,7 @@ from cosmith.data.ragged import take_rows
 from cosmith.errors import InputError
 from cosmith.losses import StepStructure
 from cosmith.models import Encoder
+from cosmith.phrases import counted
 
 Int64 = NDArray[np.int64]
 
@@ -54,8 +55,8 @@ def tokenise(
 ) -> TokenisedSource:
     """Tokenise what a Source's rows use, each text once a role.
 
-    Queries get the encoder's prompt ``query``. So do the other texts, but for retrieval, where they get
-    ``document``: in the other tasks both sides are alike (E5, arXiv:2212.03533, section 4.3, "query: " on both).
+    Queries get the encoder's prompt ``query``, the other texts the one that suits the Source's task (see
+    :attr:`cosmith.data.SourceSettings.document_prompt`), both with the Source's instruction.
 
     Args:
         encoder: Whose tokenizer and prompts.
@@ -70,13 +71,14 @@ def tokenise(
     without = np.flatnonzero(np.diff(source.positive_offsets) == 0)
     if len(without):
         raise InputError(
-            f"{len(without):,} rows of the source {source.name!r} have no positive, row {without[0]} the first",
+            f"the source {source.name!r} has {counted(len(without), 'row')} without a positive, row {without[0]} the"
+            " first",
             field="positives",
             remedy="Give each a positive (for a class: another text of the class), or leave them out.",
         )
     said = source.settings
     place = folder or source.folder
-    prompts = ("query", "document" if said.task == "retrieval" else "query")
+    prompts = ("query", said.document_prompt)
     limits = (said.max_query_length or max_query_length, said.max_document_length or max_document_length)
     queries, documents = np.unique(source.query), np.unique(np.concatenate([source.positives, source.negatives]))
     keys = [

@@ -122,7 +122,8 @@ def prepare(
         if dim >= encoder.dimension:
             raise InputError(f"{dim} is not smaller than the model's {encoder.dimension} dimensions", field="dims",
                              remedy="Name the smaller ones only; the full size is always trained.")  # fmt: skip
-    batch_sizes = [source.settings.batch_size or settings.batch_size for source in sources]
+    # A batch larger than its Source would hold rows twice: a query would meet itself, and count for more than others.
+    batch_sizes = [min(wanted_batch_size(source, settings), len(source)) for source in sources]
     plan = Plan(
         tuple(len(source) for source in sources),
         tuple(batch_sizes),
@@ -145,3 +146,8 @@ def prepare(
     steps = settings.steps or plan.steps(1.0 if settings.epochs is None else settings.epochs)
     strategy = strategy_of(settings, encoder.device)
     return ContrastiveJob(encoder, tokenised, specs, plan, steps, settings, strategy, lanes_of(encoder))
+
+
+def wanted_batch_size(source: Source, settings: TrainingSettings) -> int:
+    """Rows a step of a Source as they are asked for; a step takes fewer where the Source has not as many."""
+    return source.settings.batch_size or settings.batch_size

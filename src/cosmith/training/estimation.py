@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from cosmith.data import RaggedTokens, Source
-from cosmith.models import Encoder
+from cosmith.data import Cut, RaggedTokens, Source
+from cosmith.models import Encoder, resolve_precision
+from cosmith.phrases import counted, share, size
 from cosmith.progress import clock
 from cosmith.training.batch import StepBatch, TokenisedSource
-from cosmith.training.contrastive import ContrastiveJob, prepare
+from cosmith.training.contrastive import ContrastiveJob, prepare, wanted_batch_size
 from cosmith.training.encoding import backward_step, graph_bytes
 from cosmith.training.settings import TrainingSettings
 
@@ -31,11 +32,14 @@ class Estimate:
         epochs: How often each row is taken.
         texts_per_step, tokens_per_step: Distinct texts and their tokens, mean of the sampled steps.
         padding_share: Share of the cells of one padded batch a step that would hold no token; here none is computed.
-        cut_queries, cut_documents: Share of the texts that are longer than their maximum length.
+        cut_queries, cut_documents: How many of the distinct texts are longer than their maximum length.
         seconds: Time for the steps, evaluations left out.
         memory: Bytes at the peak: what the process holds already, weights, gradients, Adam's two moments, graphs
             and embeddings.
         kept_share: Share of a step's graphs that fit the memory; the rest is computed twice.
+        device, precision: On what it would run, and in which precision.
+        smaller_batches: Name and rows of the Sources that have fewer rows than a batch, so that each of their steps
+            takes all of them.
         query_lengths, document_lengths: int32 [texts], the tokens that each distinct text would have uncut.
     """
 
@@ -44,25 +48,33 @@ class Estimate:
     texts_per_step: float
     tokens_per_step: float
     padding_share: float
-    cut_queries: float
-    cut_documents: float
+    cut_queries: Cut
+    cut_documents: Cut
     seconds: float
     memory: int
     kept_share: float
+    device: str
+    precision: str
+    smaller_batches: tuple[tuple[str, int], ...]
     query_lengths: NDArray[np.int32] = field(repr=False, compare=False)
     document_lengths: NDArray[np.int32] = field(repr=False, compare=False)
 
     def describe(self) -> list[str]:
         """The estimate as lines for people."""
-        replayed = f"; {1 - self.kept_share:.0%} of a step is computed twice to save memory" * (self.kept_share < 1)
+        replayed = f"; {share(1 - self.kept_share)} of a step is computed twice to save memory" * (self.kept_share < 1)
+        epochs = f"{self.epochs:.3g} epoch" + "s" * (f"{self.epochs:.3g}" != "1")
         return [
-            f"{self.steps:,} steps ({self.epochs:.3g} epochs) of {self.texts_per_step:,.0f} distinct texts "
-            f"and {self.tokens_per_step:,.0f} tokens",
-            f"about {clock(self.seconds)} for the steps, evaluations left out",
-            f"about {self.memory / 2**30:.1f} GiB of memory at the peak{replayed}",
-            f"padding one batch a step would have wasted {self.padding_share:.0%} of the work; none is done here",
-            f"cut at the maximum length: {self.cut_queries:.1%} of the queries, "
-            f"{self.cut_documents:.1%} of the documents",
+            f"{counted(self.steps, 'step')} ({epochs}) of {counted(round(self.texts_per_step), 'distinct text')} and"
+            f" {counted(round(self.tokens_per_step), 'token')}",
+            *(
+                f"the source {name!r} has {counted(rows, 'row')}, fewer than a batch: each of its steps takes them all"
+                for name, rows in self.smaller_batches
+            ),
+            f"about {clock(self.seconds)} for the steps in {self.precision} on {self.device}, evaluations left out",
+            f"about {size(self.memory)} of memory at the peak{replayed}",
+            f"padding one batch a step would have wasted {share(self.padding_share)} of the work; none is done here",
+            self.cut_queries.describe(),
+            self.cut_documents.describe(),
         ]
 
 
@@ -101,11 +113,16 @@ def estimate(encoder: Encoder, sources: Sequence[Source], settings: TrainingSett
         texts_per_step=texts,
         tokens_per_step=tokens,
         padding_share=1 - sum(map(_tokens, batches)) / cells,
-        cut_queries=_cut_share(queries),
-        cut_documents=_cut_share(documents),
+        cut_queries=_cut("queries", queries, job, "max_query_length"),
+        cut_documents=_cut("documents", documents, job, "max_document_length"),
         seconds=job.steps * (tokens * seconds_per_token * again + loss_seconds),
         memory=int(already + weights + 3 * trained + max(kept, 1.0) * graph + embeddings),
         kept_share=kept / graphs,
+        device=str(encoder.device),
+        precision=resolve_precision(job.settings.precision, encoder.device),
+        smaller_batches=tuple(
+            (source.name, len(source)) for source in sources if len(source) < wanted_batch_size(source, job.settings)
+        ),
         query_lengths=np.concatenate([tokens.full_lengths[numbers] for tokens, numbers in queries]),
         document_lengths=np.concatenate([tokens.full_lengths[numbers] for tokens, numbers in documents]),
     )
@@ -192,6 +209,12 @@ def _documents(tokenised: TokenisedSource) -> NDArray[np.int64]:
     return np.concatenate([tokenised.source.positives, tokenised.source.negatives])
 
 
-def _cut_share(stores: Sequence[tuple[RaggedTokens, NDArray[np.int64]]]) -> float:
-    """The share of these texts that were cut."""
-    return float(np.concatenate([tokens.truncated[numbers] for tokens, numbers in stores]).mean())
+def _cut(what: str, stores: Sequence[tuple[RaggedTokens, NDArray[np.int64]]], job: ContrastiveJob, which: str) -> Cut:
+    """How many of these texts were cut, and where, if the setting ``which`` is the same for all."""
+    most = job.encoder.max_length
+    limits = {
+        min(getattr(tokenised.source.settings, which) or getattr(job.settings, which) or most, most)
+        for tokenised in job.sources
+    }
+    truncated = np.concatenate([tokens.truncated[numbers] for tokens, numbers in stores])
+    return Cut.among(what, truncated, limits.pop() if len(limits) == 1 else None)

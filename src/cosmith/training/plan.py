@@ -46,7 +46,7 @@ class Plan:
 
     Args:
         sizes: Rows of each Source.
-        batch_sizes: Rows a step takes of each Source.
+        batch_sizes: Rows a step takes of each Source; a step of more rows than the Source has takes some twice.
         seed: Chooses every order.
         mixing: ``"proportional"`` or ``"round_robin"``.
         weights: The Sources' weights; all 1 where absent.

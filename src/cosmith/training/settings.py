@@ -40,7 +40,7 @@ class TrainingSettings:
     Attributes:
         steps: How many steps; or ``epochs``, not both. Neither: one epoch.
         epochs: How often each row is taken, on average over the Sources.
-        batch_size: Rows (queries with their texts) a step.
+        batch_size: Rows (queries with their texts) a step; all rows of a Source that has fewer.
         learning_rate: The highest rate of the schedule.
         schedule: ``linear``, ``cosine``, ``constant`` or ``wsd`` (warm-up, stable, decay).
         warmup: Share of the steps over which the rate rises.

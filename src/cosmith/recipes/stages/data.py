@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,7 @@ def source(stage: SourceStage, context: StageContext) -> dict[str, Any]:
     splits: dict[str, dict[str, int]] = {"train": {"pairs": len(train)}}
     for name, collection_ in (("dev", split.dev), ("test", split.test)):
         if collection_ is not None:
-            collection_.write_beir(context.folder / name)
+            replace(collection_, instruction=stage.instruction).write_beir(context.folder / name)
             splits[name] = _counts(collection_)
     return {
         "pairs": len(rows),
@@ -93,14 +94,14 @@ def collection(stage: CollectionStage, context: StageContext) -> dict[str, Any]:
         if stage.dev:
             training, sets["dev"] = _part_queries(training, stage.dev, context.seed)
         rows = _rows(training)
-        settings = SourceSettings(task="retrieval", instruction=stage.instruction)
+        settings = SourceSettings(task="retrieval", instruction=_instruction(training, stage))
         train = Source.from_rows("train", rows, settings).save(context.folder / "train")
         splits["train"] = {"pairs": len(train)}
         result |= {"pairs": len(train), "examples": _examples(rows)}
     if "dev" in sets:
         sets["dev"] = sampled(sets["dev"], Limits(stage.dev_queries, stage.dev_documents), context.seed)
     for name, each in sets.items():
-        each.write_beir(context.folder / name)
+        replace(each, instruction=_instruction(each, stage)).write_beir(context.folder / name)
         splits[name] = _counts(each)
     return result
 
@@ -119,6 +120,10 @@ def sts(stage: StsStage, context: StageContext) -> dict[str, Any]:
     }
 
 
+def _instruction(read: Collection, stage: CollectionStage) -> str:
+    return read.instruction if stage.instruction is None else stage.instruction
+
+
 def _part_queries(whole: Collection, share: float, seed: int) -> tuple[Collection, Collection]:
     """Two collections over the same documents, with no query in both: the rest, and ``share`` of the queries."""
     names = list(whole.relevance)
@@ -128,7 +133,7 @@ def _part_queries(whole: Collection, share: float, seed: int) -> tuple[Collectio
     def only(part: str, name: str) -> Collection:
         queries = {key: text for key, text in whole.queries.items() if key in chosen[part]}
         relevance = {key: documents for key, documents in whole.relevance.items() if key in chosen[part]}
-        return Collection(name=name, documents=whole.documents, queries=queries, relevance=relevance)
+        return replace(whole, name=name, queries=queries, relevance=relevance, rejected=())
 
     return only("rest", "train"), only("part", "dev")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -11,7 +11,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from cosmith.atomic import atomic_file
-from cosmith.data import Collection
+from cosmith.data import Collection, Cut
 from cosmith.errors import InputError
 from cosmith.evaluation import (
     Changes,
@@ -23,6 +23,7 @@ from cosmith.evaluation import (
     score_hits,
     search_collection,
     search_collection_bm25,
+    texts_cut,
 )
 from cosmith.recipes.artefacts import StageContext
 from cosmith.recipes.stage_schemas import CompareStage, EvaluateStage
@@ -36,7 +37,9 @@ def evaluate(stage: EvaluateStage, context: StageContext) -> dict[str, Any]:
     """Score every model on every task; the hits are kept beside the scores."""
     folder = context.artefacts.folder(context.name)
     found: list[dict[str, Any]] = []
+    cut: list[dict[str, Any]] = []
     for task in stage.tasks:
+        counted: dict[tuple[str, ...], tuple[Cut, ...]] = {}  # once for all models that read the texts alike
         for model in stage.models:
             if context.artefacts.kind(task) == "sts":
                 scores = _on_sts(task, model, stage, context)
@@ -47,7 +50,20 @@ def evaluate(stage: EvaluateStage, context: StageContext) -> dict[str, Any]:
                 save_hits(hits, collection, _hits_file(folder, task, model))
             scores.to_json(folder / f"{task}--{model}.json")
             found.append(scores.to_dict())
-    return {"scores": found}
+            if context.artefacts.kind(model) == "model":
+                cut += [{"task": task, "model": model, **asdict(each)} for each in _cut(task, model, counted, context)]
+    return {"scores": found, "cut": cut}
+
+
+def _cut(
+    task: str, model: str, counted: dict[tuple[str, ...], tuple[Cut, ...]], context: StageContext
+) -> tuple[Cut, ...]:
+    encoder, artefacts = context.artefacts.encoder(model), context.artefacts
+    texts = artefacts.sts(task) if artefacts.kind(task) == "sts" else artefacts.collection(task)
+    key = tuple(encoder.token_key(prompt=name, instruction=texts.instruction) for name in ("query", "document", None))
+    if key not in counted:
+        counted[key] = texts_cut(encoder, texts)
+    return counted[key]
 
 
 def _search(model: str, collection: Collection, stage: EvaluateStage, context: StageContext) -> Hits:

@@ -21,7 +21,9 @@ def index(stage: IndexStage, context: StageContext) -> dict[str, Any]:
     folder = artefacts.folder(context.name)
     started = time.monotonic()
     path = str(artefacts.folder(stage.model).resolve()) if stage.model != "base" else artefacts.recipe.base
-    built = Index.build(encoder, collection.documents, dim=stage.dim, folder=folder, model=path)
+    built = Index.build(
+        encoder, collection.documents, dim=stage.dim, folder=folder, model=path, instruction=collection.instruction
+    )
     seconds = time.monotonic() - started
     queries = [*stage.queries, *_some_queries(collection, stage.examples, context.seed)]
     after = built.search(encoder, queries, stage.k) if queries else None
@@ -57,7 +59,8 @@ def _some_queries(collection: Collection, count: int, seed: int) -> list[str]:
 
 def _search_with(model: str, queries: list[str], collection: Collection, k: int, context: StageContext) -> Hits:
     encoder = context.artefacts.remembering(model)
-    return Index.build(encoder, collection.documents).search(encoder, queries, k)
+    built = Index.build(encoder, collection.documents, instruction=collection.instruction)
+    return built.search(encoder, queries, k)
 
 
 def _shown(hits: Hits | None, row: int, collection: Collection) -> list[dict[str, Any]]:

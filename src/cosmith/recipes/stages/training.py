@@ -19,7 +19,7 @@ from cosmith.data import Source
 from cosmith.errors import InputError
 from cosmith.evaluation import mean_score
 from cosmith.mining import mine_hard_negatives
-from cosmith.models import Encoder, resolve_precision
+from cosmith.models import Encoder
 from cosmith.recipes.artefacts import StageContext
 from cosmith.recipes.graph import estimated_sources, output_names
 from cosmith.recipes.pretraining_schemas import AdaptStage
@@ -69,17 +69,16 @@ def estimate_cost(stage: EstimateStage, context: StageContext) -> dict[str, Any]
         "seconds": cost.seconds,
         "peak_bytes": cost.memory,
         "padding_share": cost.padding_share,
-        "cut_queries": cost.cut_queries,
-        "cut_documents": cost.cut_documents,
+        "cut_queries": asdict(cost.cut_queries),
+        "cut_documents": asdict(cost.cut_documents),
         "kept_share": cost.kept_share,
-        "device": str(encoder.device),
-        "precision": resolve_precision(settings.precision, encoder.device),
+        "device": cost.device,
+        "precision": cost.precision,
         "lengths": {
-            "query": length_histogram(cost.query_lengths, _limit("max_query_length", encoder, sources, settings)),
-            "document": length_histogram(
-                cost.document_lengths, _limit("max_document_length", encoder, sources, settings)
-            ),
+            "query": length_histogram(cost.query_lengths, cost.cut_queries.limit),
+            "document": length_histogram(cost.document_lengths, cost.cut_documents.limit),
         },
+        "told": cost.describe(),
     }
 
 
@@ -104,12 +103,6 @@ def length_histogram(lengths: npt.NDArray[np.int32], limit: int | None) -> dict[
         "beyond": 1 - len(shown) / len(lengths),
         "max_length": limit,
     }
-
-
-def _limit(which: str, encoder: Encoder, sources: list[Source], settings: TrainingSettings) -> int | None:
-    """The length at which texts are cut; None where the sources do not agree."""
-    limits = {getattr(source.settings, which) or getattr(settings, which) or encoder.max_length for source in sources}
-    return min(*limits, encoder.max_length) if len(limits) == 1 else None
 
 
 def mine(stage: MineStage, context: StageContext) -> dict[str, Any]:
@@ -143,6 +136,7 @@ def mine(stage: MineStage, context: StageContext) -> dict[str, Any]:
             for row in shown[:_EXAMPLES]
         ],
         "likely_positives": [asdict(each) for each in found.likely_positives],
+        "told": [found.describe()],
     }
 
 
