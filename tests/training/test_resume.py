@@ -141,7 +141,10 @@ def test_another_run_is_refused_and_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"learning_rate: 0\.001 then, 0\.01 now") as error:
         train(program.encoder(), program.SOURCES, replace(settings, learning_rate=0.01), folder=tmp_path)
     assert error.value.field == "settings"
-    others = [program.SOURCES[0], Source.from_rows("second", [TrainingRow("other", ("rows",))])]
+    others = [
+        program.SOURCES[0],
+        Source.from_rows("second", [TrainingRow("other", ("rows",)), TrainingRow("and", ("more",))]),
+    ]
     with pytest.raises(InputError, match="second") as error:
         train(program.encoder(), others, settings, folder=tmp_path)
     assert error.value.field == "sources"

@@ -58,8 +58,7 @@ def _estimate(result: Result, folder: Path) -> list[str]:
 
 
 def _evaluate(result: Result, folder: Path) -> list[str]:
-    from cosmith.data import Cut
-    from cosmith.evaluation import Scores
+    from cosmith.evaluation import Scores, models_by_cut
 
     by_task: dict[str, list[Scores]] = {}
     for each in result["scores"]:
@@ -67,12 +66,9 @@ def _evaluate(result: Result, folder: Path) -> list[str]:
     lines: list[str] = []
     for scores in by_task.values():
         lines += scores[0].table(*scores[1:]).splitlines()
-    models: dict[tuple[str, str], list[str]] = {}
-    for each in result["cut"]:
-        if each["count"]:
-            said = Cut(each["what"], each["count"], each["of"], each["limit"]).describe()
-            models.setdefault((each["task"], said), []).append(each["model"])
-    return lines + [f"{task}, {', '.join(names)}: {said}" for (task, said), names in models.items()]
+    for (task, cut), models in models_by_cut(result["cut"]).items():
+        lines.append(f"{task}, {', '.join(models)}: {cut.describe()}")
+    return lines
 
 
 def _mine(result: Result, folder: Path) -> list[str]:

@@ -23,6 +23,7 @@ _PUBLIC = {
     "judged_queries": "retrieval_task",
     "largest_changes": "changes",
     "mean_score": "development",
+    "models_by_cut": "cut",
     "minimum_detectable_difference": "significance",
     "paired_difference": "significance",
     "retrieval_metrics": "metrics",
@@ -51,6 +52,7 @@ __all__ = [
     "largest_changes",
     "mean_score",
     "minimum_detectable_difference",
+    "models_by_cut",
     "paired_difference",
     "retrieval_metrics",
     "score_hits",
@@ -62,7 +64,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from cosmith.evaluation.changes import Changes, QueryChange, Shown, largest_changes
-    from cosmith.evaluation.cut import texts_cut
+    from cosmith.evaluation.cut import models_by_cut, texts_cut
     from cosmith.evaluation.development import mean_score
     from cosmith.evaluation.metrics import retrieval_metrics
     from cosmith.evaluation.retrieval_task import (

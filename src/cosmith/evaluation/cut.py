@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from cosmith.data import Collection, Cut, StsPairs
 from cosmith.evaluation.sts_task import sts_prompt
@@ -37,3 +37,20 @@ def texts_cut(encoder: Encoder, task: Collection | StsPairs) -> tuple[Cut, ...]:
             cut("queries", list(task.queries.values()), "query"),
         )
     return (cut("texts", [*task.first, *task.second], sts_prompt(task)),)
+
+
+def models_by_cut(entries: Iterable[Mapping[str, Any]]) -> dict[tuple[str, Cut], list[str]]:
+    """Put together the models that cut a task's texts alike; what is not cut is left out.
+
+    Args:
+        entries: Task, model and the fields of a :class:`~cosmith.data.Cut` each, as an evaluate stage keeps them.
+
+    Returns:
+        (task, cut) → models, in the order of the entries.
+    """
+    models: dict[tuple[str, Cut], list[str]] = {}
+    for each in entries:
+        if each["count"]:
+            cut = Cut(each["what"], each["count"], each["of"], each["limit"])
+            models.setdefault((each["task"], cut), []).append(each["model"])
+    return models

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cosmith.data import Cut
-from cosmith.evaluation import Comparison, Scores
+from cosmith.evaluation import Comparison, Scores, models_by_cut
 from cosmith.inspection import charts, wording
 from cosmith.inspection.charts import IntervalRow
 from cosmith.inspection.markup import Markup, element, facts, joined, table
@@ -123,13 +122,11 @@ def _scores_table(everything: Measured, task: str, differences: Mapping[str, Com
 
 def _cut(stages: list[StageView], everything: Measured, task: str) -> list[Markup]:
     """What of a task's texts the models have not read, a sentence for each kind of text."""
-    models: dict[Cut, list[str]] = {}
-    for stage in stages:
-        for each in stage.result.get("cut", []):
-            if each["task"] == task and each["count"]:
-                cut = Cut(each["what"], each["count"], each["of"], each["limit"])
-                models.setdefault(cut, []).append(everything.names[each["model"]])
-    return [element("p", f"{', '.join(names)}: {cut.describe()}.", class_="note") for cut, names in models.items()]
+    found = [each for stage in stages for each in stage.result.get("cut", []) if each["task"] == task]
+    return [
+        element("p", f"{', '.join(everything.names[model] for model in models)}: {cut.describe()}.", class_="note")
+        for (_, cut), models in models_by_cut(found).items()
+    ]
 
 
 def _value(scores: Scores, metric: str) -> Markup:

@@ -35,9 +35,9 @@ def spec_of(source: Source, settings: TrainingSettings, batch_size: int) -> Cont
     alone = not in_batch or batch_size == 1 or spec.blocks == {"own_negatives"}
     if alone and not len(source.negatives):
         raise InputError(
-            f"the rows of the source {source.name!r} have no negatives, and rows of a batch are not to serve as such",
+            f"the rows of the source {source.name!r} have no negatives, and no other rows of a batch serve as such",
             field="negatives",
-            remedy="Mine negatives first, or set in_batch_negatives to true with a batch size above 1.",
+            remedy="Mine negatives first, or set in_batch_negatives to true with a batch size and rows above 1.",
         )
     return spec
 
