@@ -238,5 +238,7 @@ def test_long_lists_are_encoded_once_a_model_and_prompt(tmp_path: Path) -> None:
     RememberedVectors(counting, tmp_path).encode(["ab", "c", *texts], prompt="document")
     RememberedVectors(counting, tmp_path).encode(["a", "bc", *texts], prompt="document")
     assert counting.count == 300 * 3 + 302 * 2
+    RememberedVectors(counting, tmp_path).encode(texts, prompt="document", instruction="find")
+    assert counting.count == 300 * 4 + 302 * 2
     other = RememberedVectors(tiny_encoder("bert", seed=1), tmp_path).encode(texts, prompt="document")
     assert not np.allclose(first, other)
