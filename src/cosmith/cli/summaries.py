@@ -102,12 +102,14 @@ def _train(result: Result, folder: Path) -> list[str]:
 
 
 def _texts(result: Result, folder: Path) -> list[str]:
-    return [f"{result['texts']:,} texts, {result['characters']:,} characters", *_data(result, folder)]
+    texts, characters = counted(result["texts"], "text"), counted(result["characters"], "character")
+    return [f"{texts}, {characters}", *_data(result, folder)]
 
 
 def _initialise(result: Result, folder: Path) -> list[str]:
     return [
-        f"{result['parameters']:,} random weights, {result['tokens']:,} tokens learnt from {result['texts']:,} texts",
+        f"{counted(result['parameters'], 'random weight')}, {counted(result['tokens'], 'token')} learnt from"
+        f" {counted(result['texts'], 'text')}",
         f"model: {folder / 'model'}",
     ]
 

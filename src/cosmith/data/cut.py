@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cosmith.data.tokens import RaggedTokens
-from cosmith.phrases import share
+from cosmith.phrases import counted, share
 
 _AT_ONCE = 100_000
 
@@ -45,7 +45,7 @@ class Cut:
 
     def describe(self) -> str:
         """``3,120 of 4,000 documents (78 %) are longer than 256 tokens and are cut``."""
-        limit = "their limit" if self.limit is None else f"{self.limit:,} tokens"
+        limit = "their limit" if self.limit is None else counted(self.limit, "token")
         if not self.count:
             return f"none of {self.of:,} {self.what} is longer than {limit}"
         verb = "is" if self.count == 1 else "are"

@@ -59,7 +59,7 @@ def _cut(
     task: str, model: str, counted: dict[tuple[str, ...], tuple[Cut, ...]], context: StageContext
 ) -> tuple[Cut, ...]:
     encoder, artefacts = context.artefacts.encoder(model), context.artefacts
-    texts = artefacts.sts(task) if artefacts.kind(task) == "sts" else artefacts.collection(task)
+    texts = artefacts.task(task)
     key = tuple(encoder.token_key(prompt=name, instruction=texts.instruction) for name in ("query", "document", None))
     if key not in counted:
         counted[key] = texts_cut(encoder, texts)
