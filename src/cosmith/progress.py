@@ -50,7 +50,7 @@ class _Lines:
     def say(self) -> None:
         self.spoken = True
         seconds = max(time.monotonic() - self.started, 1e-9)
-        rate = self.done / seconds
+        rate = max(self.done, 0) / seconds
         left = (self.total - self.done) / rate if rate else float("inf")
         if self.as_json:
             line = json.dumps(

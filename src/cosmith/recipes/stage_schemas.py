@@ -256,6 +256,11 @@ class TrainStage(StageSettings):
         description="Look between the model it began with and the result for the best weights on `dev`: yes, no, or "
         "the shares of the result to try.",
     )
+    on_divergence: Literal["abort", "skip", "restart"] = Field(
+        "abort",
+        description="When a loss or gradient is no finite number, after its cause was looked for: end, leave out that "
+        "step, or go back to the last checkpoint at half the learning rate.",
+    )
     checkpoint_every_steps: Count | None = Field(None, description="Steps between checkpoints; null: by time only.")
     checkpoint_every_seconds: Positive | None = Field(300.0, description="Seconds between checkpoints.")
 

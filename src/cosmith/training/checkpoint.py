@@ -43,6 +43,8 @@ class Progress:
         best_score, best_step: The best evaluation of trained weights.
         without_gain: Evaluations since the best one.
         seconds: Time spent so far.
+        skipped: Steps in a row, up to this one, that were left out as they had no finite loss or gradient.
+        restarts: How often the run went back to a checkpoint for that reason, each time at half the learning rate.
     """
 
     step: int = 0
@@ -53,6 +55,8 @@ class Progress:
     best_step: int = 0
     without_gain: int = 0
     seconds: float = 0.0
+    skipped: int = 0
+    restarts: int = 0
 
 
 def save_checkpoint(
@@ -74,11 +78,16 @@ def save_checkpoint(
     numbers = _numbers(folder / "checkpoints")
     place = folder / "checkpoints" / f"{max(numbers, default=0) + 1:06d}"
     with atomic_folder(place) as temporary, _writing(place):
-        save_model(module, str(temporary / _WEIGHTS))
-        save_file(_optimizer_tensors(module, optimizer), temporary / _OPTIMIZER)
+        save_state(temporary, module, optimizer)
         write_json(temporary / _STATE, {"format": _FORMAT, "progress": asdict(progress), "identity": dict(identity)})
     _leave_only(folder / "checkpoints", place.name)
     _leave_only(folder / "best", _best_place(folder, progress.best_step).name)
+
+
+def save_state(folder: Path, module: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Write the weights and the optimizer's state into a folder."""
+    save_model(module, str(folder / _WEIGHTS))
+    save_file(_optimizer_tensors(module, optimizer), folder / _OPTIMIZER)
 
 
 def latest_checkpoint(folder: Path) -> Path | None:
@@ -155,7 +164,8 @@ class Checkpoints:
     ) -> None:
         self._folder, self._module, self._optimizer, self._identity = folder, module, optimizer, identity
         self._every_steps, self._every_seconds, self._writes = every_steps, every_seconds, writes
-        self._saved, self._saved_at = Progress(), time.monotonic()
+        self._saved: Progress | None = None
+        self._saved_at = time.monotonic()
 
     def resume(self) -> Progress:
         """Put module and optimizer where the last checkpoint left them; without one, they stay as they are.
@@ -166,22 +176,23 @@ class Checkpoints:
         if self._folder is not None and (checkpoint := latest_checkpoint(self._folder)):
             check_identity(checkpoint, self._identity)
             self._saved = restore(checkpoint, self._module, self._optimizer)
-        return self._saved
+        return self._saved or Progress()
 
     @property
     def step(self) -> int:
         """The step of the last one."""
-        return self._saved.step
+        return self._saved.step if self._saved else 0
 
     def are_due(self, progress: Progress) -> bool:
         """Whether enough steps or seconds have passed since the last one."""
-        steps, seconds = progress.step - self._saved.step, time.monotonic() - self._saved_at
+        steps, seconds = progress.step - self.step, time.monotonic() - self._saved_at
         by_steps = self._every_steps is not None and steps >= self._every_steps
         return by_steps or (self._every_seconds is not None and steps > 0 and seconds >= self._every_seconds)
 
     def save(self, progress: Progress) -> None:
         """Write one, unless the last one says the same."""
-        if self._folder is not None and self._writes and replace(progress, seconds=self._saved.seconds) != self._saved:
+        known = self._saved is not None and replace(progress, seconds=self._saved.seconds) == self._saved
+        if self._folder is not None and self._writes and not known:
             save_checkpoint(self._folder, self._module, self._optimizer, progress, self._identity)
         self._saved, self._saved_at = progress, time.monotonic()
 

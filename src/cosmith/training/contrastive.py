@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -14,6 +15,7 @@ from cosmith.errors import InputError
 from cosmith.losses import ContrastiveSpec
 from cosmith.models import Encoder
 from cosmith.training.batch import StepBatch, TokenisedSource, assemble, tokenise
+from cosmith.training.batch_report import batch_problems, describe_text
 from cosmith.training.distributed import ALONE, Ranks
 from cosmith.training.encoding import Batch, Strategy
 from cosmith.training.objective import spec_of, step_loss
@@ -73,9 +75,10 @@ class ContrastiveJob:
     def work(self, step: int, ranks: Ranks = ALONE) -> StepWork:
         """What step number ``step`` does."""
         number, batch = self.batch(step)
+        source, rows = self.sources[number].source, self.plan.at(step).rows
         batches = self.micro_batches(batch, ranks)
         return StepWork(
-            source=self.sources[number].source.name,
+            source=source.name,
             epoch=self.plan.epoch(step + 1),
             rows=batch.rows,
             tokens=len(batch.tokens.values),
@@ -83,6 +86,8 @@ class ContrastiveJob:
             batches=batches,
             costs=[int(batch.tokens.lengths[numbers].sum()) for numbers in batches],
             loss=self.loss(number, batch, ranks),
+            describe=partial(describe_text, source, rows, batch),
+            problems=lambda: batch_problems(source, rows, batch, len(self.encoder.tokenizer.tokenizer)),
         )
 
     def loss(self, source: int, batch: StepBatch, ranks: Ranks = ALONE) -> Callable[[torch.Tensor], torch.Tensor]:

@@ -38,6 +38,13 @@ class Journal:
         _cut(folder / METRICS, progress)
         self._lines = (folder / METRICS).open("a", encoding="utf-8")
 
+    def rewind(self, progress: Progress) -> None:
+        """Take out again what was written beyond this."""
+        if self._folder is not None:
+            self._lines.close()
+            _cut(self._folder / METRICS, progress)
+            self._lines = (self._folder / METRICS).open("a", encoding="utf-8")
+
     def write(self, step: int, values: Mapping[str, float | str]) -> None:
         """Write the values of a step (or of an evaluation), so that a kill of this process cannot lose them."""
         if self._folder is None:

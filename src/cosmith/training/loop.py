@@ -19,17 +19,18 @@ from cosmith.progress import track
 from cosmith.training.checkpoint import BestWeights, Checkpoints, Progress
 from cosmith.training.contrastive import prepare
 from cosmith.training.distributed import ALONE, Ranks, start_ranks
+from cosmith.training.health import Case, Diverged, diagnose, write_diagnosis
 from cosmith.training.interruption import Interrupted, Interruption
 from cosmith.training.journal import Journal
 from cosmith.training.merging import Mixed, best_interpolation
 from cosmith.training.optimisation import adamw, clip_gradients, learning_rate, set_learning_rate
 from cosmith.training.result import TrainingResult
 from cosmith.training.settings import TrainingSettings
-from cosmith.training.step import Job, add_gradients
+from cosmith.training.step import Job, StepCount, add_gradients
 
 Dev = Callable[[Encoder], float]
 
-_NOT_FINITE = 'Lower learning_rate, raise temperature, or set precision to "float32"; the last checkpoint stands.'
+_MOST_SKIPPED, _MOST_RESTARTS = 10, 5  # after so many, something is wrong that neither mends
 
 
 def train(
@@ -126,7 +127,7 @@ def run_job(
     )
     generators = torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
     with generators, Interruption() as interruption:
-        run = _Run(job, optimizer, dev, BestWeights(place), checkpoints, interruption, ranks, place)
+        run = _Run(job, optimizer, dev, BestWeights(place), checkpoints, interruption, ranks, place, base)
         try:
             progress = _take_steps(run, checkpoints.resume())
             ranks.wait()  # until the first has written the best weights
@@ -154,6 +155,7 @@ class _Run:
     interruption: Interruption
     ranks: Ranks
     folder: Path | None
+    base: Encoder
 
     def evaluates(self, progress: Progress) -> bool:
         """Whether the weights are to be scored before the next step."""
@@ -200,6 +202,8 @@ def _take_steps(run: _Run, progress: Progress) -> Progress:
     """All steps, from where the run stands to its end."""
     clock = time.monotonic() - progress.seconds
     run.job.module.train()
+    if run.job.settings.on_divergence == "restart":
+        run.save(progress)  # there must be something to go back to
     first = run.ranks.is_first  # who speaks and writes
     with (
         Journal(run.folder if first else None, progress) as journal,
@@ -216,10 +220,16 @@ def _take_steps(run: _Run, progress: Progress) -> Progress:
                 if run.checkpoints.are_due(progress):
                     run.save(progress)
                 with run.interruption.deferred():
-                    metrics = _take_step(run, progress.step)
-                    progress = replace(progress, step=progress.step + 1)
-                    journal.write(progress.step, metrics)
-                bar.advance(1, _status(metrics, progress))
+                    before = progress.step
+                    try:
+                        metrics = _take_step(run, progress)
+                    except Diverged as trouble:
+                        progress, status = _treat(trouble, run, progress, journal)
+                    else:
+                        progress = replace(progress, step=progress.step + 1, skipped=0)
+                        journal.write(progress.step, metrics)
+                        status = _status(metrics, progress)
+                bar.advance(progress.step - before, status)
                 if run.ranks.any(run.interruption.requested, run.job.device):
                     raise KeyboardInterrupt
         except KeyboardInterrupt:
@@ -230,10 +240,14 @@ def _take_steps(run: _Run, progress: Progress) -> Progress:
     return progress
 
 
-def _take_step(run: _Run, step: int) -> dict[str, float | str]:
-    """Do step number ``step`` (counted from 0) and say how it went."""
+def _take_step(run: _Run, progress: Progress) -> dict[str, float | str]:
+    """Do the next step and say how it went.
+
+    Raises:
+        Diverged: When its loss or gradient is not finite; the weights are those before it.
+    """
     started = time.monotonic()
-    job, settings, module = run.job, run.job.settings, run.job.module
+    job, settings, module, step = run.job, run.job.settings, run.job.module, progress.step
     rate = learning_rate(
         step,
         peak=settings.learning_rate,
@@ -242,12 +256,13 @@ def _take_step(run: _Run, step: int) -> dict[str, float | str]:
         warmup=round(settings.warmup * job.steps),
         decay=round(settings.decay * job.steps),
     )
+    rate *= 0.5**progress.restarts
     set_learning_rate(run.optimizer, rate)
     run.optimizer.zero_grad(set_to_none=True)
     done = add_gradients(job, step, run.ranks)
-    if not math.isfinite(done.loss):
-        raise CosmithError(f"the loss of step {step + 1} (source {done.source!r}) is {done.loss}", remedy=_NOT_FINITE)
-    norm = clip_gradients(module, settings.clip, step + 1)
+    norm = clip_gradients(module, settings.clip) if math.isfinite(done.loss) else None
+    if norm is None or not math.isfinite(norm):
+        raise _diagnosed(run, progress, done, norm, rate)
     run.optimizer.step()
     seconds = time.monotonic() - started
     return {
@@ -260,6 +275,44 @@ def _take_step(run: _Run, step: int) -> dict[str, float | str]:
         "tokens_per_second": done.tokens / seconds,
         "seconds": seconds,
     }
+
+
+def _diagnosed(run: _Run, progress: Progress, done: StepCount, norm: float | None, rate: float) -> Diverged:
+    """Why a step failed; with a folder it is written there, with all that the step consisted of."""
+    what = f"the loss of step {progress.step + 1} (source {done.source!r}) is {done.loss}"
+    if norm is not None:
+        what = f"the gradient of step {progress.step + 1} (source {done.source!r}) has the norm {norm}"
+    if not run.ranks.is_first:
+        run.ranks.wait()  # a launcher ends all processes with the first that ends
+        return Diverged(what, remedy="The first process says why.")
+    case = Case(run.job, progress.step, run.base, run.optimizer, rate)
+    try:
+        diagnosis = diagnose(case, done.loss, norm)
+        page = None if run.folder is None else write_diagnosis(run.folder, case, diagnosis, progress)
+    finally:
+        run.ranks.wait()
+    found = diagnosis.explanation
+    if found is None:
+        return Diverged(what, path=page, remedy="No cause could be named.")
+    return Diverged(f"{what}; most likely cause: {found.cause}", path=page, remedy=found.remedy)
+
+
+def _treat(trouble: Diverged, run: _Run, progress: Progress, journal: Journal) -> tuple[Progress, str]:
+    """Go on after a step that failed, as the settings say; what was decided is part of the progress, so that a
+    continued run decides alike."""
+    settings = run.job.settings
+    if settings.on_divergence == "skip" and progress.skipped < _MOST_SKIPPED:
+        progress = replace(progress, step=progress.step + 1, skipped=progress.skipped + 1)
+        journal.write(progress.step, {"skipped": trouble.problem})
+        return progress, "skipped: no finite loss or gradient"
+    if settings.on_divergence == "restart" and run.folder is not None and progress.restarts < _MOST_RESTARTS:
+        restarts = progress.restarts + 1
+        progress = replace(run.checkpoints.resume(), restarts=restarts, seconds=progress.seconds)
+        run.ranks.wait()
+        run.checkpoints.save(progress)
+        journal.rewind(progress)
+        return progress, f"back to step {progress.step} at {0.5**restarts:g} of the rate"
+    raise trouble
 
 
 def _evaluate(run: _Run, progress: Progress, journal: Journal) -> Progress:

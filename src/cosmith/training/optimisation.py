@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 
-from cosmith.errors import CosmithError, InputError
+from cosmith.errors import InputError
 
 Schedule = Literal["linear", "cosine", "constant", "wsd"]
 
@@ -60,24 +60,16 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
         group["lr"] = rate
 
 
-def clip_gradients(module: torch.nn.Module, limit: float | None, step: int) -> float:
+def clip_gradients(module: torch.nn.Module, limit: float | None) -> float:
     """Scale the gradients down to a global norm of at most ``limit``.
 
     Returns:
-        The norm before.
-
-    Raises:
-        CosmithError: When the norm is not a finite number; the weights have not been touched then.
+        The norm before. Where it is not a finite number, the gradients are left as they are.
     """
     parameters = [parameter for parameter in module.parameters() if parameter.grad is not None]
     gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
     norm = torch.nn.utils.get_total_norm(gradients)
     value = float(norm)
-    if not math.isfinite(value):
-        raise CosmithError(
-            f"the gradient of step {step} is not a finite number (norm {value})",
-            remedy='Lower learning_rate, raise temperature, or set precision to "float32"; the last checkpoint stands.',
-        )
-    if limit is not None:
+    if limit is not None and math.isfinite(value):
         torch.nn.utils.clip_grads_with_norm_(parameters, limit, norm)
     return value

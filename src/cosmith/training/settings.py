@@ -13,6 +13,7 @@ from cosmith.models import Precision
 from cosmith.training.optimisation import Schedule
 from cosmith.training.plan import Mixing
 
+OnDivergence = Literal["abort", "skip", "restart"]
 StrategyName = Literal["auto", "direct", "cached", "keep-last-k"]
 
 INTERPOLATION_GRID = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -20,7 +21,7 @@ INTERPOLATION_GRID = (0.0, 0.25, 0.5, 0.75, 1.0)
 # What may change between an interrupted run and its continuation, since it changes nothing of what is trained. (The
 # last two change rounding, and which numbers dropout drops: who ran out of memory must be able to go on.)
 _MAY_CHANGE = {"strategy", "keep", "graph_memory", "checkpoint_every_steps", "checkpoint_every_seconds", "interpolate",
-               "micro_batch_tokens", "precision"}  # fmt: skip
+               "micro_batch_tokens", "precision", "on_divergence"}  # fmt: skip
 
 _COUNTS = ("steps", "batch_size", "graph_memory", "micro_batch_tokens", "max_query_length", "max_document_length",
            "evaluate_every", "patience", "checkpoint_every_steps")  # fmt: skip
@@ -30,6 +31,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "precision": get_args(Precision),
     "strategy": get_args(StrategyName),
     "mixing": get_args(Mixing),
+    "on_divergence": get_args(OnDivergence),
 }
 
 
@@ -67,6 +69,8 @@ class TrainingSettings:
         keep_best: End with the weights of the best evaluation, not with the last ones.
         interpolate: Whether to look between the base model and the result for the best weights on the development
             set: True for a grid of five, or the grid itself (shares of the result).
+        on_divergence: What to do when a loss or gradient is not a finite number, after its cause was looked for:
+            ``abort``; ``skip`` that step; ``restart`` from the last checkpoint at half the learning rate.
         checkpoint_every_steps: Steps between checkpoints; None: by time only.
         checkpoint_every_seconds: Seconds between checkpoints; None: by steps only.
 
@@ -101,6 +105,7 @@ class TrainingSettings:
     patience: int | None = None
     keep_best: bool = True
     interpolate: bool | tuple[float, ...] = True
+    on_divergence: OnDivergence = "abort"
     checkpoint_every_steps: int | None = None
     checkpoint_every_seconds: float | None = 300.0
 

@@ -40,6 +40,8 @@ class StepWork:
         batches: The micro-batches, which together hold every number of ``range(U)`` once, the largest first.
         costs: What each of them costs, in tokens.
         loss: The embeddings of all, [U, D] → a scalar (with several ranks, this rank's part of it).
+        describe: A number of ``range(U)`` → what it is, for people.
+        problems: What is wrong with the rows themselves, a clause each; looked at when a step fails.
     """
 
     source: str
@@ -50,6 +52,8 @@ class StepWork:
     batches: Sequence[Batch]
     costs: Sequence[int]
     loss: Callable[[torch.Tensor], torch.Tensor]
+    describe: Callable[[int], str]
+    problems: Callable[[], list[str]]
 
 
 class Job(Protocol):

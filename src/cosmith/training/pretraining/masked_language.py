@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 import torch
 import xxhash
+from numpy.typing import NDArray
 
 from cosmith.data import RaggedTokens
 from cosmith.errors import InputError
 from cosmith.models import Encoder
+from cosmith.training.batch_report import token_problems
 from cosmith.training.distributed import ALONE, Ranks, start_ranks
 from cosmith.training.encoding import Batch, Strategy
 from cosmith.training.loop import Dev, run_job
@@ -114,7 +116,18 @@ class MaskedLanguageJob:
                 rows=ranks.rows(len(masked.labels)),
                 compute_in=self.compute_in,
             ),
+            describe=lambda number: self._describe(rows, tokens, int(text_of[number])),
+            problems=lambda: [
+                f"{self._describe(rows, tokens, number)} {what}"
+                for number, what in token_problems(tokens, len(tokenizer))
+            ],
         )
+
+    def _describe(self, rows: NDArray[np.int64], tokens: RaggedTokens, number: int) -> str:
+        """A piece of text, for people."""
+        values = tokens.values[tokens.offsets[number] : tokens.offsets[number + 1]]
+        text = self.encoder.tokenizer.tokenizer.decode(values[:20].tolist())
+        return f"piece {int(rows[number])} of the texts, {text!r}"
 
 
 def pretrain(

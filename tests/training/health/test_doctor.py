@@ -1,0 +1,211 @@
+"""Faults put in on purpose, each named by the doctor; and what a run does after one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from cosmith.data import RaggedTokens, Source, TrainingRow
+from cosmith.models import Encoder, tiny_encoder
+from cosmith.training import TrainingSettings, train, train_with_result
+from cosmith.training.contrastive import ContrastiveJob
+from cosmith.training.health import Diverged, read_findings
+
+SETTINGS = TrainingSettings(steps=12, batch_size=8, learning_rate=1e-3, temperature=0.1, precision="float32",
+                            checkpoint_every_steps=2)  # fmt: skip
+
+
+def rows() -> list[TrainingRow]:
+    return [TrainingRow(f"ask {n} now", (f"the answer is {n * 7}",), (f"not {n}",)) for n in range(40)]
+
+
+SOURCE = Source.from_rows("asked", rows())
+
+
+def failed(encoder: Encoder, folder: Path, source: Source = SOURCE, **changes: Any) -> tuple[Diverged, str]:
+    """The error of a run that fails, and the page on it."""
+    with pytest.raises(Diverged) as error:
+        train(encoder, [source], replace(SETTINGS, **changes), folder=folder)
+    assert error.value.path is not None
+    return error.value, Path(error.value.path).read_text(encoding="utf-8")
+
+
+def test_a_weight_that_is_no_number(tmp_path: Path) -> None:
+    encoder = tiny_encoder("bert")
+    name = "backbone.encoder.layer.1.output.dense.weight"
+    with torch.no_grad():
+        encoder.module.get_parameter(name)[3, 5] = float("nan")
+    error, page = failed(encoder, tmp_path)
+    assert f"weight `{name}` holds a number that is none" in error.problem
+    assert "step 1 " in error.problem
+    assert "(not sound) " in page
+    place = tmp_path / "health" / "step-1"
+    assert [finding.check for finding in read_findings(place)] == [
+        "raw_batch", "repeat", "forward", "loss_ingredients", "backward", "ranges", "in_float32",
+        "with_smaller_changes",
+    ]  # fmt: skip
+    batch = json.loads((place / "batch.json").read_text())
+    assert any("a query of row" in text for text in batch["texts"])
+    assert {"weights.safetensors", "batch.json", "findings.json"} <= {file.name for file in place.iterdir()}
+    forward = next(finding for finding in read_findings(place) if finding.check == "forward")
+    assert "encoder.layer.1.output.dense" in forward.answer
+
+
+def spoilt_loss(job: ContrastiveJob, spoil: Callable[[torch.Tensor], torch.Tensor]) -> Callable[..., Any]:
+    whole = ContrastiveJob.loss
+
+    def loss(self: ContrastiveJob, *arguments: Any) -> Callable[[torch.Tensor], torch.Tensor]:
+        sound = whole(self, *arguments)
+        return lambda embeddings: sound(embeddings) + spoil(embeddings)
+
+    return loss
+
+
+def test_the_logarithm_of_nothing_in_a_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spoil = lambda embeddings: (embeddings * 0).sum().abs().log()  # noqa: E731
+    monkeypatch.setattr(ContrastiveJob, "loss", spoilt_loss(ContrastiveJob, spoil))
+    error, page = failed(tiny_encoder("bert"), tmp_path)
+    assert "most likely cause: the loss: `log` gave -inf" in error.problem
+    assert "logsumexp" in page
+
+
+def test_a_derivative_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The square root of 0 is a number, its derivative is not."""
+    spoil = lambda embeddings: (embeddings - embeddings.detach()).sum().square().sqrt()  # noqa: E731
+    monkeypatch.setattr(ContrastiveJob, "loss", spoilt_loss(ContrastiveJob, spoil))
+    error, _ = failed(tiny_encoder("bert"), tmp_path)
+    assert "the gradient of step 1" in error.problem
+    assert "the derivative of `" in error.problem
+
+
+def test_float16_that_overflows(tmp_path: Path) -> None:
+    encoder = tiny_encoder("bert")
+    layer = encoder.module.get_submodule("backbone.encoder.layer.0.intermediate.dense")
+    with torch.no_grad():
+        layer.bias.fill_(200.0)
+
+    class InHalf(torch.nn.Module):
+        """Squares what it gets, in float16."""
+
+        def __init__(self, inner: torch.nn.Module) -> None:
+            super().__init__()
+            self.inner = inner
+
+        def forward(self, states: torch.Tensor) -> torch.Tensor:
+            return (self.inner(states).half() ** 2 * 2).float()
+
+    encoder.module.get_submodule("backbone.encoder.layer.0.intermediate").dense = InHalf(layer)
+    error, page = failed(encoder, tmp_path)
+    assert "left the range of float16" in error.problem
+    assert "backbone.encoder.layer.0.intermediate.dense" in error.problem
+    assert "bf16" in page
+
+
+def test_a_text_without_tokens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The layers above never let one through, so it is put in below them; what it gives is made no number."""
+    tokenize, embed = Encoder.tokenize, Encoder.embed
+
+    def emptied(self: Encoder, texts: list[str], **options: Any) -> RaggedTokens:
+        tokens = tokenize(self, texts, **options)
+        keep = np.array([text != "ask 5 now" for text in texts])
+        lengths = np.where(keep, tokens.lengths, 0)
+        values = tokens.values[np.repeat(keep, tokens.lengths)]
+        return RaggedTokens(values, np.concatenate([[0], np.cumsum(lengths)]), tokens.full_lengths)
+
+    def spoilt(self: Encoder, tokens: RaggedTokens, **options: Any) -> torch.Tensor:
+        full = np.flatnonzero(tokens.lengths)
+        vectors = torch.full((len(tokens), self.dimension), float("nan"))
+        return vectors.index_copy(0, torch.as_tensor(full), embed(self, tokens.take(full), **options))
+
+    monkeypatch.setattr(Encoder, "tokenize", emptied)
+    monkeypatch.setattr(Encoder, "embed", spoilt)
+    error, page = failed(tiny_encoder("bert"), tmp_path)
+    assert "the data: a query of row 5 of 'asked', 'ask 5 now' has no token" in error.problem
+    assert "leave out that row" in page
+
+
+def test_a_score_that_is_infinite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scored = Source.from_rows("scored", [replace(row, scores=(0.9, 0.1)) for row in rows()])
+    scores = scored.scores.copy()
+    scores[2 * 7] = np.inf
+    scored = replace(scored, arrays=replace(scored.arrays, scores=scores))
+    spoil = lambda embeddings: embeddings.sum() * float(scores.sum()) * 0  # noqa: E731
+    monkeypatch.setattr(ContrastiveJob, "loss", spoilt_loss(ContrastiveJob, spoil))
+    error, _ = failed(tiny_encoder("bert"), tmp_path, scored, batch_size=40)
+    assert "the data: a score of row 7 of 'scored' is inf" in error.problem
+
+
+def test_a_learning_rate_that_is_far_too_high(tmp_path: Path) -> None:
+    """Its weights reach what no model has; where that ends in a number that is none, the rate is named."""
+    error, page = failed(tiny_encoder("bert"), tmp_path, learning_rate=1e3, warmup=0.0)
+    assert "weights have blown up" in error.problem
+    assert "learning rate" in page.lower()
+
+
+def breaking(at: set[int]) -> Callable[..., Any]:
+    """``ContrastiveJob.loss``, but without a number the first time that these steps (from 1) are taken."""
+    whole, seen = ContrastiveJob.work, set()
+
+    def work(self: ContrastiveJob, step: int, *arguments: Any) -> Any:
+        made = whole(self, step, *arguments)
+        if step + 1 in at and step not in seen:
+            return replace(made, loss=lambda embeddings: made.loss(embeddings) * float("nan"))
+        return made
+
+    return work
+
+
+def test_skipping_leaves_the_step_out_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ContrastiveJob, "work", breaking({3, 7}))
+    settings = replace(SETTINGS, on_divergence="skip")
+    result = train_with_result(tiny_encoder("bert"), [SOURCE], settings, folder=tmp_path)
+    assert result.steps == 12
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines if "skipped" in line] == [3, 7]
+    assert [line["step"] for line in lines if "loss" in line] == [1, 2, 4, 5, 6, 8, 9, 10, 11, 12]
+    assert (tmp_path / "health" / "step-3.md").is_file()
+    weights = torch.cat([value.flatten() for value in result.encoder.module.parameters()])
+    assert bool(torch.isfinite(weights).all())
+
+
+def test_skipping_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ContrastiveJob, "work", breaking(set(range(1, 13))))
+    with pytest.raises(Diverged, match="step 11 "):
+        train(tiny_encoder("bert", hidden=8, layers=1), [SOURCE], replace(SETTINGS, on_divergence="skip"))
+
+
+def test_restarting_goes_back_at_half_the_rate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+    whole = ContrastiveJob.work
+
+    def once(self: ContrastiveJob, step: int, *arguments: Any) -> Any:
+        made = whole(self, step, *arguments)
+        if self.settings.on_divergence == "restart" and step == 6 and "healed" not in marks:
+            return replace(made, loss=lambda embeddings: made.loss(embeddings) * float("nan"))
+        calls.append(step)
+        return made
+
+    marks: list[str] = []
+    rewind = __import__("cosmith.training.journal", fromlist=["Journal"]).Journal.rewind
+
+    def healing(self: Any, progress: Any) -> None:
+        marks.append("healed")
+        rewind(self, progress)
+
+    monkeypatch.setattr("cosmith.training.journal.Journal.rewind", healing)
+    monkeypatch.setattr(ContrastiveJob, "work", once)
+    settings = replace(SETTINGS, on_divergence="restart", schedule="constant", warmup=0.0)
+    result = train_with_result(tiny_encoder("bert"), [SOURCE], settings, folder=tmp_path)
+    assert result.steps == 12
+    lines = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == list(range(1, 13))
+    rates = [line["learning_rate"] for line in lines]
+    assert rates == [1e-3] * 6 + [5e-4] * 6
+    assert marks == ["healed"]
