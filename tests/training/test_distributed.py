@@ -85,7 +85,7 @@ def test_a_score_that_the_first_rank_cannot_work_out_ends_all(two_ranks: Path) -
     assert (
         (two_ranks / "failure-1")
         .read_text()
-        .startswith("CosmithError: [dev]: the first process could not score the development set.")
+        .startswith("CosmithError: [dev]: the first process could not work out the dev score.")
     )
 
 

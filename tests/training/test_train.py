@@ -139,7 +139,7 @@ def test_nothing_is_written_without_a_folder(tmp_path: Path, monkeypatch: pytest
 
 
 def test_a_development_score_that_is_no_number_stops(toy: Any) -> None:
-    with pytest.raises(CosmithError, match="development score"):
+    with pytest.raises(CosmithError, match="dev score"):
         train(tiny_encoder("bert", hidden=8, layers=1), [toy.source], QUICK, dev=lambda _: float("nan"))
 
 

@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from cosmith import __version__
-from cosmith.cli import encode, evaluate, merge, recipe, run, search, train
+from cosmith.cli import doctor, encode, evaluate, merge, recipe, run, search, train
 from cosmith.cli.manner import Manner
 from cosmith.errors import CosmithError
 from cosmith.progress import set_style
@@ -90,6 +90,7 @@ def _silence_libraries() -> None:
 app.command("run")(run.run)
 app.command("train")(train.train)
 app.command("merge")(merge.merge)
+app.command("doctor")(doctor.doctor)
 app.command("evaluate")(evaluate.evaluate)
 app.command("encode")(encode.encode)
 app.command("index")(search.index)

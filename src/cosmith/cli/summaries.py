@@ -98,6 +98,7 @@ def _train(result: Result, folder: Path) -> list[str]:
             lines.append("the base model itself is best, and is kept: training has not helped on the development set")
         else:
             lines.append(f"kept: {result['alpha']:g}, never worse than the base on the development set")
+    lines += [f"doctor: {each['says']} {each['evidence']} {each['remedy']}" for each in result.get("advice", [])]
     return [*lines, f"model: {folder / 'model'}"]
 
 

@@ -101,7 +101,7 @@ def interval_chart(rows: Sequence[IntervalRow], roles: Mapping[str, str], *, tit
     )
     dots = base.mark_circle(size=60, opacity=1).encode(x="value:Q")
     step = alt.Step(max(10, 20 - 3 * len(series)))
-    return _styled([whiskers, dots], step)
+    return styled([whiskers, dots], step)
 
 
 def difference_chart(rows: Sequence[IntervalRow], *, title: str = "difference") -> alt.LayerChart:
@@ -121,7 +121,7 @@ def difference_chart(rows: Sequence[IntervalRow], *, title: str = "difference") 
     )
     dots = base.mark_circle(size=60, opacity=1).encode(x="value:Q")
     zero = alt.Chart(_data([{"zero": 0}])).mark_rule(color=PALETTE["ink"], strokeWidth=1).encode(x="zero:Q")
-    return _styled([zero, whiskers, dots], alt.Step(24))
+    return styled([zero, whiskers, dots], alt.Step(24))
 
 
 def histogram(
@@ -162,7 +162,7 @@ def histogram(
     layers = [bars]
     if mark is not None and edges[0] <= mark <= edges[-1]:
         layers += _marked(mark, mark_label, on_the_left=mark < (edges[0] + edges[-1]) / 2)
-    return _styled(layers, 150)
+    return styled(layers, 150)
 
 
 def score_histograms(
@@ -187,7 +187,7 @@ def score_histograms(
             color=alt.Color("series:N", scale=scale, legend=alt.Legend(title=None, orient="top")),
         )
     )
-    return _styled([bars], 150)
+    return styled([bars], 150)
 
 
 def loss_curve(steps: Sequence[float], losses: Sequence[float], *, half_life: float | None = None) -> alt.LayerChart:
@@ -208,7 +208,7 @@ def loss_curve(steps: Sequence[float], losses: Sequence[float], *, half_life: fl
         y=alt.Y("loss:Q", title=None, scale=alt.Scale(zero=False), axis=_axis())
     )
     smooth = base.mark_line(color=PALETTE["tuned"], strokeWidth=2).encode(y="average:Q")
-    return _styled([raw, smooth], 170)
+    return styled([raw, smooth], 170)
 
 
 def dev_curve(
@@ -235,7 +235,7 @@ def dev_curve(
     ]
     if start is not None:
         layers += _level(start, "before training")
-    return _styled(layers, 170)
+    return styled(layers, 170)
 
 
 def interpolation_chart(
@@ -250,7 +250,7 @@ def interpolation_chart(
         x=alt.X("alpha:Q", title="share of the tuned weights", axis=alt.Axis(tickCount=5, format=".0%", grid=False)),
         y=alt.Y("dev:Q", title=None, scale=alt.Scale(zero=False), axis=_axis()),
     )
-    return _styled(
+    return styled(
         [
             base.mark_line(color=PALETTE["base"], strokeWidth=2),
             base.mark_circle(color=PALETTE["base"], size=40, opacity=1),
@@ -284,7 +284,7 @@ def pareto_chart(points: Sequence[ParetoPoint], *, title: str = "development set
     )
     front = base.transform_filter("datum.front")
     colour = alt.condition("datum.front", alt.value(PALETTE["tuned"]), alt.value(PALETTE["base"]))
-    return _styled(
+    return styled(
         [
             front.mark_line(color=PALETTE["tuned"], strokeWidth=1.5, opacity=0.5).encode(order="dev:Q"),
             base.mark_point(filled=True, opacity=1, size=55).encode(color=colour),
@@ -361,7 +361,8 @@ def _data(rows: list[dict[str, Any]]) -> alt.InlineData:
     return alt.InlineData(values=rows)
 
 
-def _styled(layers: Sequence[alt.Chart], height: int | alt.Step) -> alt.LayerChart:
+def styled(layers: Sequence[alt.Chart], height: int | alt.Step) -> alt.LayerChart:
+    """Charts above each other in the report's type and colours; ``height`` in pixels."""
     ink, muted, line = PALETTE["ink"], PALETTE["muted"], PALETTE["line"]
     chart: alt.LayerChart = (
         alt.LayerChart(layer=list(layers), width=WIDTH, height=height)

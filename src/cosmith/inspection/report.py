@@ -39,6 +39,7 @@ def write_report(run_folder: str | Path) -> Path:
 def report_page(run: RunRecord) -> str:
     """The page as text."""
     from cosmith.inspection.data_sections import cost_section, data_section, negatives_section
+    from cosmith.inspection.dynamics import health_section
     from cosmith.inspection.example_sections import changes_section, provenance_section, searches_section
     from cosmith.inspection.result_sections import (
         baseline_section,
@@ -54,6 +55,7 @@ def report_page(run: RunRecord) -> str:
         ("baselines", "Before training", baseline_section),
         ("negatives", "Hard negatives", negatives_section),
         ("training", "Training", training_section),
+        ("health", "How it learnt", health_section),
         ("merging", "Merging", merging_section),
         ("results", "After training", result_section),
         ("forgotten", "What was forgotten", forgotten_section),

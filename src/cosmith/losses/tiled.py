@@ -147,7 +147,7 @@ def _tile(
     scale = 1.0 / spec.temperature
     query, positive = values[planned.query[tile]], values[planned.positive[tile]]
     score = (query * positive).sum(1)
-    limit = _limit(score, spec)
+    limit = score_limit(score, spec)
     target = score * scale
 
     # The logits of all candidates, -inf where one is left out.
@@ -199,7 +199,7 @@ def _tile(
     return torch.dot(weight, losses)
 
 
-def _limit(score: Tensor, spec: ContrastiveSpec) -> Tensor | None:
+def score_limit(score: Tensor, spec: ContrastiveSpec) -> Tensor | None:
     """The score above which a candidate passes for a false negative; None without a score mask."""
     limit = None
     if spec.margin is not None:

@@ -220,6 +220,9 @@ class TrainStage(StageSettings):
         description="Collections or sts sets to watch; with several, the mean of their main metrics decides. "
         "None: no best checkpoint, no interpolation.",
     )
+    general: Annotated[list[TaskName], OneOrMore] = Field(
+        default_factory=list, description="What shall not be forgotten, scored beside `dev`; chooses nothing."
+    )
     steps: Count | None = Field(None, description="How many steps; or `epochs`. Neither: one epoch.")
     epochs: Positive | None = Field(None, description="How often each row is taken.")
     batch_size: Count = Field(64, description="Rows (queries with their texts) a step; all of a source that has fewer.")
@@ -260,6 +263,9 @@ class TrainStage(StageSettings):
         "abort",
         description="When a loss or gradient is no finite number, after its cause was looked for: end, leave out that "
         "step, or go back to the last checkpoint at half the learning rate.",
+    )
+    watch_every: Count | None = Field(
+        10, description="Steps between looks at gradients, updates, embeddings and scores; null: never."
     )
     checkpoint_every_steps: Count | None = Field(None, description="Steps between checkpoints; null: by time only.")
     checkpoint_every_seconds: Positive | None = Field(300.0, description="Seconds between checkpoints.")

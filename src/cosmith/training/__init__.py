@@ -24,8 +24,8 @@ _PUBLIC = {
     "interpolate": "cosmith.training.merging",
     "merge": "cosmith.training.merging",
     "pareto_front": "cosmith.training.merging",
-    "train": "cosmith.training.loop",
-    "train_with_result": "cosmith.training.loop",
+    "train": "cosmith.training.contrastive",
+    "train_with_result": "cosmith.training.contrastive",
 }
 
 __all__ = [
@@ -51,11 +51,11 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from cosmith.training.contrastive import train, train_with_result
     from cosmith.training.distributed import Ranks
     from cosmith.training.encoding import Strategy, backward_step
     from cosmith.training.estimation import Estimate, estimate
     from cosmith.training.interruption import Interrupted
-    from cosmith.training.loop import train, train_with_result
     from cosmith.training.merging import (
         Candidate,
         MergeMethod,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -16,10 +17,15 @@ from cosmith.losses import ContrastiveSpec
 from cosmith.models import Encoder
 from cosmith.training.batch import StepBatch, TokenisedSource, assemble, tokenise
 from cosmith.training.batch_report import batch_problems, describe_text
-from cosmith.training.distributed import ALONE, Ranks
+from cosmith.training.distributed import ALONE, Ranks, start_ranks
 from cosmith.training.encoding import Batch, Strategy
+from cosmith.training.health.probe import ProbeText, probe_texts
+from cosmith.training.health.watch import look_at_embeddings
+from cosmith.training.loop import run_job
 from cosmith.training.objective import spec_of, step_loss
 from cosmith.training.plan import Plan
+from cosmith.training.result import TrainingResult
+from cosmith.training.run import Dev
 from cosmith.training.settings import TrainingSettings
 from cosmith.training.step import StepWork, lanes_of, shared_micro_batches, strategy_of
 
@@ -68,6 +74,28 @@ class ContrastiveJob:
         return self.encoder.module
 
     @property
+    def facts(self) -> Mapping[str, Any]:
+        """What is known before the first step and may explain what comes of it, as JSON values."""
+        return {
+            "temperature": self.specs[0].temperature if len({spec.temperature for spec in self.specs}) == 1 else None,
+            "prompts": dict(self.encoder.prompts),
+            "sources": [
+                {
+                    "name": each.source.name,
+                    "rows": len(each.source),
+                    "task": each.source.settings.task,
+                    "instruction": each.source.settings.instruction,
+                }
+                for each in self.sources
+            ],
+        }
+
+    @property
+    def probe(self) -> Sequence[ProbeText]:
+        """Texts whose movement is followed."""
+        return probe_texts([each.source for each in self.sources])
+
+    @property
     def device(self) -> torch.device:
         """Where."""
         return self.encoder.device
@@ -77,6 +105,7 @@ class ContrastiveJob:
         number, batch = self.batch(step)
         source, rows = self.sources[number].source, self.plan.at(step).rows
         batches = self.micro_batches(batch, ranks)
+        structure = batch.structure.to(self.device)
         return StepWork(
             source=source.name,
             epoch=self.plan.epoch(step + 1),
@@ -88,6 +117,7 @@ class ContrastiveJob:
             loss=self.loss(number, batch, ranks),
             describe=partial(describe_text, source, rows, batch),
             problems=lambda: batch_problems(source, rows, batch, len(self.encoder.tokenizer.tokenizer)),
+            look=partial(look_at_embeddings, structure=structure, spec=self.specs[number]),
         )
 
     def loss(self, source: int, batch: StepBatch, ranks: Ranks = ALONE) -> Callable[[torch.Tensor], torch.Tensor]:
@@ -100,6 +130,68 @@ class ContrastiveJob:
             dim_weights=self.settings.dim_weights,
             rows=ranks.rows(batch.rows) if ranks.world > 1 else None,
         )
+
+
+def train(
+    encoder: Encoder,
+    sources: Sequence[Source],
+    settings: TrainingSettings | None = None,
+    *,
+    folder: str | Path | None = None,
+    dev: Dev | None = None,
+    general: Dev | None = None,
+) -> Encoder:
+    """Fine-tune an encoder; :func:`train_with_result` without the story.
+
+    Example::
+
+        tuned = train(Encoder.load("all-MiniLM-L6-v2"), [source], TrainingSettings(epochs=1), folder="runs/first")
+    """
+    return train_with_result(encoder, sources, settings, folder=folder, dev=dev, general=general).encoder
+
+
+def train_with_result(
+    encoder: Encoder,
+    sources: Sequence[Source],
+    settings: TrainingSettings | None = None,
+    *,
+    folder: str | Path | None = None,
+    dev: Dev | None = None,
+    general: Dev | None = None,
+) -> TrainingResult:
+    """Fine-tune an encoder and tell what came of it.
+
+    Args:
+        encoder: Where to start; it is left as it is.
+        sources: The rows. Each step takes its rows from one of them.
+        settings: How to train.
+        folder: Where checkpoints and metrics go. If it holds a checkpoint of the same run, training goes on there
+            and ends with the weights of an undisturbed run. None: nothing is written.
+        dev: The score of an encoder on a development set, higher is better. Called before the first step, along the
+            way and at the end; by its scores the best weights are chosen.
+        general: The score on what shall not be forgotten, written down beside ``dev``'s; it chooses nothing.
+
+    Returns:
+        The new encoder in evaluation mode, and how it came to be.
+
+    Raises:
+        InputError: When settings and sources do not fit, or the folder holds another run.
+        Interrupted: On Ctrl-C or termination, after a checkpoint was written.
+        CosmithError: When the loss, the gradient or a score is not a finite number.
+    """
+    settings = settings or TrainingSettings()
+    place = None if folder is None else Path(folder)
+    ranks, device = start_ranks(encoder.device)
+    tuned = encoder.copy().to(device)
+    job = prepare(tuned, sources, settings, place)
+    identity = {
+        "settings": settings.identity(),
+        # by place: the plan draws by the number of a source, so another order is another run
+        "sources": {f"{place}. {source.name}": source.fingerprint() for place, source in enumerate(sources, start=1)},
+        "model": encoder.fingerprint(),
+    }
+    ranks.check_same("model, sources and settings", repr(identity), device)
+    return run_job(job, encoder, identity, ranks=ranks, folder=place, dev=dev, general=general)
 
 
 def prepare(

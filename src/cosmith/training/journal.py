@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 METRICS = "metrics.jsonl"
 
+Value = float | str | list[int]
+"""A metric, a word, or the counts of a histogram."""
+
 
 class Journal:
     """The metrics of a run, in ``metrics.jsonl`` and ``tensorboard/`` of its folder.
@@ -45,8 +48,11 @@ class Journal:
             _cut(self._folder / METRICS, progress)
             self._lines = (self._folder / METRICS).open("a", encoding="utf-8")
 
-    def write(self, step: int, values: Mapping[str, float | str]) -> None:
-        """Write the values of a step (or of an evaluation), so that a kill of this process cannot lose them."""
+    def write(self, step: int, values: Mapping[str, Value]) -> None:
+        """Write the values of a step (or of an evaluation), so that a kill of this process cannot lose them.
+
+        Histograms, which are lists, go into ``metrics.jsonl`` only.
+        """
         if self._folder is None:
             return
         self._lines.write(json.dumps({"step": step} | {name: _rounded(value) for name, value in values.items()}) + "\n")
@@ -57,7 +63,7 @@ class Journal:
             # purge_step hides from the eye what an interrupted run wrote at this step and beyond
             self._writer = SummaryWriter(str(self._folder / "tensorboard"), purge_step=self._start + 1)
         for name, value in values.items():
-            if not isinstance(value, str):
+            if isinstance(value, float | int):
                 self._writer.add_scalar(name, value, step)
 
     def __enter__(self) -> Journal:
@@ -86,5 +92,5 @@ def _cut(path: Path, progress: Progress) -> None:
         handle.writelines(kept)
 
 
-def _rounded(value: float | str) -> float | str:
+def _rounded(value: Value) -> Value:
     return float(f"{value:.8g}") if isinstance(value, float) else value

@@ -1,95 +1,39 @@
-"""Training, from top to bottom: plan → assemble → embed → loss → step → log → evaluate → checkpoint."""
+"""The loop, from top to bottom: plan → assemble → embed → loss → step → log → evaluate → checkpoint."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from cosmith.data import Source
-from cosmith.errors import CosmithError
+from cosmith.atomic import write_json
 from cosmith.models import Encoder
 from cosmith.progress import track
 from cosmith.training.checkpoint import BestWeights, Checkpoints, Progress
-from cosmith.training.contrastive import prepare
-from cosmith.training.distributed import ALONE, Ranks, start_ranks
-from cosmith.training.health import Case, Diverged, diagnose, write_diagnosis
+from cosmith.training.distributed import ALONE, Ranks
+from cosmith.training.divergence import diagnosed, treated
+from cosmith.training.health import (
+    FACTS,
+    HEALTH,
+    Before,
+    Diverged,
+    Parameters,
+    is_snapshot_step,
+    layer_groups,
+    take_snapshot,
+)
 from cosmith.training.interruption import Interrupted, Interruption
-from cosmith.training.journal import Journal
+from cosmith.training.journal import Journal, Value
 from cosmith.training.merging import Mixed, best_interpolation
 from cosmith.training.optimisation import adamw, clip_gradients, learning_rate, set_learning_rate
 from cosmith.training.result import TrainingResult
-from cosmith.training.settings import TrainingSettings
-from cosmith.training.step import Job, StepCount, add_gradients
-
-Dev = Callable[[Encoder], float]
-
-_MOST_SKIPPED, _MOST_RESTARTS = 10, 5  # after so many, something is wrong that neither mends
-
-
-def train(
-    encoder: Encoder,
-    sources: Sequence[Source],
-    settings: TrainingSettings | None = None,
-    *,
-    folder: str | Path | None = None,
-    dev: Dev | None = None,
-) -> Encoder:
-    """Fine-tune an encoder; :func:`train_with_result` without the story.
-
-    Example::
-
-        tuned = train(Encoder.load("all-MiniLM-L6-v2"), [source], TrainingSettings(epochs=1), folder="runs/first")
-    """
-    return train_with_result(encoder, sources, settings, folder=folder, dev=dev).encoder
-
-
-def train_with_result(
-    encoder: Encoder,
-    sources: Sequence[Source],
-    settings: TrainingSettings | None = None,
-    *,
-    folder: str | Path | None = None,
-    dev: Dev | None = None,
-) -> TrainingResult:
-    """Fine-tune an encoder and tell what came of it.
-
-    Args:
-        encoder: Where to start; it is left as it is.
-        sources: The rows. Each step takes its rows from one of them.
-        settings: How to train.
-        folder: Where checkpoints and metrics go. If it holds a checkpoint of the same run, training goes on there
-            and ends with the weights of an undisturbed run. None: nothing is written.
-        dev: The score of an encoder on a development set, higher is better. Called before the first step, along the
-            way and at the end; by its scores the best weights are chosen.
-
-    Returns:
-        The new encoder in evaluation mode, and how it came to be.
-
-    Raises:
-        InputError: When settings and sources do not fit, or the folder holds another run.
-        Interrupted: On Ctrl-C or termination, after a checkpoint was written.
-        CosmithError: When the loss, the gradient or a score is not a finite number.
-    """
-    settings = settings or TrainingSettings()
-    place = None if folder is None else Path(folder)
-    ranks, device = start_ranks(encoder.device)
-    tuned = encoder.copy().to(device)
-    job = prepare(tuned, sources, settings, place)
-    identity = {
-        "settings": settings.identity(),
-        # by place: the plan draws by the number of a source, so another order is another run
-        "sources": {f"{place}. {source.name}": source.fingerprint() for place, source in enumerate(sources, start=1)},
-        "model": encoder.fingerprint(),
-    }
-    ranks.check_same("model, sources and settings", repr(identity), device)
-    return run_job(job, encoder, identity, ranks=ranks, folder=place, dev=dev)
+from cosmith.training.run import Dev, Run
+from cosmith.training.step import Job, add_gradients
 
 
 def run_job(
@@ -100,6 +44,7 @@ def run_job(
     ranks: Ranks = ALONE,
     folder: Path | None = None,
     dev: Dev | None = None,
+    general: Dev | None = None,
 ) -> TrainingResult:
     """Take all steps of a job, whatever its kind, and choose the weights to end with.
 
@@ -109,7 +54,7 @@ def run_job(
         identity: What a continuation of the run must have in common, as JSON values by part.
         ranks: The processes that share the run.
         folder: As in :func:`train_with_result`.
-        dev: Likewise.
+        dev, general: Likewise.
 
     Raises:
         InputError, Interrupted, CosmithError: Likewise.
@@ -126,8 +71,10 @@ def run_job(
         writes=ranks.is_first,
     )
     generators = torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
+    if place is not None and ranks.is_first:
+        write_json(place / HEALTH / FACTS, dict(job.facts))
     with generators, Interruption() as interruption:
-        run = _Run(job, optimizer, dev, BestWeights(place), checkpoints, interruption, ranks, place, base)
+        run = Run(job, optimizer, dev, general, BestWeights(place), checkpoints, interruption, ranks, place, base)
         try:
             progress = _take_steps(run, checkpoints.resume())
             ranks.wait()  # until the first has written the best weights
@@ -143,65 +90,11 @@ def run_job(
     return result
 
 
-@dataclass(frozen=True)
-class _Run:
-    """What the steps of a run share."""
-
-    job: Job
-    optimizer: torch.optim.Optimizer
-    dev: Dev | None
-    best: BestWeights
-    checkpoints: Checkpoints
-    interruption: Interruption
-    ranks: Ranks
-    folder: Path | None
-    base: Encoder
-
-    def evaluates(self, progress: Progress) -> bool:
-        """Whether the weights are to be scored before the next step."""
-        every = self.job.settings.evaluate_every or max(1, self.job.steps // 10)
-        due = progress.step % every == 0 or progress.step == self.job.steps
-        return self.dev is not None and due and progress.evaluated != progress.step
-
-    def has_ended(self, progress: Progress) -> bool:
-        """Whether all steps are done, or patience has run out."""
-        patience = self.job.settings.patience
-        return progress.step == self.job.steps or (patience is not None and progress.without_gain >= patience)
-
-    def score(self, encoder: Encoder) -> float:
-        """The development score; with several ranks the first one's, on all of them.
-
-        Raises:
-            CosmithError: When it is not a finite number, or the first rank could not work it out.
-        """
-        value, failure = 0.0, None
-        if self.ranks.is_first and self.dev is not None:
-            # No other rank may be left waiting: with several of them a signal has to wait for the evaluation, and so
-            # has an error until they know of it.
-            with self.interruption.deferred() if self.ranks.world > 1 else nullcontext():
-                try:
-                    value = float(self.dev(encoder))
-                except Exception as error:
-                    failure = error
-        if self.ranks.any(failure is not None, self.job.device):
-            raise failure or CosmithError("the first process could not score the development set", field="dev",
-                                          remedy="It says why.")  # fmt: skip
-        value = self.ranks.from_first(value, self.job.device)
-        if not math.isfinite(value):
-            raise CosmithError(f"the development score is {value}", field="dev",
-                               remedy="It must be a finite number, higher for a better encoder.")  # fmt: skip
-        return value
-
-    def save(self, progress: Progress) -> None:
-        """Write a checkpoint; a signal waits until it stands."""
-        with self.interruption.deferred():
-            self.checkpoints.save(progress)
-
-
-def _take_steps(run: _Run, progress: Progress) -> Progress:
+def _take_steps(run: Run, progress: Progress) -> Progress:
     """All steps, from where the run stands to its end."""
     clock = time.monotonic() - progress.seconds
     run.job.module.train()
+    groups, probe = layer_groups(run.job.module), run.job.probe
     if run.job.settings.on_divergence == "restart":
         run.save(progress)  # there must be something to go back to
     first = run.ranks.is_first  # who speaks and writes
@@ -214,6 +107,8 @@ def _take_steps(run: _Run, progress: Progress) -> Progress:
             while True:
                 if run.evaluates(progress):
                     progress = _evaluate(run, progress, journal)
+                if probe and run.folder is not None and first and is_snapshot_step(progress.step, run.job.steps):
+                    take_snapshot(run.folder, run.job.encoder, probe, progress.step)
                 progress = replace(progress, seconds=time.monotonic() - clock)
                 if run.has_ended(progress):
                     break
@@ -222,9 +117,9 @@ def _take_steps(run: _Run, progress: Progress) -> Progress:
                 with run.interruption.deferred():
                     before = progress.step
                     try:
-                        metrics = _take_step(run, progress)
+                        metrics = _take_step(run, progress, groups)
                     except Diverged as trouble:
-                        progress, status = _treat(trouble, run, progress, journal)
+                        progress, status = treated(trouble, run, progress, journal)
                     else:
                         progress = replace(progress, step=progress.step + 1, skipped=0)
                         journal.write(progress.step, metrics)
@@ -240,7 +135,7 @@ def _take_steps(run: _Run, progress: Progress) -> Progress:
     return progress
 
 
-def _take_step(run: _Run, progress: Progress) -> dict[str, float | str]:
+def _take_step(run: Run, progress: Progress, groups: Parameters) -> dict[str, Value]:
     """Do the next step and say how it went.
 
     Raises:
@@ -259,13 +154,15 @@ def _take_step(run: _Run, progress: Progress) -> dict[str, float | str]:
     rate *= 0.5**progress.restarts
     set_learning_rate(run.optimizer, rate)
     run.optimizer.zero_grad(set_to_none=True)
-    done = add_gradients(job, step, run.ranks)
+    watched = run.watches(progress)
+    done = add_gradients(job, step, run.ranks, look=watched)
+    before = Before.of(groups) if watched else None
     norm = clip_gradients(module, settings.clip) if math.isfinite(done.loss) else None
     if norm is None or not math.isfinite(norm):
-        raise _diagnosed(run, progress, done, norm, rate)
+        raise diagnosed(run, progress, done, norm, rate)
     run.optimizer.step()
     seconds = time.monotonic() - started
-    return {
+    metrics: dict[str, Value] = {
         "source": done.source,
         "epoch": done.epoch,
         "loss": done.loss,
@@ -275,51 +172,17 @@ def _take_step(run: _Run, progress: Progress) -> dict[str, float | str]:
         "tokens_per_second": done.tokens / seconds,
         "seconds": seconds,
     }
+    return metrics if before is None else metrics | dict(done.figures) | dict(before.figures())
 
 
-def _diagnosed(run: _Run, progress: Progress, done: StepCount, norm: float | None, rate: float) -> Diverged:
-    """Why a step failed; with a folder it is written there, with all that the step consisted of."""
-    what = f"the loss of step {progress.step + 1} (source {done.source!r}) is {done.loss}"
-    if norm is not None:
-        what = f"the gradient of step {progress.step + 1} (source {done.source!r}) has the norm {norm}"
-    if not run.ranks.is_first:
-        run.ranks.wait()  # a launcher ends all processes with the first that ends
-        return Diverged(what, remedy="The first process says why.")
-    case = Case(run.job, progress.step, run.base, run.optimizer, rate)
-    try:
-        diagnosis = diagnose(case, done.loss, norm)
-        page = None if run.folder is None else write_diagnosis(run.folder, case, diagnosis, progress)
-    finally:
-        run.ranks.wait()
-    found = diagnosis.explanation
-    if found is None:
-        return Diverged(what, path=page, remedy="No cause could be named.")
-    return Diverged(f"{what}; most likely cause: {found.cause}", path=page, remedy=found.remedy)
-
-
-def _treat(trouble: Diverged, run: _Run, progress: Progress, journal: Journal) -> tuple[Progress, str]:
-    """Go on after a step that failed, as the settings say; what was decided is part of the progress, so that a
-    continued run decides alike."""
-    settings = run.job.settings
-    if settings.on_divergence == "skip" and progress.skipped < _MOST_SKIPPED:
-        progress = replace(progress, step=progress.step + 1, skipped=progress.skipped + 1)
-        journal.write(progress.step, {"skipped": trouble.problem})
-        return progress, "skipped: no finite loss or gradient"
-    if settings.on_divergence == "restart" and run.folder is not None and progress.restarts < _MOST_RESTARTS:
-        restarts = progress.restarts + 1
-        progress = replace(run.checkpoints.resume(), restarts=restarts, seconds=progress.seconds)
-        run.ranks.wait()
-        run.checkpoints.save(progress)
-        journal.rewind(progress)
-        return progress, f"back to step {progress.step} at {0.5**restarts:g} of the rate"
-    raise trouble
-
-
-def _evaluate(run: _Run, progress: Progress, journal: Journal) -> Progress:
+def _evaluate(run: Run, progress: Progress, journal: Journal) -> Progress:
     """Score the weights as they are; keep them if they are the best so far."""
     step, module = progress.step, run.job.module
     module.eval()
     value = run.score(run.job.encoder)
+    scores = {"dev": value}
+    if run.general is not None:
+        scores["general"] = run.scored(run.job.encoder, run.general, "general")
     module.train()
     progress = replace(progress, evaluated=step, score=value)
     if step == 0:
@@ -330,11 +193,11 @@ def _evaluate(run: _Run, progress: Progress, journal: Journal) -> Progress:
         if run.job.settings.keep_best and (run.ranks.is_first or run.folder is None):
             run.best.keep(module, step)
         progress = replace(progress, best_score=value, best_step=step, without_gain=0)
-    journal.write(step, {"dev": value})
+    journal.write(step, scores)
     return progress
 
 
-def _finish(run: _Run, base: Encoder, progress: Progress) -> TrainingResult:
+def _finish(run: Run, base: Encoder, progress: Progress) -> TrainingResult:
     """Choose the weights to end with."""
     settings, tuned = run.job.settings, run.job.encoder
     run.job.module.eval()
@@ -362,7 +225,7 @@ def _finish(run: _Run, base: Encoder, progress: Progress) -> TrainingResult:
     )
 
 
-def _status(metrics: Mapping[str, float | str], progress: Progress) -> str:
+def _status(metrics: Mapping[str, Value], progress: Progress) -> str:
     dev = "" if progress.score is None else f"  dev {progress.score:.4f}"
     rate = f"{metrics['pairs_per_second']:,.1f} rows/s"
     return f"loss {metrics['loss']:.3f}  {rate}  lr {metrics['learning_rate']:.1e}{dev}"

@@ -21,10 +21,10 @@ INTERPOLATION_GRID = (0.0, 0.25, 0.5, 0.75, 1.0)
 # What may change between an interrupted run and its continuation, since it changes nothing of what is trained. (The
 # last two change rounding, and which numbers dropout drops: who ran out of memory must be able to go on.)
 _MAY_CHANGE = {"strategy", "keep", "graph_memory", "checkpoint_every_steps", "checkpoint_every_seconds", "interpolate",
-               "micro_batch_tokens", "precision", "on_divergence"}  # fmt: skip
+               "micro_batch_tokens", "precision", "on_divergence", "watch_every"}  # fmt: skip
 
 _COUNTS = ("steps", "batch_size", "graph_memory", "micro_batch_tokens", "max_query_length", "max_document_length",
-           "evaluate_every", "patience", "checkpoint_every_steps")  # fmt: skip
+           "evaluate_every", "patience", "checkpoint_every_steps", "watch_every")  # fmt: skip
 _OPTIONAL = {*_COUNTS, "epochs", "temperature", "clip", "keep", "checkpoint_every_seconds"} - {"batch_size"}
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "schedule": get_args(Schedule),
@@ -71,6 +71,7 @@ class TrainingSettings:
             set: True for a grid of five, or the grid itself (shares of the result).
         on_divergence: What to do when a loss or gradient is not a finite number, after its cause was looked for:
             ``abort``; ``skip`` that step; ``restart`` from the last checkpoint at half the learning rate.
+        watch_every: Steps between looks at gradients, updates, embeddings and scores; None: never.
         checkpoint_every_steps: Steps between checkpoints; None: by time only.
         checkpoint_every_seconds: Seconds between checkpoints; None: by steps only.
 
@@ -106,6 +107,7 @@ class TrainingSettings:
     keep_best: bool = True
     interpolate: bool | tuple[float, ...] = True
     on_divergence: OnDivergence = "abort"
+    watch_every: int | None = 10
     checkpoint_every_steps: int | None = None
     checkpoint_every_seconds: float | None = 300.0
 

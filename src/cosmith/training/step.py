@@ -6,10 +6,10 @@ two for every step number, and the loop does the rest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import torch
@@ -22,10 +22,17 @@ from cosmith.training.memory import available_memory
 from cosmith.training.mixing import key_of
 from cosmith.training.settings import TrainingSettings
 
+if TYPE_CHECKING:
+    from cosmith.training.health.probe import ProbeText
+
 # Tokens embedded at once. On a CPU, 1,024 to 16,384 are equally fast (measured with a 22 M model in bf16), so it is
 # few, for the memory of a graph; an accelerator wants more.
 CPU_MICRO_BATCH, ACCELERATOR_MICRO_BATCH = 2_048, 16_384
 _GRAPH_SHARE = 0.5  # of the free memory; the rest is for the loss, Adam's two moments and the others on the machine
+
+
+Figures = Mapping[str, float | list[int]]
+"""Numbers and histograms by name."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,7 @@ class StepWork:
         loss: The embeddings of all, [U, D] → a scalar (with several ranks, this rank's part of it).
         describe: A number of ``range(U)`` → what it is, for people.
         problems: What is wrong with the rows themselves, a clause each; looked at when a step fails.
+        look: The embeddings of all, [U, D] → figures on them, by name; looked at now and then.
     """
 
     source: str
@@ -54,6 +62,7 @@ class StepWork:
     loss: Callable[[torch.Tensor], torch.Tensor]
     describe: Callable[[int], str]
     problems: Callable[[], list[str]]
+    look: Callable[[torch.Tensor], Figures] = lambda embeddings: {}
 
 
 class Job(Protocol):
@@ -70,6 +79,14 @@ class Job(Protocol):
     @property
     def device(self) -> torch.device:
         """Where."""
+
+    @property
+    def probe(self) -> Sequence[ProbeText]:
+        """Texts whose movement is followed; none where the job has no use for it."""
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """What is known before the first step and may explain what comes of it, as JSON values."""
 
     @property
     def settings(self) -> TrainingSettings:
@@ -96,26 +113,35 @@ class Job(Protocol):
 
 @dataclass(frozen=True)
 class StepCount:
-    """What a step was: its source's name, the epoch at its end, its loss, how many rows and tokens it had."""
+    """What a step was: its source's name, the epoch at its end, its loss, how many rows and tokens it had, and
+    figures on its embeddings if they were looked at."""
 
     source: str
     epoch: float
     loss: float
     rows: int
     tokens: int
+    figures: Figures
 
 
-def add_gradients(job: Job, step: int, ranks: Ranks = ALONE) -> StepCount:
+def add_gradients(job: Job, step: int, ranks: Ranks = ALONE, *, look: bool = False) -> StepCount:
     """Add the gradient of a step (counted from 0) to the parameters.
 
     A pure function of weights, seed and step, but for rounding; the state of torch's generators does not matter and
-    is not kept.
+    is not kept. With ``look`` the step's embeddings are looked at, which changes nothing.
     """
     work = job.work(step, ranks)
+    figures: dict[str, float | list[int]] = {}
+
+    def loss_of(embeddings: torch.Tensor) -> torch.Tensor:
+        if look:
+            figures.update(work.look(embeddings.detach()))
+        return work.loss(embeddings)
+
     loss = backward_step(
         work.embed,
         work.batches,
-        work.loss,
+        loss_of,
         (parameter for parameter in job.module.parameters() if parameter.requires_grad),
         strategy=job.strategy,
         seed=key_of(job.settings.seed, step),
@@ -124,7 +150,7 @@ def add_gradients(job: Job, step: int, ranks: Ranks = ALONE) -> StepCount:
         costs=work.costs,
         lanes=job.lanes,
     )
-    return StepCount(work.source, work.epoch, loss, work.rows, work.tokens)
+    return StepCount(work.source, work.epoch, loss, work.rows, work.tokens, figures)
 
 
 def shared_micro_batches(lengths: np.ndarray, budget: int | None, device: torch.device, workers: int) -> list[Batch]:

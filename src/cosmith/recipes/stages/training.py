@@ -25,6 +25,7 @@ from cosmith.recipes.graph import estimated_sources, output_names
 from cosmith.recipes.pretraining_schemas import AdaptStage
 from cosmith.recipes.stage_schemas import EstimateStage, MineStage, TrainStage
 from cosmith.training import Interrupted, TrainingResult, TrainingSettings, estimate, train_with_result
+from cosmith.training.health import advise, read_history
 
 _BINS = 24
 _LENGTHS_SHOWN = 0.99  # the few that are longer would squeeze all others into one bar
@@ -161,7 +162,8 @@ def train_model(stage: TrainStage, context: StageContext) -> dict[str, Any]:
     settings = training_settings(stage, context, context.seed)
     base = context.artefacts.encoder(stage.model)
     try:
-        result = train_with_result(base, sources, settings, folder=context.folder, dev=score_on(stage.dev, context))
+        result = train_with_result(base, sources, settings, folder=context.folder, dev=score_on(stage.dev, context),
+                                   general=score_on(stage.general, context) if stage.dev else None)  # fmt: skip
     except Interrupted as error:
         raise KeyboardInterrupt from error
     pairs = sum(len(source) for source in sources)
@@ -184,6 +186,7 @@ def outcome(result: TrainingResult, context: StageContext, base: Encoder) -> dic
         "final_dev": scores.get(result.alpha, result.best_score),
         "interpolation": [{"alpha": mixed.alpha, "dev": mixed.score} for mixed in result.mixtures],
         "alpha": result.alpha,
+        "advice": [asdict(each) for each in advise(read_history(context.folder))],
         "peak_bytes": _peak_bytes(base),
     }
 

@@ -6,7 +6,7 @@ their cross-entropy. Micro-batches, threads, gradient caching, ranks, checkpoint
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,12 +23,14 @@ from cosmith.models import Encoder
 from cosmith.training.batch_report import token_problems
 from cosmith.training.distributed import ALONE, Ranks, start_ranks
 from cosmith.training.encoding import Batch, Strategy
-from cosmith.training.loop import Dev, run_job
+from cosmith.training.health import ProbeText
+from cosmith.training.loop import run_job
 from cosmith.training.mixing import key_of
 from cosmith.training.plan import Plan
 from cosmith.training.pretraining.language_head import LanguageHead, word_loss
 from cosmith.training.pretraining.masking import mask_tokens
 from cosmith.training.result import TrainingResult
+from cosmith.training.run import Dev
 from cosmith.training.settings import TrainingSettings
 from cosmith.training.step import StepWork, lanes_of, shared_micro_batches, strategy_of
 
@@ -67,6 +69,16 @@ class MaskedLanguageJob:
     def device(self) -> torch.device:
         """Where."""
         return self.encoder.device
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """Nothing that would explain more than the metrics do."""
+        return {}
+
+    @property
+    def probe(self) -> Sequence[ProbeText]:
+        """No text is followed: what is learnt shows in words, not yet in embeddings of texts."""
+        return []
 
     def compute_in(self) -> AbstractContextManager[object]:
         """The context of the run's precision."""

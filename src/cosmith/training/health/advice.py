@@ -1,0 +1,283 @@
+"""Did it get worse, and why: what a run's own figures say, in plain words, each with its evidence and a remedy.
+
+Every rule is a function from a run's history to an advice or None, and is proven by a run that provokes it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from cosmith.phrases import counted, share
+from cosmith.training.health.history import History
+
+
+@dataclass(frozen=True)
+class Advice:
+    """Something that a run's figures say.
+
+    Attributes:
+        rule: Which rule found it.
+        says: What is the matter, in a sentence.
+        evidence: The figures behind it.
+        remedy: What to change.
+    """
+
+    rule: str
+    says: str
+    evidence: str
+    remedy: str
+
+    def describe(self) -> str:
+        """All of it as text."""
+        return f"{self.says} {self.evidence} {self.remedy}"
+
+
+def advise(history: History) -> list[Advice]:
+    """Everything that the figures of a run say; empty where nothing speaks against it."""
+    return [found for rule in RULES if (found := rule(history)) is not None]
+
+
+def overfits(history: History) -> Advice | None:
+    """The development score was best well before the end and has fallen since."""
+    scores = history.evaluations
+    if len(scores) < 4:
+        return None
+    best = max(range(len(scores)), key=lambda place: (scores[place].dev, -place))
+    after = [each.dev for each in scores[best + 1 :]]
+    gain = scores[best].dev - scores[0].dev
+    if best == 0 or len(after) < 2 or scores[best].dev - float(np.mean(after[-2:])) < max(0.2 * gain, 1e-3):
+        return None
+    return Advice(
+        "overfits",
+        f"Best at step {scores[best].step:,}, over-fits after.",
+        f"The development score went from {scores[0].dev:.4f} to {scores[best].dev:.4f} and then to {after[-1]:.4f} "
+        f"at step {scores[-1].step:,}.",
+        "The best weights were kept if keep_best is on. Fewer epochs, a lower learning rate, or more rows would end "
+        "higher; patience would have saved the time.",
+    )
+
+
+def never_better(history: History) -> Advice | None:
+    """No evaluation beat the model that training began with."""
+    scores = history.evaluations
+    if len(scores) < 3 or max(each.dev for each in scores[1:]) > scores[0].dev:
+        return None
+    best = max(scores[1:], key=lambda each: each.dev)
+    return Advice(
+        "never_better",
+        "Training made it worse from the start: no evaluation beat the model that it began with.",
+        f"{scores[0].dev:.4f} before; at best {best.dev:.4f} (step {best.step:,}), at the end {scores[-1].dev:.4f}.",
+        "Look at some rows: does every positive answer its query, and are the development queries of the same kind? "
+        "Then try a tenth of the learning rate, and no mined negatives.",
+    )
+
+
+def forgets(history: History) -> Advice | None:
+    """The general set falls while the domain is learnt."""
+    general = [(each.step, each.general) for each in history.evaluations if each.general is not None]
+    if len(general) < 3:
+        return None
+    best = max(history.evaluations, key=lambda each: each.dev)
+    before, after = general[0][1], best.general
+    if after is None or before - after < 0.01:
+        return None
+    return Advice(
+        "forgets",
+        "What it knew in general falls while it learns the domain.",
+        f"General set: {before:.4f} before, {after:.4f} at step {best.step:,}, where the development score is best "
+        f"({best.dev:.4f}).",
+        "Merge the result with the model it began with (interpolate, or a merge stage with a general set), lower the "
+        "learning rate, or mix in general rows as a second Source.",
+    )
+
+
+def negatives_above(history: History) -> Advice | None:
+    """Many of the rows' own negatives score above the positive, from the start."""
+    above = history.mean("scores/own_above", slice(3))
+    if above is None or above < 0.25:
+        return None
+    return Advice(
+        "negatives_above",
+        f"{share(above)} of the rows' own negatives score above the positive: many may be answers themselves.",
+        f"Mean over the first looks, step {history.series('scores/own_above')[0][0]:,} on.",
+        "Raise the threshold when mining: a lower ratio (0.9, 0.8), or a margin, leaves out what scores too near; "
+        "then read some rows that remain.",
+    )
+
+
+def false_negatives(history: History) -> Advice | None:
+    """The loss leaves out a large share of all candidates as likely answers."""
+    masked = history.mean("scores/masked", slice(3))
+    if masked is None or masked < 0.3:
+        return None
+    return Advice(
+        "false_negatives",
+        f"{share(masked)} of all candidates are left out as likely answers of another row's query.",
+        f"Mean over the first looks; {history.mean('scores/candidates', slice(3)) or 0:.0f} candidates remain a pair.",
+        "The rows are very alike: join rows with the same answer, give labels or known positives, or raise the "
+        "margin of the loss.",
+    )
+
+
+def repeats(history: History) -> Advice | None:
+    """Most texts of a step are there more than once."""
+    duplicates = history.mean("scores/duplicates")
+    if duplicates is None or duplicates < 0.5:
+        return None
+    return Advice(
+        "repeats",
+        f"{share(duplicates)} of the texts of a step are repeats of others.",
+        "Mean over all looks; each text is embedded once and never stands against itself.",
+        "So few different texts teach little: gather the positives of a query in one row, and remove copies.",
+    )
+
+
+def too_cold(history: History) -> Advice | None:
+    """One candidate has nearly the whole gradient."""
+    hardest, candidates = history.mean("scores/hardest_share"), history.mean("scores/candidates")
+    if hardest is None or candidates is None or candidates < 4 or hardest < 0.9:
+        return None
+    return Advice(
+        "too_cold",
+        f"Temperature too low: {share(hardest)} of the gradient comes from one negative.",
+        f"{history.mean('scores/effective_negatives') or 0:.1f} of {candidates:.0f} candidates take part"
+        f"{_at_temperature(history)}.",
+        "Try two to five times the temperature; 0.02 to 0.05 are usual.",
+    )
+
+
+def too_warm(history: History) -> Advice | None:
+    """All candidates have the same share, however well or badly they score."""
+    effective, candidates = history.mean("scores/effective_negatives"), history.mean("scores/candidates")
+    if effective is None or candidates is None or candidates < 8 or effective < 0.95 * candidates:
+        return None
+    return Advice(
+        "too_warm",
+        "Temperature too high: the loss hardly tells near candidates from far ones.",
+        f"{effective:.0f} of {candidates:.0f} candidates take part alike{_at_temperature(history)}.",
+        "Try a fifth of the temperature; 0.02 to 0.05 are usual.",
+    )
+
+
+def collapses(history: History) -> Advice | None:
+    """All embeddings point one way, more so than at the start."""
+    cosines, ranks = history.series("embeddings/mean_cosine")[1], history.series("embeddings/effective_rank")[1]
+    if len(cosines) < 2 or not ranks:
+        return None
+    near = cosines[-1] > 0.9 and cosines[-1] > cosines[0] + 0.05
+    flat = ranks[-1] < 3 and ranks[-1] < 0.5 * ranks[0]
+    if not (near or flat):
+        return None
+    return Advice(
+        "collapses",
+        "The embeddings collapse: different texts get nearly the same vector.",
+        f"The mean cosine of two texts went from {cosines[0]:.2f} to {cosines[-1]:.2f}, the effective rank from "
+        f"{ranks[0]:.0f} to {ranks[-1]:.0f}.",
+        "Lower the learning rate, and see that rows have negatives to be told from.",
+    )
+
+
+def dead_layers(history: History) -> Advice | None:
+    """A part of the model never gets a gradient."""
+    norms = {name: history.series(f"gradient_norm/{name}")[1] for name in history.groups("gradient_norm")}
+    dead = [name for name, values in norms.items() if len(values) > 1 and max(values) == 0]
+    if not dead or len(dead) == len(norms):
+        return None
+    return Advice(
+        "dead_layers",
+        f"{', '.join(dead)} {'learns' if len(dead) == 1 else 'learn'} nothing: no gradient reaches it.",
+        f"The norm of its gradient is 0 at all {counted(len(history.watched), 'look')}.",
+        "Is it left out of the forward pass, or do its activations saturate? Freeze it if that is wanted.",
+    )
+
+
+def too_fast(history: History) -> Advice | None:
+    """A step changes a part of the weights by more than a twentieth."""
+    largest = (0.0, "", 0)
+    for name in history.groups("update_ratio"):
+        for step, value in zip(*history.series(f"update_ratio/{name}"), strict=True):
+            largest = max(largest, (value, name, step))
+    value, name, step = largest
+    if value < 0.05:
+        return None
+    return Advice(
+        "too_fast",
+        f"Learning rate too high: one step changed the weights of {name} by {share(value)}.",
+        f"Step {step:,}; a thousandth is usual for a pre-trained model.",
+        "Try a tenth of the learning rate, and a longer warm-up.",
+    )
+
+
+def too_slow(history: History) -> Advice | None:
+    """All steps together can hardly have moved the weights."""
+    names = history.groups("update_ratio")
+    ratios = [history.mean(f"update_ratio/{name}") or 0.0 for name in names]
+    moved = max(ratios, default=math.inf) * len(history.steps)
+    if moved >= 1e-3:
+        return None
+    return Advice(
+        "too_slow",
+        "Learning rate too low, or too few steps: the weights hardly move.",
+        f"All {counted(len(history.steps), 'step')} together change no layer by more than {moved:.1e} of its weights.",
+        "Try ten times the learning rate or more steps.",
+    )
+
+
+def left_out(history: History) -> Advice | None:
+    """Steps had no finite loss or gradient."""
+    skipped = [entry["step"] for entry in history.steps if "skipped" in entry]
+    if not skipped:
+        return None
+    return Advice(
+        "left_out",
+        f"{counted(len(skipped), 'step')} had no finite loss or gradient and was left out."
+        if len(skipped) == 1
+        else f"{counted(len(skipped), 'step')} had no finite loss or gradient and were left out.",
+        f"The first is step {skipped[0]:,}; the pages in health/ say why.",
+        "Follow what they say.",
+    )
+
+
+def without_prompt(history: History) -> Advice | None:
+    """The model has prompts that are not used, or are used with a gap in them."""
+    prompts = history.facts.get("prompts", {})
+    sources = history.facts.get("sources", [])
+    if any("{task}" in prompt for prompt in prompts.values()):
+        bare = [source["name"] for source in sources if not source["instruction"]]
+        if bare:
+            return Advice(
+                "without_prompt",
+                f"The model's prompts ask for an instruction, and {', '.join(bare)} gives none.",
+                f"Its prompt for queries is {prompts.get('query', '')!r}.",
+                "Say in the Source what its queries ask for (instruction), and give the same when searching.",
+            )
+    unused = sorted(
+        name for name, text in prompts.items() if text and name in _OTHER_NAMES and not prompts.get("document")
+    )
+    if unused and any(source["task"] == "retrieval" for source in sources):
+        return Advice(
+            "without_prompt",
+            f"Documents are encoded without the model's prompt {unused[0]!r}.",
+            f"It has a prompt of that name ({prompts[unused[0]]!r}) and none called 'document'.",
+            "Call it 'document' in the model's config_sentence_transformers.json.",
+        )
+    return None
+
+
+_OTHER_NAMES = ("passage", "corpus", "doc")
+
+
+def _at_temperature(history: History) -> str:
+    temperature = history.facts.get("temperature")
+    return "" if temperature is None else f" at a temperature of {temperature:g}"
+
+
+RULES: tuple[Callable[[History], Advice | None], ...] = (
+    never_better, overfits, forgets, without_prompt, negatives_above, false_negatives, repeats, too_cold, too_warm,
+    collapses, dead_layers, too_fast, too_slow, left_out,
+)  # fmt: skip
+"""In the order in which a user wants to hear of them."""

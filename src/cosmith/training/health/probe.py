@@ -1,0 +1,70 @@
+"""Snapshots of how a fixed set of texts lies in space while a model learns, so that its movement can be drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosmith.atomic import atomic_file, write_json
+from cosmith.data import Source
+from cosmith.models import Encoder
+
+PROBE = "probe"
+_TEXTS, _SNAPSHOTS = 64, 10
+
+
+@dataclass(frozen=True)
+class ProbeText:
+    """A text whose movement is followed.
+
+    Attributes:
+        role: The prompt under which it is encoded.
+        text: The text.
+        instruction: What takes the place of ``{task}`` in the prompt.
+    """
+
+    role: str
+    text: str
+    instruction: str = ""
+
+
+def probe_texts(sources: Sequence[Source]) -> list[ProbeText]:
+    """Texts of some rows of each Source, evenly spread: a query and its first positive in turn."""
+    found = []
+    for source in sources:
+        said, rows = source.settings, max(1, _TEXTS // (2 * len(sources)))
+        for number in np.unique(np.linspace(0, len(source) - 1, rows).astype(int)).tolist():
+            row = source.row(number)
+            found.append(ProbeText("query", row.query, said.instruction))
+            found += [ProbeText(said.document_prompt, text, said.instruction) for text in row.positives[:1]]
+    return found
+
+
+def is_snapshot_step(step: int, steps: int) -> bool:
+    """Whether a run of so many steps takes a snapshot when ``step`` are done: about ten times, first and last."""
+    return step in (0, steps) or step % -(-steps // _SNAPSHOTS) == 0
+
+
+def take_snapshot(folder: Path, encoder: Encoder, texts: Sequence[ProbeText], step: int) -> None:
+    """Write ``probe/step-N.npy``, float16 [texts, D], and once ``probe/texts.json``."""
+    place = folder / PROBE
+    if not (place / "texts.json").is_file():
+        write_json(place / "texts.json", [asdict(text) for text in texts])
+    vectors = np.empty((len(texts), encoder.dimension), np.float32)
+    for role, instruction in sorted({(text.role, text.instruction) for text in texts}):
+        alike = [number for number, text in enumerate(texts) if (text.role, text.instruction) == (role, instruction)]
+        vectors[alike] = encoder.encode([texts[number].text for number in alike], prompt=role, instruction=instruction)
+    with atomic_file(place / f"step-{step:06d}.npy", "wb") as handle:
+        np.save(handle, vectors.astype(np.float16), allow_pickle=False)
+
+
+def read_snapshots(folder: Path) -> tuple[list[int], NDArray[np.float16]]:
+    """The steps of a run's snapshots and their vectors, [snapshots, texts, D]; none: an empty list."""
+    files = sorted((folder / PROBE).glob("step-*.npy"))
+    steps = [int(file.stem.removeprefix("step-")) for file in files]
+    vectors = [np.load(file, allow_pickle=False) for file in files]
+    return steps, np.stack(vectors) if vectors else np.empty((0, 0, 0), np.float16)

@@ -1,0 +1,87 @@
+"""What the steps of a run share: the job, its optimizer, where it is scored and kept."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from cosmith.errors import CosmithError
+from cosmith.models import Encoder
+from cosmith.training.checkpoint import BestWeights, Checkpoints, Progress
+from cosmith.training.distributed import Ranks
+from cosmith.training.interruption import Interruption
+from cosmith.training.step import Job
+
+Dev = Callable[[Encoder], float]
+"""The score of an encoder, higher is better."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the steps of a run share."""
+
+    job: Job
+    optimizer: torch.optim.Optimizer
+    dev: Dev | None
+    general: Dev | None
+    best: BestWeights
+    checkpoints: Checkpoints
+    interruption: Interruption
+    ranks: Ranks
+    folder: Path | None
+    base: Encoder
+
+    def evaluates(self, progress: Progress) -> bool:
+        """Whether the weights are to be scored before the next step."""
+        every = self.job.settings.evaluate_every or max(1, self.job.steps // 10)
+        due = progress.step % every == 0 or progress.step == self.job.steps
+        return self.dev is not None and due and progress.evaluated != progress.step
+
+    def watches(self, progress: Progress) -> bool:
+        """Whether the next step is looked at closely; only one process does."""
+        every = self.job.settings.watch_every
+        return self.ranks.is_first and self.folder is not None and every is not None and progress.step % every == 0
+
+    def has_ended(self, progress: Progress) -> bool:
+        """Whether all steps are done, or patience has run out."""
+        patience = self.job.settings.patience
+        return progress.step == self.job.steps or (patience is not None and progress.without_gain >= patience)
+
+    def score(self, encoder: Encoder) -> float:
+        """The development score."""
+        assert self.dev is not None
+        return self.scored(encoder, self.dev, "dev")
+
+    def scored(self, encoder: Encoder, scorer: Dev, name: str) -> float:
+        """A score; with several ranks the first one's, on all of them.
+
+        Raises:
+            CosmithError: When it is not a finite number, or the first rank could not work it out.
+        """
+        value, failure = 0.0, None
+        if self.ranks.is_first:
+            # No other rank may be left waiting: with several of them a signal has to wait for the evaluation, and so
+            # has an error until they know of it.
+            with self.interruption.deferred() if self.ranks.world > 1 else nullcontext():
+                try:
+                    value = float(scorer(encoder))
+                except Exception as error:
+                    failure = error
+        if self.ranks.any(failure is not None, self.job.device):
+            raise failure or CosmithError(f"the first process could not work out the {name} score", field=name,
+                                          remedy="It says why.")  # fmt: skip
+        value = self.ranks.from_first(value, self.job.device)
+        if not math.isfinite(value):
+            raise CosmithError(f"the {name} score is {value}", field=name,
+                               remedy="It must be a finite number, higher for a better encoder.")  # fmt: skip
+        return value
+
+    def save(self, progress: Progress) -> None:
+        """Write a checkpoint; a signal waits until it stands."""
+        with self.interruption.deferred():
+            self.checkpoints.save(progress)

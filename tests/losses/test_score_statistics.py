@@ -1,0 +1,64 @@
+"""What is said of a step's scores: against a naive count over all candidates."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+from cosmith.losses import StepStructure, preset
+from cosmith.losses.score_statistics import score_statistics
+
+OWN = replace(preset("default"), margin=None, ratio=None, temperature=0.1)
+
+
+def step() -> tuple[torch.Tensor, StepStructure]:
+    """Two rows: query, positive and one negative each; vectors in the plane."""
+    angles = torch.tensor([0.0, 0.3, 0.2, 2.0, 2.1, 3.0])  # q0 p0 n0 q1 p1 n1
+    structure = StepStructure.of(
+        query=[0, 3], positives=[1, 4], positive_row=[0, 1], negatives=[2, 5], negative_row=[0, 1], text=range(6)
+    )
+    return torch.stack([angles.cos(), angles.sin()], 1), structure
+
+
+def test_by_hand() -> None:
+    embeddings, structure = step()
+    found = score_statistics(embeddings, structure, OWN)
+    assert found.pairs == 2
+    assert found.own_above == 0.5  # n0 is nearer to q0 than p0
+    assert found.first == 0.5
+    assert found.masked == 0.0
+    assert found.duplicates == 0.0
+    assert sum(found.positive_scores) == 2
+    assert sum(found.negative_scores) == 2
+    candidates = [[math.cos(0.2), math.cos(2.1), math.cos(3.0)], [math.cos(1.0), math.cos(1.7), math.cos(1.8)]]
+    blocks = OWN.denominators[0]
+    if "other_negatives" not in blocks:
+        candidates = [row[:-1] for row in candidates]
+    assert found.candidates == len(candidates[0])
+    weights = torch.softmax(torch.tensor(candidates) / 0.1, 1)
+    entropy = -(weights * weights.log()).sum(1)
+    assert found.effective_negatives == pytest.approx(float(entropy.exp().mean()), rel=1e-4)
+    assert found.hardest_share == pytest.approx(float(weights.amax(1).mean()), rel=1e-4)
+
+
+def test_a_margin_leaves_out_what_scores_too_near() -> None:
+    embeddings, structure = step()
+    found = score_statistics(embeddings, structure, replace(OWN, margin=0.0))
+    assert found.masked == pytest.approx(1 / (2 * found.candidates + 1))
+
+
+def test_duplicates() -> None:
+    embeddings, structure = step()
+    same = replace(structure, text=torch.tensor([0, 1, 2, 3, 1, 2]))
+    assert score_statistics(embeddings, same, OWN).duplicates == pytest.approx(2 / 6)
+
+
+def test_without_any_candidate() -> None:
+    structure = StepStructure.of(query=[0], positives=[1], positive_row=[0], text=range(2))
+    found = score_statistics(torch.eye(2), structure, OWN)
+    assert found.candidates == 0
+    assert found.first == 1.0
+    assert math.isnan(found.own_above)

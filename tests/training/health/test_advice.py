@@ -1,0 +1,149 @@
+"""Each verdict on a run, provoked by a run; and a sound run, of which nothing is said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from cosmith.data import Source, TrainingRow
+from cosmith.losses import preset
+from cosmith.models import Encoder, tiny_encoder
+from cosmith.training import TrainingSettings, train
+from cosmith.training.contrastive import ContrastiveJob
+from cosmith.training.health import RULES, Advice, advise, read_history
+
+SETTINGS = TrainingSettings(steps=12, batch_size=16, learning_rate=1e-4, temperature=0.02, warmup=0.0,
+                            schedule="constant", watch_every=2, evaluate_every=2, interpolate=False,
+                            loss=replace(preset("default"), margin=None))  # fmt: skip
+SOURCE = Source.from_rows("asked", [TrainingRow(f"ask {n}", (f"the answer is {n * 7}",)) for n in range(64)])
+
+
+def moved(base: Encoder) -> Callable[[Encoder], float]:
+    """How far an encoder's weights are from these."""
+    start = [value.detach().clone() for value in base.module.parameters()]
+
+    def distance(encoder: Encoder) -> float:
+        parts = zip(encoder.module.parameters(), start, strict=True)
+        return float(sum((value.detach() - old).square().sum() for value, old in parts) ** 0.5)
+
+    return distance
+
+
+def said(
+    folder: Path,
+    encoder: Encoder | None = None,
+    source: Source = SOURCE,
+    dev: Callable[[Encoder], float] | None = None,
+    general: Callable[[Encoder], float] | None = None,
+    **changes: Any,
+) -> dict[str, Advice]:
+    train(encoder or tiny_encoder("bert"), [source], replace(SETTINGS, **changes), folder=folder, dev=dev,
+          general=general)  # fmt: skip
+    return {each.rule: each for each in advise(read_history(folder))}
+
+
+def test_a_sound_run(tmp_path: Path) -> None:
+    base = tiny_encoder("bert")
+    assert said(tmp_path, base, dev=moved(base)) == {}
+
+
+def test_every_rule_is_provoked_here() -> None:
+    here = Path(__file__).read_text(encoding="utf-8")
+    assert [rule.__name__ for rule in RULES if f'"{rule.__name__}"' not in here] == []
+
+
+def test_over_fitting(tmp_path: Path) -> None:
+    base = tiny_encoder("bert")
+    distance = moved(base)
+    far = {}
+    train(base, [SOURCE], SETTINGS, dev=lambda encoder: far.setdefault(len(far), distance(encoder)))
+    best = far[2]  # after step 4
+    found = said(tmp_path, base, dev=lambda encoder: 1 - abs(distance(encoder) - best))["overfits"]
+    assert found.says == "Best at step 4, over-fits after."
+    assert "keep_best" in found.remedy
+
+
+def test_worse_from_the_start(tmp_path: Path) -> None:
+    base = tiny_encoder("bert")
+    distance = moved(base)
+    found = said(tmp_path, base, dev=lambda encoder: -distance(encoder))["never_better"]
+    assert "0.0000 before" in found.evidence
+
+
+def test_forgetting(tmp_path: Path) -> None:
+    base = tiny_encoder("bert")
+    distance = moved(base)
+    found = said(tmp_path, base, dev=distance, general=lambda encoder: 1 - distance(encoder))["forgets"]
+    assert "General set: 1.0000 before" in found.evidence
+
+
+def test_negatives_that_are_answers(tmp_path: Path) -> None:
+    rows = [TrainingRow(f"ask {n}", (f"something else {n * 7} far off",), (f"ask {n} ?",)) for n in range(64)]
+    found = said(tmp_path, source=Source.from_rows("mined", rows))["negatives_above"]
+    assert "of the rows' own negatives score above the positive" in found.says
+    assert "threshold" in found.remedy
+
+
+def test_a_margin_that_leaves_out_too_much(tmp_path: Path) -> None:
+    loss = replace(preset("default"), margin=-0.02)
+    assert "left out as likely answers" in said(tmp_path, loss=loss)["false_negatives"].says
+
+
+def test_the_same_texts_again_and_again(tmp_path: Path) -> None:
+    rows = [TrainingRow(f"ask {n}", ("yes",), ("no",)) for n in range(64)]
+    assert "are repeats" in said(tmp_path, source=Source.from_rows("same", rows))["repeats"].says
+
+
+@pytest.mark.parametrize(("temperature", "rule"), [(1e-4, "too_cold"), (30.0, "too_warm")])
+def test_a_temperature_that_is_wrong(tmp_path: Path, temperature: float, rule: str) -> None:
+    found = said(tmp_path, temperature=temperature)[rule]
+    assert f"at a temperature of {temperature:g}" in found.evidence
+
+
+def test_a_collapse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pull = lambda embeddings: -(embeddings @ embeddings.T).mean()  # noqa: E731
+    monkeypatch.setattr(ContrastiveJob, "loss", lambda self, *arguments: pull)
+    base = tiny_encoder("bert")
+    with torch.no_grad():  # random words that are far apart to begin with
+        base.module.get_parameter("backbone.embeddings.word_embeddings.weight").mul_(50)
+    assert "collapse" in said(tmp_path, base, learning_rate=1e-2, steps=30)["collapses"].says
+
+
+def test_a_part_without_gradient(tmp_path: Path) -> None:
+    encoder = tiny_encoder("qwen3")
+    with torch.no_grad():  # nothing comes into the layer and nothing out of it; the residual stream goes around it
+        for name, value in encoder.module.named_parameters():
+            if "layers.1." in name and ("layernorm" in name or "o_proj" in name or "down_proj" in name):
+                value.zero_()
+    assert said(tmp_path, encoder)["dead_layers"].says.startswith("layer-01 learns nothing")
+
+
+@pytest.mark.parametrize(("rate", "rule"), [(1.0, "too_fast"), (1e-9, "too_slow")])
+def test_a_learning_rate_that_is_wrong(tmp_path: Path, rate: float, rule: str) -> None:
+    assert "earning rate" in said(tmp_path, learning_rate=rate)[rule].says
+
+
+def test_steps_that_were_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = ContrastiveJob.work
+
+    def work(self: ContrastiveJob, step: int, *arguments: Any) -> Any:
+        made = whole(self, step, *arguments)
+        return replace(made, loss=lambda embeddings: made.loss(embeddings) * float("nan")) if step == 4 else made
+
+    monkeypatch.setattr(ContrastiveJob, "work", work)
+    assert "step 5" in said(tmp_path, on_divergence="skip")["left_out"].evidence
+
+
+@pytest.mark.parametrize(
+    ("prompts", "told"),
+    [({"query": "Instruct: {task}\nQuery: "}, "asked gives none"), ({"passage": "passage: "}, "'passage'")],
+)
+def test_prompts_that_are_not_used(tmp_path: Path, prompts: dict[str, str], told: str) -> None:
+    encoder = tiny_encoder("bert")
+    encoder.spec = replace(encoder.spec, prompts=prompts)
+    assert told in said(tmp_path, encoder)["without_prompt"].says
