@@ -1,14 +1,19 @@
 """Writing so that a kill, a crash or a full disk leaves either the old content or the new, never a mixture.
 
-The rule everywhere: temporary name beside the target, fsync, rename.
+The rule everywhere: temporary name beside the target, fsync, rename. What killed processes left under temporary names
+is removed by the next one that writes the same target.
 """
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import json
 import os
+import platform
+import re
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -80,9 +85,57 @@ def require_writable(folder: Path) -> None:
         raise StorageError("may not be written", path=folder, remedy=_ELSEWHERE)
 
 
-def _temporary(path: Path) -> Path:
+def require_replaceable(folder: Path, mark: str, what: str) -> None:
+    """Refuse to replace a folder as a whole that is not known to be ours.
+
+    Args:
+        folder: Where something is to be written.
+        mark: The file by which one of ours is known.
+        what: What ours is called.
+
+    Raises:
+        InputError: When the folder is a file, or holds things but no ``mark``.
+    """
+    known = (folder / mark).is_file()
+    if folder.exists() and not known and (folder.is_file() or any(folder.iterdir())):
+        raise InputError(
+            f"holds something else than {what}", path=folder, remedy="Choose a new folder, or empty this one."
+        )
+
+
+def _temporary(path: Path, kind: str = "tmp") -> Path:
     require_name(path)
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    return path.with_name(f".{path.name}.{_NODE}-{os.getpid()}.{kind}")
+
+
+# Process numbers mean something on one machine only, and folders are shared by many.
+_NODE = re.sub(r"[^A-Za-z0-9_-]", "_", platform.node())[:40]
+
+
+def _clear_leftovers(target: Path) -> None:
+    """Remove what processes of this machine that are no more left beside ``target``; an old folder that one of them
+    had moved away, and put nothing in its place, comes back."""
+    name = re.compile(rf"\.{re.escape(target.name)}\.{re.escape(_NODE)}-(\d+)\.(tmp|old)")
+    for place in list(target.parent.iterdir()):
+        found = name.fullmatch(place.name)
+        if found is None or _lives(int(found[1])):
+            continue
+        if found[2] == "old" and not target.exists():
+            place.replace(target)
+        elif place.is_dir():
+            shutil.rmtree(place, ignore_errors=True)
+        else:
+            place.unlink(missing_ok=True)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _fsync(path: Path) -> None:
@@ -108,6 +161,7 @@ def atomic_file(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
     with explained(target):
         make_folder(target.parent)
         temporary = _temporary(target)
+        _clear_leftovers(target)
         try:
             with temporary.open(mode, encoding=None if "b" in mode else "utf-8") as handle:
                 yield handle
@@ -138,6 +192,7 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
     with explained(target):
         make_folder(target.parent)
         temporary = _temporary(target)
+        _clear_leftovers(target)
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir()
         try:
@@ -153,10 +208,39 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
 
 
 def _swap_in(temporary: Path, target: Path) -> None:
-    """Put a filled folder in the place of an old one: two renames, since a folder cannot replace a full one."""
-    old = target.with_name(f".{target.name}.{os.getpid()}.old")
-    if target.exists():
+    """Put a filled folder in the place of an old one.
+
+    Where the system can exchange two names at once, that is what is done. Elsewhere it takes two renames (a folder
+    cannot replace a full one), and a kill between them leaves the old folder under a temporary name, from which the
+    next write of this target brings it back.
+    """
+    if not target.exists():
+        temporary.replace(target)
+        return
+    if _exchange(temporary, target):
+        old = temporary
+    else:
+        old = _temporary(target, "old")
         target.replace(old)
-    temporary.replace(target)
-    if old.exists():
-        shutil.rmtree(old) if old.is_dir() else old.unlink()
+        temporary.replace(target)
+    if old.is_dir():
+        shutil.rmtree(old)
+    else:
+        old.unlink()
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Exchange two names in one step; False where the system or the file system cannot."""
+    places = os.fsencode(one), os.fsencode(other)
+    library = ctypes.CDLL(None)
+    try:
+        if sys.platform == "darwin":
+            failed = library.renamex_np(*places, 2)  # RENAME_SWAP
+        else:
+            failed = library.renameat2(_HERE, places[0], _HERE, places[1], 2)  # RENAME_EXCHANGE
+    except AttributeError:
+        return False
+    return not failed
+
+
+_HERE = -100  # AT_FDCWD

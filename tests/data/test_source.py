@@ -251,9 +251,9 @@ class TestFolder:
 
     def test_never_replaces_something_else(self, source: Source, tmp_path: Path) -> None:
         (tmp_path / "thesis.tex").write_text("years of work")
-        with pytest.raises(InputError, match=r"is not a source\. Choose a new folder"):
+        with pytest.raises(InputError, match=r"holds something else than a source\. Choose a new folder"):
             source.save(tmp_path)
-        with pytest.raises(InputError, match="is not a source"):
+        with pytest.raises(InputError, match="something else than a source"):
             source.save(tmp_path / "thesis.tex")
         assert (tmp_path / "thesis.tex").read_text() == "years of work"
 

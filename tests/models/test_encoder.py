@@ -58,6 +58,28 @@ def test_padding_side_does_not_matter(side: str, pooling: str) -> None:
     np.testing.assert_allclose(encoder.encode(TEXTS), other.encode(TEXTS), atol=2e-6)
 
 
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_a_vector_does_not_depend_on_the_texts_beside_it(side: str) -> None:
+    """GPT-2 has absolute positions: padding in front of a text would move it."""
+    config = {"model_type": "gpt2", "vocab_size": 200, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64}
+    tokenizer = tiny_encoder("qwen3").tokenizer.tokenizer
+    encoder = Encoder.from_config(config, tokenizer, pooling="last_token", max_length=64)
+    encoder.tokenizer.tokenizer.padding_side = side
+    assert not encoder.variable_length
+    alone = np.concatenate([encoder.encode([text]) for text in TEXTS])
+    np.testing.assert_allclose(encoder.encode(TEXTS), alone, atol=2e-6)
+
+
+def test_saving_replaces_a_model_and_nothing_else(tmp_path: Path) -> None:
+    encoder = tiny_encoder("bert")
+    encoder.save(tmp_path / "model")
+    encoder.save(tmp_path / "model")
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(InputError, match="something else than a model"):
+        encoder.save(tmp_path)
+    assert (tmp_path / "thesis.txt").is_file()
+
+
 @pytest.mark.parametrize(
     ("model_type", "extra"),
     [
@@ -133,14 +155,17 @@ def test_dropout_in_attention_repeats_with_the_generator_and_acts(family: str) -
     assert not torch.allclose(results[0], results[2], atol=1e-3)
 
 
-@given(st.lists(st.integers(1, 90), max_size=80), st.integers(1, 200))
-def test_micro_batches_hold_every_text_once_longest_first_under_the_budget(lengths: list[int], budget: int) -> None:
-    batches = micro_batches(np.array(lengths, dtype=np.int64), budget)
+@given(st.lists(st.integers(1, 90), max_size=80), st.integers(1, 200), st.booleans())
+def test_micro_batches_hold_every_text_once_longest_first_under_the_budget(
+    lengths: list[int], budget: int, padded: bool
+) -> None:
+    batches = micro_batches(np.array(lengths, dtype=np.int64), budget, padded=padded)
     order = np.concatenate(batches).tolist() if batches else []
     assert sorted(order) == list(range(len(lengths)))
     assert [lengths[i] for i in order] == sorted(lengths, reverse=True)
     for batch in batches:
-        assert len(batch) == 1 or sum(lengths[i] for i in batch) <= budget
+        sizes = [lengths[i] for i in batch]
+        assert len(batch) == 1 or (len(sizes) * max(sizes) if padded else sum(sizes)) <= budget
 
 
 @settings(max_examples=20, deadline=None)

@@ -190,6 +190,35 @@ def test_bad_input_leaves_no_run_behind(small_world: Path, tmp_path: Path) -> No
     assert not (folder / "data" / "stage.json").exists()
 
 
+def tree(folder: Path) -> dict[str, bytes]:
+    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+@pytest.mark.parametrize("name", ["thesis.txt", "recipe.yaml", "data/pairs.jsonl"])
+def test_a_folder_of_the_users_is_left_alone(small_world: Path, tmp_path: Path, name: str) -> None:
+    file = tmp_path / "mine" / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("years of work", encoding="utf-8")
+    with pytest.raises(InputError, match="is not the folder of a run"):
+        run(small_world, tmp_path / "mine")
+    assert tree(tmp_path / "mine") == {name: b"years of work"}
+
+
+def test_a_folder_of_the_users_within_a_run_is_left_alone(copied: Path, small_world: Path) -> None:
+    shutil.rmtree(copied / "train")
+    (copied / "train").mkdir()
+    (copied / "train" / "notes.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(InputError, match="no run made it"):
+        run(small_world, copied)
+    assert tree(copied / "train") == {"notes.txt": b"mine"}
+
+
+def test_an_empty_folder_becomes_a_run(small_world: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError):
+        run(small_world, tmp_path, **{"data.query": "nowhere"})
+    assert not tmp_path.exists() or tree(tmp_path) == {}
+
+
 def test_two_processes_do_not_share_a_run(small_world: Path, copied: Path) -> None:
     with run_lock(copied), pytest.raises(InputError, match="another process") as caught:
         run(small_world, copied)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import xxhash
 
-from cosmith.atomic import atomic_folder, write_json
+from cosmith.atomic import atomic_folder, require_replaceable, write_json
 from cosmith.data.arrow_files import map_batch, write_batch
 from cosmith.data.ragged import Float32, Int64, checked_numbers, offsets_of, take_rows
 from cosmith.data.row_arrays import RowArrays, collect_rows, require_text
@@ -134,8 +134,7 @@ class Source:
             StorageError: When it cannot be written.
         """
         folder = Path(folder)
-        if folder.exists() and not (folder / "source.json").is_file() and (folder.is_file() or any(folder.iterdir())):
-            raise InputError("is not a source", path=folder, remedy="Choose a new folder, or remove what is there.")
+        require_replaceable(folder, "source.json", "a source")
         used = np.unique(np.concatenate([self.query, self.positives, self.negatives]))
         texts, number_of = self.texts, np.arange(len(self.texts))
         if len(used) < len(texts):

@@ -10,7 +10,7 @@ import numpy as np
 from cosmith.errors import InputError
 
 
-def micro_batches(lengths: np.ndarray, token_budget: int) -> list[np.ndarray]:
+def micro_batches(lengths: np.ndarray, token_budget: int, *, padded: bool = False) -> list[np.ndarray]:
     """Cut texts into micro-batches, longest first.
 
     Longest first, so that a batch too large for the memory fails at the start rather than after an hour.
@@ -18,6 +18,7 @@ def micro_batches(lengths: np.ndarray, token_budget: int) -> list[np.ndarray]:
     Args:
         lengths: Tokens of each text, ``[n]``.
         token_budget: The most tokens in a micro-batch; a single longer text makes one by itself.
+        padded: Whether padding counts as tokens: every text then costs as much as the longest of its micro-batch.
 
     Returns:
         Index arrays (int64) that together hold each of ``0 .. n-1`` once.
@@ -26,12 +27,14 @@ def micro_batches(lengths: np.ndarray, token_budget: int) -> list[np.ndarray]:
         raise InputError(f"must be at least 1, not {token_budget}", field="token_budget")
     order = np.argsort(-np.asarray(lengths, dtype=np.int64), kind="stable")
     batches: list[np.ndarray] = []
+    sizes = np.asarray(lengths)[order].tolist()
     start = tokens = 0
-    for position, length in enumerate(np.asarray(lengths)[order].tolist()):
-        if position > start and tokens + length > token_budget:
+    for position, length in enumerate(sizes):
+        cost = sizes[start] if padded else length
+        if position > start and tokens + cost > token_budget:
             batches.append(order[start:position])
-            start, tokens = position, 0
-        tokens += length
+            start, tokens, cost = position, 0, length
+        tokens += cost
     if start < len(order):
         batches.append(order[start:])
     return batches

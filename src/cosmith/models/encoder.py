@@ -14,7 +14,7 @@ import numpy as np
 import torch
 import xxhash
 
-from cosmith.atomic import atomic_folder
+from cosmith.atomic import atomic_folder, require_replaceable
 from cosmith.data.tokens import RaggedTokens
 from cosmith.errors import InputError, nearest
 from cosmith.models import variable_length
@@ -145,11 +145,15 @@ class Encoder:
         Args:
             folder: Where; an older model there is replaced as a whole.
             card: The text of its README.md (the model card).
+
+        Raises:
+            InputError: When the folder holds something else than a model.
         """
         import safetensors.torch
         import transformers
 
         target = Path(folder)
+        require_replaceable(target, "modules.json", "a model")
         with atomic_folder(target) as place:
             with quiet_transformers():
                 self._backbone.save_pretrained(place, safe_serialization=True)
@@ -280,11 +284,11 @@ class Encoder:
         return self._backbone(**arguments).last_hidden_state[0], layout.lengths, layout.text
 
     def _run_padded(self, tokens: RaggedTokens) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Padding goes behind the texts whatever the tokenizer's side: before them, it would shift the positions of
+        backbones that count them from the first column (GPT-2)."""
         lengths = torch.from_numpy(tokens.lengths.astype(np.int64)).to(self.device)
         longest = int(lengths.max())
-        column = torch.arange(longest, device=self.device)
-        left = self.tokenizer.tokenizer.padding_side == "left"
-        mask = column >= longest - lengths[:, None] if left else column < lengths[:, None]
+        mask = torch.arange(longest, device=self.device) < lengths[:, None]
         padding = self.tokenizer.tokenizer.pad_token_id
         ids = torch.full(mask.shape, padding if padding is not None else 0, device=self.device)
         ids[mask] = torch.from_numpy(tokens.values.astype(np.int64)).to(self.device)
@@ -352,7 +356,7 @@ class Encoder:
                     part = distinct[start : start + _TEXTS_AT_ONCE]
                     tokens = self.tokenize(part, prompt=prompt, instruction=instruction)
                     embed = partial(self._finished, tokens, width, normalize)
-                    batches = micro_batches(tokens.lengths, budget)
+                    batches = micro_batches(tokens.lengths, budget, padded=not self.variable_length)
                     for batch, rows in on_all_cores(embed, batches, self._inferring, threads):
                         vectors[start + batch] = rows
                         bar.advance(len(batch))

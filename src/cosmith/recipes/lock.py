@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cosmith.atomic import explained, make_folder
 from cosmith.errors import InputError
+from cosmith.recipes.run_folder import LOCK
 
 
 @contextmanager
@@ -24,7 +25,7 @@ def run_lock(folder: Path) -> Iterator[None]:
         StorageError: The folder cannot be made, or may not be written.
     """
     make_folder(folder)
-    path = folder / ".lock"
+    path = folder / LOCK
     with explained(folder):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:

@@ -19,11 +19,15 @@ from typing import Any
 
 import cosmith
 from cosmith.atomic import write_json
+from cosmith.errors import InputError
 from cosmith.recipes.references import Kind
 
 _STARTED = "started.json"
 _FINISHED = "stage.json"
 _RESULT = "result.json"
+_UNTIL_FINISHED = ("checkpoints", "best")  # several times the size of the model, and of no use any more
+RECIPE, RESOLVED, LOCK = "recipe.yaml", "recipe.resolved.yaml", ".lock"
+_OWN = {RECIPE, RESOLVED, LOCK}  # what a run leaves that ended before its first stage
 
 
 @dataclass(frozen=True)
@@ -109,13 +113,17 @@ def begin_stage(stage_folder: Path, fingerprint: str) -> bool:
     """Make a stage's folder ready to work in.
 
     What an interrupted run of the very same settings and inputs left is kept, so that the stage can go on from it;
-    anything else is removed.
+    anything else that a run left is removed.
 
     Returns:
         Whether something was kept.
+
+    Raises:
+        InputError: A folder of the stage's name holds something that no run made.
     """
     resumed = _started_as(stage_folder) == fingerprint
     if not resumed:
+        require_stage_folder(stage_folder)
         shutil.rmtree(stage_folder, ignore_errors=True)
         write_json(stage_folder / _STARTED, {"fingerprint": fingerprint})
     else:
@@ -156,7 +164,39 @@ def finish_stage(
     )
     write_json(stage_folder / _FINISHED, asdict(record))
     (stage_folder / _STARTED).unlink(missing_ok=True)
+    for name in _UNTIL_FINISHED:
+        shutil.rmtree(stage_folder / name, ignore_errors=True)
     return record
+
+
+def require_run_folder(run: Path) -> None:
+    """Refuse a folder that holds things and is no run's: its files could be taken for a run's, and replaced.
+
+    Raises:
+        InputError: In this case.
+    """
+    if not run.is_dir() or (run / RESOLVED).is_file():
+        return
+    others = sorted(entry.name for entry in run.iterdir() if entry.name != LOCK)
+    if others:
+        raise InputError(
+            f"holds {others[0]!r} and is not the folder of a run", path=run, field="--folder",
+            remedy="Name a new or empty folder.",
+        )  # fmt: skip
+
+
+def require_stage_folder(stage_folder: Path) -> None:
+    """Refuse a folder that bears a stage's name, holds things and was made by no run.
+
+    Raises:
+        InputError: In this case.
+    """
+    made = any((stage_folder / name).is_file() for name in (_STARTED, _FINISHED))
+    if stage_folder.exists() and not made and (stage_folder.is_file() or any(stage_folder.iterdir())):
+        raise InputError(
+            f"stands where the stage {stage_folder.name!r} would, and no run made it", path=stage_folder,
+            remedy="Move it away, rename the stage, or name another folder for the run.",
+        )  # fmt: skip
 
 
 def drop_empty(stage_folder: Path) -> None:
@@ -165,8 +205,10 @@ def drop_empty(stage_folder: Path) -> None:
     if left <= {_STARTED}:
         shutil.rmtree(stage_folder, ignore_errors=True)
     run = stage_folder.parent
-    if run.is_dir() and not any(entry.is_dir() for entry in run.iterdir()):
-        shutil.rmtree(run, ignore_errors=True)
+    if run.is_dir() and {entry.name for entry in run.iterdir()} <= _OWN:
+        for name in _OWN:
+            (run / name).unlink(missing_ok=True)
+        run.rmdir()
 
 
 def _started_as(stage_folder: Path) -> str | None:

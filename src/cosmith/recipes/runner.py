@@ -20,12 +20,15 @@ from cosmith.recipes.lineage import write_lineage_cards
 from cosmith.recipes.loading import LoadedRecipe
 from cosmith.recipes.lock import run_lock
 from cosmith.recipes.run_folder import (
+    RECIPE,
+    RESOLVED,
     begin_stage,
     drop_empty,
     finish_stage,
     machine,
     read_record,
     read_result,
+    require_run_folder,
     why_to_run,
     without_queries,
 )
@@ -105,6 +108,7 @@ def run_recipe(
     """
     run, recipe = Path(folder), loaded.recipe
     require_writable(run)
+    require_run_folder(run)
     fingerprints = stage_fingerprints(recipe)  # also finds missing files before anything is written
     tell: Listener = listen or (lambda event: None)
     results: dict[str, dict[str, Any]] = {}
@@ -150,11 +154,11 @@ def stage_function(stage: Stage) -> Callable[[Any, StageContext], dict[str, Any]
 
 def _write_recipe(loaded: LoadedRecipe, run: Path) -> None:
     """The recipe as given, and as it is run: with the size, the overrides and every default written out."""
-    with atomic_file(run / "recipe.yaml") as handle:
-        handle.write(loaded.document.text)
     resolved = loaded.recipe.model_dump(mode="json", exclude={"sizes"})
-    with atomic_file(run / "recipe.resolved.yaml") as handle:
+    with atomic_file(run / RESOLVED) as handle:  # the first of the two: by it a run's folder is known
         yaml.safe_dump(resolved, handle, sort_keys=False, allow_unicode=True, width=120)
+    with atomic_file(run / RECIPE) as handle:
+        handle.write(loaded.document.text)
 
 
 def _gather(loaded: LoadedRecipe, run: Path, results: Mapping[str, Mapping[str, Any]]) -> None:

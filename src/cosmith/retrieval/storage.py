@@ -1,4 +1,4 @@
-"""Indexes on disk: arrays written a block at a time, and folders that may be replaced."""
+"""Indexes on disk: arrays written a block at a time."""
 
 from __future__ import annotations
 
@@ -47,21 +47,3 @@ def map_array(path: Path, dtype: npt.DTypeLike, remedy: str) -> npt.NDArray[Any]
     if array.dtype != np.dtype(dtype):
         raise InputError(f"holds {array.dtype}, not {np.dtype(dtype)}", path=path, remedy=remedy)
     return array.view(np.ndarray)
-
-
-def require_replaceable(folder: Path, mark: str, what: str) -> None:
-    """Refuse to replace a folder as a whole that is not known to be ours.
-
-    Args:
-        folder: Where something is to be written.
-        mark: The file by which one of ours is known.
-        what: What ours is called.
-
-    Raises:
-        InputError: When the folder is a file, or holds things but no ``mark``.
-    """
-    known = (folder / mark).is_file()
-    if folder.exists() and not known and (folder.is_file() or any(folder.iterdir())):
-        raise InputError(
-            f"holds something else than {what}", path=folder, remedy="Choose a new folder, or empty this one."
-        )

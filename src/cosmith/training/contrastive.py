@@ -62,7 +62,7 @@ class ContrastiveJob:
     def micro_batches(self, batch: StepBatch, ranks: Ranks = ALONE) -> list[Batch]:
         """The step's texts in micro-batches."""
         budget = self.settings.micro_batch_tokens
-        return shared_micro_batches(batch.tokens.lengths, budget, self.device, ranks.world * self.lanes)
+        return shared_micro_batches(batch.tokens.lengths, budget, self.encoder, ranks.world * self.lanes)
 
     def compute_in(self) -> AbstractContextManager[object]:
         """The context of the run's precision."""

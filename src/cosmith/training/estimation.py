@@ -21,6 +21,7 @@ from cosmith.training.settings import TrainingSettings
 
 _SAMPLED_STEPS = 20
 _TIMED_BATCHES = 3
+_WITH_GAPS = 1.25  # what the memory of graphs grows to, as those of the next step do not fit the gaps of the last
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Estimate:
         memory: Bytes at the peak: what the process holds already, weights, gradients, Adam's two moments, graphs
             and embeddings.
         kept_share: Share of a step's graphs that fit the memory; the rest is computed twice.
+        variable_length: Whether the encoder computes without padding.
         device, precision: On what it would run, and in which precision.
         smaller_batches: Name and rows of the Sources that have fewer rows than a batch, so that each of their steps
             takes all of them.
@@ -53,6 +55,7 @@ class Estimate:
     seconds: float
     memory: int
     kept_share: float
+    variable_length: bool
     device: str
     precision: str
     smaller_batches: tuple[tuple[str, int], ...]
@@ -72,7 +75,8 @@ class Estimate:
             ),
             f"about {clock(self.seconds)} for the steps in {self.precision} on {self.device}, evaluations left out",
             f"about {size(self.memory)} of memory at the peak{replayed}",
-            f"padding one batch a step would have wasted {share(self.padding_share)} of the work; none is done here",
+            f"padding one batch a step would have wasted {share(self.padding_share)} of the work; "
+            + ("none is done here" if self.variable_length else "here only texts of like length are padded together"),
             self.cut_queries.describe(),
             self.cut_documents.describe(),
         ]
@@ -116,8 +120,9 @@ def estimate(encoder: Encoder, sources: Sequence[Source], settings: TrainingSett
         cut_queries=_cut("queries", queries, job, "max_query_length"),
         cut_documents=_cut("documents", documents, job, "max_document_length"),
         seconds=job.steps * (tokens * seconds_per_token * again + loss_seconds),
-        memory=int(already + weights + 3 * trained + max(kept, 1.0) * graph + embeddings),
+        memory=int(already + weights + 3 * trained + max(kept, 1.0) * graph * _WITH_GAPS + embeddings),
         kept_share=kept / graphs,
+        variable_length=encoder.variable_length,
         device=str(encoder.device),
         precision=resolve_precision(job.settings.precision, encoder.device),
         smaller_batches=tuple(

@@ -29,11 +29,14 @@ from cosmith.training.health import (
 )
 from cosmith.training.interruption import Interrupted, Interruption
 from cosmith.training.journal import Journal, Value
+from cosmith.training.memory import return_free_memory
 from cosmith.training.merging import Mixed, best_interpolation
 from cosmith.training.optimisation import adamw, clip_gradients, learning_rate, set_learning_rate
 from cosmith.training.result import TrainingResult
 from cosmith.training.run import Dev, Run
 from cosmith.training.step import Job, add_gradients
+
+_STEPS_BETWEEN_TRIMS = 8
 
 
 def run_job(
@@ -125,6 +128,8 @@ def _take_steps(run: Run, progress: Progress) -> Progress:
                         journal.write(progress.step, metrics)
                         status = _status(metrics, progress)
                 bar.advance(progress.step - before, status)
+                if progress.step % _STEPS_BETWEEN_TRIMS == 0:
+                    return_free_memory()
                 if run.ranks.any(run.interruption.requested, run.job.device):
                     raise KeyboardInterrupt
         except KeyboardInterrupt:

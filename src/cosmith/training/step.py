@@ -153,21 +153,21 @@ def add_gradients(job: Job, step: int, ranks: Ranks = ALONE, *, look: bool = Fal
     return StepCount(work.source, work.epoch, loss, work.rows, work.tokens, figures)
 
 
-def shared_micro_batches(lengths: np.ndarray, budget: int | None, device: torch.device, workers: int) -> list[Batch]:
+def shared_micro_batches(lengths: np.ndarray, budget: int | None, encoder: Encoder, workers: int) -> list[Batch]:
     """A step's texts in micro-batches, longest first: as many for one worker (a lane of a rank) as for another, if
     there are texts enough, and the same ones for one, two and four workers (dropout draws by micro-batch).
 
     Args:
         lengths: Tokens of each text, [U].
         budget: The most tokens embedded at once; None: by device.
-        device: Where they are embedded.
+        encoder: What embeds them.
         workers: How many share them.
     """
     if budget is None:
-        budget = CPU_MICRO_BATCH if device.type == "cpu" else ACCELERATOR_MICRO_BATCH
+        budget = CPU_MICRO_BATCH if encoder.device.type == "cpu" else ACCELERATOR_MICRO_BATCH
     tokens, multiple = int(lengths.sum()), workers if 4 % workers else 4
     count = multiple * -(-tokens // (multiple * budget))
-    return micro_batches(lengths, -(-tokens // count))
+    return micro_batches(lengths, -(-tokens // count), padded=not encoder.variable_length)
 
 
 def lanes_of(encoder: Encoder) -> int:

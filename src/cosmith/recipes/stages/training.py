@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import resource
-import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
@@ -171,10 +170,8 @@ def train_model(stage: TrainStage, context: StageContext) -> dict[str, Any]:
 
 
 def outcome(result: TrainingResult, context: StageContext, base: Encoder) -> dict[str, Any]:
-    """Keep the model of a finished run, drop its checkpoints, and tell how it went."""
+    """Keep the model of a finished run, and tell how it went."""
     result.encoder.save(context.artefacts.folder(context.name))
-    for place in ("checkpoints", "best"):  # several times the size of the model, and of no use any more
-        shutil.rmtree(context.folder / place, ignore_errors=True)
     scores = {mixed.alpha: mixed.score for mixed in result.mixtures}
     return {
         "steps": result.steps,

@@ -110,7 +110,7 @@ class MaskedLanguageJob:
 
         budget = self.settings.micro_batch_tokens
         lengths = tokens.lengths
-        batches = shared_micro_batches(lengths, budget, self.device, ranks.world * self.lanes)
+        batches = shared_micro_batches(lengths, budget, self.encoder, ranks.world * self.lanes)
         hidden = [np.concatenate([np.arange(first[text], first[text + 1]) for text in batch]) for batch in batches]
         kept = [place for place, numbers in enumerate(hidden) if len(numbers)]
         return StepWork(
