@@ -96,6 +96,7 @@ def require_replaceable(folder: Path, mark: str, what: str) -> None:
     Raises:
         InputError: When the folder is a file, or holds things but no ``mark``.
     """
+    require_name(folder)
     known = (folder / mark).is_file()
     if folder.exists() and not known and (folder.is_file() or any(folder.iterdir())):
         raise InputError(

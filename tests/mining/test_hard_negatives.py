@@ -92,7 +92,9 @@ def by_sorting(encoder, source: Source, count: int, ratio: float | None, margin:
 )
 def test_mining_is_what_sorting_every_candidate_gives(hash_encoder, seed, rows, count, ratio, margin, skip):
     encoder, source = hash_encoder(), random_source(seed, rows)
-    result = mine_hard_negatives(encoder, source, negatives_per_row=count, ratio=ratio, margin=margin, skip_top=skip)
+    result = mine_hard_negatives(
+        encoder, source, negatives_per_row=count, ratio=ratio, margin=margin, skip_top=skip, keep=False
+    )
     expected = list(by_sorting(encoder, source, count, ratio, margin, skip))
     for row, (before, negatives, _) in zip(result.source.rows(), expected, strict=True):
         assert (row.query, row.positives) == (before.query, before.positives)
@@ -121,6 +123,16 @@ def test_a_known_answer_or_the_query_is_never_a_negative(hash_encoder, seed, sam
         assert not known & set(row.negatives)
         assert row.query not in row.negatives
         assert len(set(row.negatives)) == len(row.negatives)
+
+
+def test_negatives_that_rows_have_stay_and_are_not_found_again(hash_encoder):
+    encoder = hash_encoder()
+    rows = [TrainingRow(f"q{n}", (f"answer {n}",), (f"answer {(n + 1) % 30}", "judged")) for n in range(30)]
+    result = mine_hard_negatives(encoder, Source.from_rows("judged", rows), negatives_per_row=2, ratio=None)
+    for before, after in zip(rows, result.source.rows(), strict=True):
+        assert after.negatives[:2] == before.negatives
+        assert len(set(after.negatives)) == 4
+    assert (result.kept, result.replaced, result.negatives) == (60, 0, 60)
 
 
 def test_blocks_change_nothing(hash_encoder, monkeypatch):
@@ -197,11 +209,12 @@ def test_a_source_in_which_nothing_can_be_found_says_so():
 def test_random_draws_come_from_the_best_and_depend_on_the_seed_alone(hash_encoder):
     source = random_source(3, 80)
     best = [
-        set(row.negatives) for row in mine_hard_negatives(hash_encoder(), source, negatives_per_row=10).source.rows()
+        set(row.negatives)
+        for row in mine_hard_negatives(hash_encoder(), source, negatives_per_row=10, keep=False).source.rows()
     ]
 
     def drawn(seed: int) -> list[tuple[str, ...]]:
-        options = {"negatives_per_row": 3, "depth": 10, "sample": "random", "seed": seed}
+        options = {"negatives_per_row": 3, "depth": 10, "sample": "random", "seed": seed, "keep": False}
         return [row.negatives for row in mine_hard_negatives(hash_encoder(), source, **options).source.rows()]
 
     assert drawn(0) == drawn(0) != drawn(1)

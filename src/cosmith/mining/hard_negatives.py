@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 
+from cosmith.data.ragged import take_rows
 from cosmith.errors import InputError
 from cosmith.phrases import counted
 from cosmith.progress import track
@@ -53,10 +54,11 @@ class MiningResult:
     """What mining found.
 
     Attributes:
-        source: The source with the negatives found, best (hardest) first, in place of those it had.
+        source: The source with the negatives found, best (hardest) first, behind those that were kept.
         rows: How many rows there are.
         negatives: How many negatives were found in all.
         short_rows: Rows that got fewer than were asked for.
+        kept: Negatives that the source had before and still has.
         replaced: Negatives that the source had before and has no more.
         rejected: Pairs of a row and a document that were left out as likely positives.
         negative_scores: float32 ``[negatives]``, the cosine of each negative found with the query of its row.
@@ -68,6 +70,7 @@ class MiningResult:
     rows: int
     negatives: int
     short_rows: int
+    kept: int
     replaced: int
     rejected: int
     negative_scores: Float32 = field(repr=False, compare=False)
@@ -92,6 +95,8 @@ class MiningResult:
         line += f"; {counted(self.rejected, 'candidate')} left out as likely positives"
         if self.short_rows:
             line += f"; {counted(self.short_rows, 'row')} with fewer than asked for"
+        if self.kept:
+            line += f"; {counted(self.kept, 'earlier negative')} kept beside them"
         if self.replaced:
             line += f"; {counted(self.replaced, 'earlier negative')} replaced"
         return line
@@ -107,15 +112,16 @@ def mine_hard_negatives(
     margin: float | None = None,
     skip_top: int = 0,
     sample: Literal["top", "random"] = "top",
+    keep: bool = True,
     seed: int = 0,
     dim: int | None = None,
 ) -> MiningResult:
     """Give each row the documents that score highest with its query without being, or seeming, an answer.
 
     Candidates are all positives of the source. Never chosen: the query itself, any positive that the source gives
-    this query in any row, and what scores too near the lowest positive p of the row: a candidate must score less
-    than p - |p| (1 - ratio), which is ratio x p where p is positive (TopK-PercPos), and less than p - margin
-    (TopK-MarginPos).
+    this query in any row, a negative that the row keeps, and what scores too near the lowest positive p of the row:
+    a candidate must score less than p - |p| (1 - ratio), which is ratio x p where p is positive (TopK-PercPos), and
+    less than p - margin (TopK-MarginPos).
 
     Args:
         encoder: The model whose mistakes are looked for; it reads every text with the prompt and the instruction that
@@ -127,6 +133,8 @@ def mine_hard_negatives(
         margin: See above; ``None`` for no such limit.
         skip_top: Leave out this many of the best candidates that pass.
         sample: ``"top"`` takes the best, ``"random"`` draws from the best ``depth`` without replacement.
+        keep: Whether rows keep the negatives that they have (people may have judged them); the ones found stand
+            behind them. Otherwise they go.
         seed: For the draws. The outcome depends on nothing else.
         dim: Compare only this many numbers of each vector.
 
@@ -143,7 +151,7 @@ def mine_hard_negatives(
             field="source",
             remedy="Select the rows that have one.",
         )
-    mined = _Mined(encoder, source, dim)
+    mined = _Mined(encoder, source, dim, keep)
     limits = _limits(mined.lowest, ratio, margin)
     width = skip_top + negatives_per_row if sample == "top" else depth
     rng = np.random.default_rng(seed)
@@ -165,12 +173,15 @@ def mine_hard_negatives(
     counts = there.sum(axis=1)
     texts = iter(source.texts.take(mined.documents[positions[there]]))
     negatives = [[next(texts) for _ in range(count)] for count in counts.tolist()]
+    if keep:
+        negatives = [[*row.negatives, *found] for row, found in zip(source.rows(), negatives, strict=True)]
     return MiningResult(
         source=source.with_negatives(negatives),
         rows=len(source),
         negatives=int(counts.sum()),
         short_rows=int((counts < negatives_per_row).sum()),
-        replaced=len(source.negatives),
+        kept=len(source.negatives) if keep else 0,
+        replaced=0 if keep else len(source.negatives),
         rejected=tally.rejected,
         negative_scores=found[there],
         positive_scores=mined.positive_scores,
@@ -188,8 +199,8 @@ class _Mined:
         lowest: float32 ``[rows]``, the lowest of each row.
     """
 
-    def __init__(self, encoder: TextEncoder, source: Source, dim: int | None) -> None:
-        self.source = source
+    def __init__(self, encoder: TextEncoder, source: Source, dim: int | None, keep: bool) -> None:
+        self.source, self._keep = source, keep
         queries, self._query_of_row = np.unique(source.query, return_inverse=True)
         self.documents, positive = np.unique(source.positives, return_inverse=True)
         said, texts = source.settings, source.texts
@@ -215,7 +226,8 @@ class _Mined:
     def excluded(self, rows: Int64) -> tuple[Int64, Int64]:
         """What may never be a negative of these rows, as pairs of a place in ``rows`` and a document's position.
 
-        All that the source knows to answer the row's query, and the query itself; ordered by document.
+        All that the source knows to answer the row's query, the query itself, and the negatives that the row keeps;
+        ordered by document.
         """
         asked = self.source.query[rows]
         queries, answers = self.source.known_positives(rows)
@@ -223,8 +235,11 @@ class _Mined:
         counts = stops - starts
         places = np.repeat(np.arange(len(rows)), counts)
         within = np.arange(len(places)) - np.repeat(np.cumsum(counts) - counts, counts)
-        texts = np.concatenate([answers[np.repeat(starts, counts) + within], asked])
-        places = np.concatenate([places, np.arange(len(rows))])
+        parts = [(answers[np.repeat(starts, counts) + within], places), (asked, np.arange(len(rows)))]
+        if self._keep:
+            own, offsets = take_rows(self.source.negatives, self.source.negative_offsets, rows)
+            parts.append((own, np.repeat(np.arange(len(rows)), np.diff(offsets))))
+        texts, places = (np.concatenate(part) for part in zip(*parts, strict=True))
         positions = np.minimum(np.searchsorted(self.documents, texts), len(self.documents) - 1)
         is_document = self.documents[positions] == texts
         places, positions = places[is_document], positions[is_document]

@@ -197,6 +197,9 @@ class MineStage(StageSettings):
         "top", description="Take the highest ranked, or draw from the first `depth`."
     )
     depth: Count = Field(50, description="How far down `random` draws from.")
+    keep: bool = Field(
+        True, description="Whether rows keep the negatives that they have; the ones found stand behind them."
+    )
     dim: Count | None = Field(None, description="Compare the first `dim` numbers of the vectors only.")
 
     @model_validator(mode="after")

@@ -117,6 +117,7 @@ def mine(stage: MineStage, context: StageContext) -> dict[str, Any]:
         margin=stage.margin,
         skip_top=stage.skip_top,
         sample=stage.sample,
+        keep=stage.keep,
         seed=context.seed,
         dim=stage.dim,
     )
@@ -127,6 +128,7 @@ def mine(stage: MineStage, context: StageContext) -> dict[str, Any]:
         "negatives": found.negatives,
         "rejected_likely_positives": found.rejected,
         "short_rows": found.short_rows,
+        "kept": found.kept,
         "replaced": found.replaced,
         "mean_positive_score": _number(found.positive_score),
         "mean_negative_score": _number(found.negative_score),
