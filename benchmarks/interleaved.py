@@ -74,6 +74,7 @@ def table(contest: Contest, results: Sequence[Mapping[str, Figures]]) -> str:
             )
             cells.append(f"**{statistics.median(ratios):.2f}×** ({ratios[0]:.2f} to {ratios[-1]:.2f})")
         lines.append(f"| {first} better than {name} by | " + " | ".join(cells) + " |")
+    lines += ["", "Ratios are taken round by round: median (lowest to highest)."]
     return "\n".join(lines)
 
 
@@ -97,7 +98,6 @@ def write_up(title: str, module: str, arguments: Sequence[str], notes: str, body
     text = (
         f"# {title}\n\n{notes}\n\n{body}\n\nMachine: {machine()}; {versions}.\n"
         f"Date: {datetime.now(UTC):%Y-%m-%d}. Command: `python -m {module} {' '.join(arguments)}`.\n"
-        "Ratios are taken round by round: median (lowest to highest).\n"
     )
     print("\n" + text)
     if output is not None:

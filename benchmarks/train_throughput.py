@@ -68,7 +68,9 @@ def train_cosmith(contestant: Contestant) -> tuple[Callable[[Pairs, int], None],
     from cosmith.models import Encoder
     from cosmith.training import TrainingSettings, train
 
-    state = {"encoder": Encoder.load(MODEL)}
+    base = Encoder.load(MODEL)
+    base.spec = replace(base.spec, max_length=contestant.max_length)  # as the other's: held-out pairs are read alike
+    state = {"encoder": base}
 
     def work(pairs: Pairs, steps: int) -> None:
         source = Source.from_rows("pairs", [TrainingRow(query, (document,)) for query, document in pairs])
