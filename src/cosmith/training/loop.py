@@ -111,7 +111,8 @@ def _take_steps(run: Run, progress: Progress) -> Progress:
                 if run.evaluates(progress):
                     progress = _evaluate(run, progress, journal)
                 if probe and run.folder is not None and first and is_snapshot_step(progress.step, run.job.steps):
-                    take_snapshot(run.folder, run.job.encoder, probe, progress.step)
+                    with run.job.compute_in():
+                        take_snapshot(run.folder, run.job.encoder, probe, progress.step)
                 progress = replace(progress, seconds=time.monotonic() - clock)
                 if run.has_ended(progress):
                     break

@@ -76,12 +76,12 @@ def test_the_look_is_at_the_embeddings_of_the_step() -> None:
 
 
 def test_snapshots_of_a_probe(tmp_path: Path) -> None:
-    tuned = train(tiny_encoder("bert"), [SOURCE], replace(SETTINGS, steps=20), folder=tmp_path)
+    tuned = train(tiny_encoder("bert"), [SOURCE], replace(SETTINGS, steps=110), folder=tmp_path)
     steps, vectors = read_snapshots(tmp_path)
-    assert steps == list(range(0, 21, 2))
+    assert steps == list(range(0, 111, 11))
     texts = json.loads((tmp_path / "probe" / "texts.json").read_text())
     assert vectors.shape == (11, len(texts), tuned.dimension)
     last = tuned.encode([each["text"] for each in texts if each["role"] == "query"], prompt="query")
     mine = [number for number, each in enumerate(texts) if each["role"] == "query"]
-    np.testing.assert_allclose(vectors[-1][mine], last, atol=2e-3)
+    np.testing.assert_allclose(vectors[-1][mine], last, atol=2e-2)
     assert not np.allclose(vectors[0], vectors[-1], atol=2e-3)

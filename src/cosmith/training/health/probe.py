@@ -14,7 +14,7 @@ from cosmith.data import Source
 from cosmith.models import Encoder
 
 PROBE = "probe"
-_TEXTS, _SNAPSHOTS = 64, 10
+_TEXTS, _SNAPSHOTS, _STEPS_BETWEEN = 32, 10, 10
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ def probe_texts(sources: Sequence[Source]) -> list[ProbeText]:
 
 
 def is_snapshot_step(step: int, steps: int) -> bool:
-    """Whether a run of so many steps takes a snapshot when ``step`` are done: about ten times, first and last."""
-    return step in (0, steps) or step % -(-steps // _SNAPSHOTS) == 0
+    """Whether a run of so many steps takes a snapshot when ``step`` are done: at most about ten times, first and last."""
+    return step in (0, steps) or step % max(-(-steps // _SNAPSHOTS), _STEPS_BETWEEN) == 0
 
 
 def take_snapshot(folder: Path, encoder: Encoder, texts: Sequence[ProbeText], step: int) -> None:
