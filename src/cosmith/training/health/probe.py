@@ -45,7 +45,7 @@ def probe_texts(sources: Sequence[Source]) -> list[ProbeText]:
 
 
 def is_snapshot_step(step: int, steps: int) -> bool:
-    """Whether a run of so many steps takes a snapshot when ``step`` are done: at most about ten times, first and last."""
+    """Whether a run of so many steps takes a snapshot after ``step``: at most about ten, first and last."""
     return step in (0, steps) or step % max(-(-steps // _SNAPSHOTS), _STEPS_BETWEEN) == 0
 
 
