@@ -44,7 +44,8 @@ def triplet(embeddings: Tensor, structure: StepStructure, spec: TripletSpec, *, 
     vector, label = _points(structure)
     with torch.autocast(values.device.type, enabled=False):
         points = values[vector]
-        distance = _distance(points @ points.T, spec)
+        cosine = points @ points.T
+    distance = 1.0 - cosine if spec.distance == "cosine" else _root(2.0 - 2.0 * cosine)
     same = label[:, None] == label[None]
     positive = same & (vector[:, None] != vector[None])
     negative = ~same & (vector[:, None] != vector[None])
@@ -58,8 +59,8 @@ def _of_rows(values: Tensor, structure: StepStructure, spec: TripletSpec, share:
     mine = share.holds(structure.negative_row[negative])
     positive, negative = structure.positives[positive[mine]], negative[mine]
     query = values[structure.query[structure.negative_row[negative]]]
-    near = _distance((query * values[positive]).sum(1), spec)
-    far = _distance((query * values[structure.negatives[negative]]).sum(1), spec)
+    near = _distances(query, values[positive], spec)
+    far = _distances(query, values[structure.negatives[negative]], spec)
     return _hinge(near - far, spec.margin).sum() / total
 
 
@@ -75,12 +76,16 @@ def _points(structure: StepStructure) -> tuple[Tensor, Tensor]:
     return codes % structure.embeddings, codes // structure.embeddings
 
 
-def _distance(cosine: Tensor, spec: TripletSpec) -> Tensor:
+def _distances(first: Tensor, second: Tensor, spec: TripletSpec) -> Tensor:
+    """[n] the distance of each of n vectors from the one beside it."""
     if spec.distance == "cosine":
-        return 1.0 - cosine
-    squared = 2.0 - 2.0 * cosine
+        return 1.0 - (first * second).sum(1)
+    return _root((first - second).square().sum(1))
+
+
+def _root(squared: Tensor) -> Tensor:
+    """The square root, 0 where rounding went below; at 0 it has no gradient, and there, and only there, gets none."""
     apart = ~(squared <= 0)  # not >: NaN is to be seen
-    # The root has no gradient at 0; there, and only there, it gets none.
     return torch.where(apart, squared.where(apart, 1.0).sqrt(), 0.0)
 
 
