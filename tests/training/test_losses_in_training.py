@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from cosmith.data import Source, SourceSettings, TrainingRow
+from cosmith.data import Source, SourceSettings, TrainingRow, example_pairs, label_pairs, self_pairs
 from cosmith.errors import InputError
 from cosmith.losses import LOSSES, ContrastiveSpec, loss_of, loss_spec, preset
 from cosmith.models import Encoder, tiny_encoder
@@ -246,3 +246,32 @@ def test_a_guide_decides_what_is_left_out() -> None:
     loss = loss_of(embeddings, replace(structure, teacher=against), replace(job.specs[0], margin=-1e-3))
     assert loss == 0
     assert loss_of(embeddings, structure, job.specs[0]) > 0
+
+
+# ---------------------------------------------------------------- classes, and texts alone
+
+
+def test_classes_as_pairs_draw_classes_together() -> None:
+    """Which of four letters a word begins with, learnt from examples and from the names of the classes."""
+    texts = [first + rest for first in "abcd" for rest in ("hgf", "ghh", "fgh", "hfg", "ffg", "ghf")]
+    labels = [f"begins with {text[0]}" for text in texts]
+    base = tiny_encoder("bert")
+
+    def apart(encoder: Encoder) -> float:
+        """How much more alike words of one class are than words of two."""
+        vectors = encoder.encode(texts, prompt="query")
+        scores, same = vectors @ vectors.T, np.array(labels)[:, None] == np.array(labels)[None]
+        return float(scores[same].mean() - scores[~same].mean())
+
+    for source in (example_pairs("examples", texts, labels, negatives=3), label_pairs("labels", texts, labels)):
+        assert apart(train(base, [source], replace(SETTINGS, temperature=0.1))) > apart(base) + 0.3
+
+
+def test_simcse_spreads_texts_out() -> None:
+    base = tiny_encoder("bert", dropout=0.1)
+
+    def likeness(encoder: Encoder) -> float:
+        vectors = encoder.encode(WORDS, prompt="query")
+        return float((vectors @ vectors.T)[~np.eye(len(WORDS), dtype=bool)].mean())
+
+    assert likeness(train(base, [self_pairs("texts", WORDS)], SETTINGS)) < likeness(base) - 0.1

@@ -65,7 +65,7 @@ def loss_spec(name: str, **changes: Any) -> LossSpec:
     Raises:
         InputError: When there is no such loss or parameter, or a value cannot be used.
     """
-    if name not in LOSSES:
+    if not isinstance(name, str) or name not in LOSSES:
         raise InputError(f"there is no loss {name!r}", field="loss", remedy=nearest(str(name), LOSSES))
     known = LOSSES[name]
     fields = [field.name for field in dataclasses.fields(known)]

@@ -122,6 +122,10 @@ class ContrastiveSpec:
             raise InputError("a loss needs a denominator with a block", field="denominators", remedy=_EXAMPLE)
         object.__setattr__(self, "denominators", denominators)
         object.__setattr__(self, "masked_blocks", _blocks(self.masked_blocks, "masked_blocks"))
+        for name in ("same_text", "known_positives", "same_document", "same_label", "other_own_positives",
+                     "documents_with_negatives", "guided", "embed_twice"):  # fmt: skip
+            if not isinstance(getattr(self, name), bool):
+                raise InputError(f"{name} is {getattr(self, name)!r}, neither true nor false", field=name)
         check_number(self.temperature, "temperature", above=0.0)
         check_number(self.hardness, "hardness", least=0.0)
         check_number(self.focal, "focal", least=0.0)

@@ -14,6 +14,7 @@ from cosmith.atomic import atomic_file
 from cosmith.data import Source
 from cosmith.errors import InputError
 from cosmith.models import Encoder
+from cosmith.retrieval.storage import map_array, write_array_to
 
 Int64 = NDArray[np.int64]
 Float32 = NDArray[np.float32]
@@ -79,9 +80,9 @@ def teach(teacher: Encoder, source: Source, folder: Path | None = None) -> Teach
             )
             if path is not None:
                 with atomic_file(path, "wb") as handle:
-                    np.save(handle, values)
+                    write_array_to(handle, values.shape, np.float32, [values])
         if path is not None:
-            values = np.load(path, mmap_mode="r")
+            values = map_array(path, np.float32, "Remove it; it is made again.")
         found.append(RoleVectors(texts, values))
     return TeacherVectors(*found)
 
