@@ -108,14 +108,14 @@ def clip(Q: Tensor, P: Tensor, N: Tensor) -> Tensor:
 
 
 def siglip(Q: Tensor, P: Tensor, N: Tensor) -> Tensor:
-    """arXiv:2303.15343, Eq. 1, with the hard negatives among the "texts"."""
+    """arXiv:2303.15343, with the hard negatives among the "texts"."""
     z = 2 * torch.eye(ROWS, ROWS * (1 + NEGATIVES)) - 1
     logit = Q @ torch.cat([P, N.flatten(0, 1)]).T / TAU - 10
     return -torch.nn.functional.logsigmoid(z * logit).sum(1).mean()
 
 
 def gist(Q: Tensor, P: Tensor, N: Tensor) -> Tensor:
-    """arXiv:2402.16829, Eq. 2 to 5: what the guide likes better than the pair is no negative."""
+    """arXiv:2402.16829: what the guide likes better than the pair is no negative."""
 
     def scores(Q: Tensor, P: Tensor, N: Tensor) -> Tensor:
         return torch.cat([Q @ P.T + off, Q @ Q.T + off, P @ P.T + off, Q @ N.T], 1)

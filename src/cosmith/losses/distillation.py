@@ -14,7 +14,7 @@ from cosmith.losses.structure import StepStructure
 def margin_mse(
     embeddings: Tensor, structure: StepStructure, spec: MarginMseSpec, *, rows: slice | None = None
 ) -> Tensor:
-    r"""The distance of a positive's score from a negative's is to be the teacher's (arXiv:2010.02666, Eq. 7).
+    r"""The distance of a positive's score from a negative's is to be the teacher's (Hofstätter et al., arXiv:2010.02666).
 
     The mean over each positive p with each negative n of a row, over all rows, of
     :math:`(a(\cos(q,p) - \cos(q,n)) - (t_p - t_n))^2`, t being the teacher's scores and a the ``scale``.
@@ -41,7 +41,7 @@ def margin_mse(
 
 
 def score_kl(embeddings: Tensor, structure: StepStructure, spec: ScoreKlSpec, *, rows: slice | None = None) -> Tensor:
-    r"""The student's distribution over a row's candidates is to be the teacher's (arXiv:2010.11386, Eq. 4).
+    r"""The student's distribution over a row's candidates is to be the teacher's (Lin et al., arXiv:2010.11386).
 
     The mean over rows of :math:`\mathrm{KL}(T \,\|\, S)`, both over the row's positives and negatives:
     :math:`S = \mathrm{softmax}(\cos / \tau)` and :math:`T = \mathrm{softmax}(t / \tau_T)` of the teacher's scores t.
@@ -83,7 +83,7 @@ def embedding_mse(
     projection: Tensor | None = None,
     rows: slice | None = None,
 ) -> Tensor:
-    r"""A text is to have the vector that the teacher gives it (arXiv:2004.09813, Eq. 1).
+    r"""A text is to have the vector that the teacher gives it (Reimers & Gurevych, arXiv:2004.09813).
 
     The mean over texts and dimensions of :math:`(eP - t)^2`. With ``target`` ``own`` over the U texts of the step,
     each against the teacher's vector of itself; with ``query`` over the queries and positives of all rows, each

@@ -118,7 +118,7 @@ def cosent(embeddings: Tensor, structure: StepStructure, spec: CosentSpec, *, ro
 
 
 def angle(embeddings: Tensor, structure: StepStructure, spec: AngleSpec, *, rows: slice | None = None) -> Tensor:
-    r"""As :func:`cosent`, of a similarity that does not saturate where cosines do (AnglE, arXiv:2309.12871, Eq. 8).
+    r"""As :func:`cosent`, of a similarity that does not saturate where cosines do (AnglE, arXiv:2309.12871).
 
     The halves of a vector are the real and the imaginary part of D/2 complex numbers (an odd D gets a zero). For unit
     vectors z and w, the paper's normalised quotient sums up to :math:`|\sum \mathrm{Re}(z\bar w) + \mathrm{Im}(z\bar

@@ -86,7 +86,7 @@ PRESETS: Mapping[str, ContrastiveSpec] = MappingProxyType(
             known_positives=True,
             normalisation="sigmoid",
             bias=-10.0,
-            source="SigLIP (arXiv:2303.15343, Eq. 1) at its initial temperature and bias, which are trained there and "
+            source="SigLIP (arXiv:2303.15343) at its initial temperature and bias, which are trained there and "
             "fixed here; known positives are left out, since no softmax forgives them.",
         ),
         "gist": ContrastiveSpec(

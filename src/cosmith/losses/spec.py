@@ -48,7 +48,7 @@ class ContrastiveSpec:
     with :math:`\ell_c = s/\tau` (own negatives: :math:`s/\tau + \alpha\,\mathrm{sg}(s)`, :math:`\alpha` the
     ``hardness``, sg the stop-gradient) and k = ``positive_terms``. The losses of several denominators are averaged.
     With a ``focal`` exponent γ, it is :math:`(1 - e^{-L})^\gamma L` in place of that loss L. With the normalisation
-    ``sigmoid`` and the ``bias`` b, each score is a decision of its own (SigLIP, arXiv:2303.15343, Eq. 1):
+    ``sigmoid`` and the ``bias`` b, each score is a decision of its own (SigLIP, arXiv:2303.15343):
 
     .. math:: -\log \sigma(s(q,p)/\tau + b) - \sum_{c \in C} \log \sigma(-s_c/\tau - b)
 

@@ -17,7 +17,7 @@ def spread_out(
     second_moment_weight: float = 1.0,
     rows: slice | None = None,
 ) -> Tensor:
-    r"""Embeddings of different texts are to be like random unit vectors (Zhang et al., arXiv:1708.06320, Eq. 6).
+    r"""Embeddings of different texts are to be like random unit vectors (Zhang et al., arXiv:1708.06320).
 
     Over all two different embeddings of one side of the step, :math:`M_1` the mean of their cosine and :math:`M_2`
     that of its square: :math:`w_1 M_1^2 + w_2 \max(0, M_2 - 1/D)`, averaged over the two sides, the queries and the

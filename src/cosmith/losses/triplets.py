@@ -18,9 +18,9 @@ def triplet(embeddings: Tensor, structure: StepStructure, spec: TripletSpec, *, 
 
     * ``own``: the mean over all (positive p, negative n) of a row, over all rows, of
       :math:`[d(q,p) - d(q,n) + m]_+`;
-    * ``hard`` (Eq. 5, batch hard): the mean over anchors a of
+    * ``hard`` (batch hard): the mean over anchors a of
       :math:`[\max_p d(a,p) - \min_n d(a,n) + m]_+`;
-    * ``all`` (Eq. 6, batch all): the mean of :math:`[d(a,p) - d(a,n) + m]_+` over the triplets where it is not 0.
+    * ``all`` (batch all): the mean of :math:`[d(a,p) - d(a,n) + m]_+` over the triplets where it is not 0.
 
     By label, the points of a step are the queries and positives of the rows that have one; p has a's label and n
     another one. An anchor without a positive or without a negative is none. ``all`` sorts each anchor's negatives, so
