@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from cosmith.errors import InputError
-from cosmith.losses import LOSSES, ContrastiveSpec, StepStructure, loss_of, loss_spec
+from cosmith.losses import LOSSES, ContrastiveSpec, CosentSpec, StepStructure, loss_of, loss_spec
 from cosmith.losses.dispatch import _FUNCTIONS
 
 QUICK = settings(max_examples=25, deadline=None)
@@ -377,6 +377,8 @@ def test_a_single_row_of_one_pair_is_no_failure(spec: Any) -> None:
     value, gradient = value_and_gradient(unit(2), lambda e: loss_of(e, structure, spec))
     assert torch.isfinite(value)
     assert torch.isfinite(gradient).all()
+    if isinstance(spec, CosentSpec):  # nothing to compare the pair with; that it is broken is seen all the same
+        assert torch.isnan(loss_of(unit(2) * torch.nan, structure, spec))
 
 
 def test_labels_alone_are_enough_for_triplets_by_label() -> None:

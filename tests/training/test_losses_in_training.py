@@ -14,7 +14,7 @@ import torch
 
 from cosmith.data import Source, SourceSettings, TrainingRow, example_pairs, label_pairs, self_pairs
 from cosmith.errors import InputError
-from cosmith.losses import LOSSES, ContrastiveSpec, loss_of, loss_spec, preset
+from cosmith.losses import LOSSES, ContrastiveSpec, loss_of, loss_spec, preset, quantised, spread_out
 from cosmith.models import Encoder, tiny_encoder
 from cosmith.training import TrainingSettings, estimate, train, train_with_result
 from cosmith.training.contrastive import ContrastiveJob, prepare
@@ -174,8 +174,20 @@ def test_ranks_add_up_with_all_that_can_be_added() -> None:
     parts = [job.loss(0, batch, Ranks(rank, 3))(embeddings) for rank in range(3)]
     whole = job.loss(0, batch)(embeddings)
     torch.testing.assert_close(torch.stack(parts).sum(), whole)
-    plain = replace(job, settings=replace(settings, quantise=(), spread_out=0.0)).loss(0, batch)(embeddings)
-    assert whole > plain
+    by_hand = torch.zeros(())
+    for width in (32, 16):
+        prefix = torch.nn.functional.normalize(embeddings[:, :width], dim=1)
+        for view in (prefix, seen("int8", prefix), seen("binary", prefix)):
+            by_hand += loss_of(view, batch.structure, job.specs[0])
+        by_hand += 0.5 * spread_out(prefix, batch.structure)
+    torch.testing.assert_close(whole, by_hand)
+
+
+def seen(kind: Any, embeddings: torch.Tensor) -> torch.Tensor:
+    """The embeddings that a loss is given in quantisation-aware training."""
+    given: list[torch.Tensor] = []
+    quantised(lambda values: given.append(values) or values.sum(), kind)(embeddings)  # type: ignore[func-returns-value]
+    return given[0]
 
 
 # ---------------------------------------------------------------- teachers
