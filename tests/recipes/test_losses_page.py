@@ -22,9 +22,9 @@ def test_the_tables_have_every_loss_and_what_it_needs() -> None:
             assert (word in needs) == (need in LOSSES[name].needs), name
 
 
-def test_the_recipe_is_one() -> None:
-    (recipe,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
-    load_recipe(parse_document(recipe))
+def test_the_recipes_are_recipes() -> None:
+    for recipe in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL):
+        load_recipe(parse_document(recipe))
 
 
 def test_the_python_example_runs() -> None:

@@ -211,10 +211,11 @@ def test_a_recipe_chooses_losses_for_a_source_and_for_a_training(small_world: Pa
     ]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     graded = f"kind: source, path: {path}, task: sts, dev: 0, test: 0"
-    training = "sources: [graded.train, plain.train], steps: 3, batch_size: 6, teacher: base, quantise: int8"
+    training = "sources: [graded.train, plain.train], steps: 3, batch_size: 6, teacher: guide, quantise: int8"
     run(
         f"  graded: {{{graded}, loss: cosent, temperature: 0.1}}\n"
         f"  plain: {{{graded}, in_batch_negatives: true}}\n"
+        f"  guide: {{kind: model, path: {small_world / 'base'}}}\n"
         f"  cost: {{kind: estimate, train: train}}\n"
         f"  train: {{kind: train, {training}, spread_out: 0.1, loss: {{name: gist, margin: -0.1}}}}\n",
         small_world,

@@ -156,6 +156,9 @@ def test_each_source_brings_its_loss_and_temperature() -> None:
     odd = replace(FULL, settings=replace(said, loss="triplet", temperature=0.5))
     with pytest.raises(InputError, match="has no temperature"):
         spec_of(odd, SETTINGS, 8)
+    unknown = replace(FULL, settings=replace(said, loss="cosnet"))
+    with pytest.raises(InputError, match=r"'cosnet', which the source 'full' asks for\. Did you mean 'cosent'"):
+        spec_of(unknown, SETTINGS, 8)
 
 
 def test_a_loss_as_data_with_its_parameters() -> None:

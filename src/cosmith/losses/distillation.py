@@ -14,7 +14,7 @@ from cosmith.losses.structure import StepStructure
 def margin_mse(
     embeddings: Tensor, structure: StepStructure, spec: MarginMseSpec, *, rows: slice | None = None
 ) -> Tensor:
-    r"""The distance of a positive's score from a negative's is to be the teacher's (Hofstätter et al., arXiv:2010.02666).
+    r"""The distance of a positive's score from a negative's is to be the teacher's (arXiv:2010.02666).
 
     The mean over each positive p with each negative n of a row, over all rows, of
     :math:`(a(\cos(q,p) - \cos(q,n)) - (t_p - t_n))^2`, t being the teacher's scores and a the ``scale``.

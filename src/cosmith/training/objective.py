@@ -55,10 +55,14 @@ def spec_of(source: Source, settings: TrainingSettings, batch_size: int, *, teac
         InputError: When the rows lack what the loss needs, or nothing would ever stand in a denominator, so that
             nothing could be learnt.
     """
-    own = source.settings.loss != "default"
-    spec = loss_spec(source.settings.loss) if own else settings.loss
+    spec = settings.loss if source.settings.loss == "default" else source.settings.loss
     if isinstance(spec, str):
-        spec = loss_spec(spec)
+        try:
+            spec = loss_spec(spec)
+        except InputError as error:
+            raise InputError(
+                f"{error.problem}, which the source {source.name!r} asks for", field="loss", remedy=error.remedy
+            ) from error
     temperature = source.settings.temperature or settings.temperature
     if temperature is not None and isinstance(spec, ContrastiveSpec | CosentSpec | ScoreKlSpec):
         spec = replace(spec, temperature=temperature)

@@ -137,7 +137,7 @@ class TrainingSettings:
             if getattr(self, name) not in valid:
                 raise InputError(f"there is no {name} {getattr(self, name)!r}", field=name,
                                  remedy=nearest(str(getattr(self, name)), valid))  # fmt: skip
-        if not isinstance(self.loss, get_args(LossSpec)) and self.loss not in LOSSES:
+        if not isinstance(self.loss, get_args(LossSpec)) and self.loss not in tuple(LOSSES):  # a list has no hash
             raise InputError(f"there is no loss {self.loss!r}", field="loss", remedy=nearest(str(self.loss), LOSSES))
         if len(set(self.quantise)) < len(self.quantise) or not set(self.quantise) <= {"int8", "binary"}:
             raise InputError(f"not among int8 and binary, each once: {self.quantise}", field="quantise")
