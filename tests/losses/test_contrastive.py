@@ -80,24 +80,36 @@ def naive(embeddings: Tensor, structure: StepStructure, spec: ContrastiveSpec) -
         )  # fmt: skip
 
     total = embeddings.new_zeros(())
+    judge = embeddings.detach() if structure.teacher is None or not spec.guided else structure.teacher
     for row in rows:
         for p in positives[row]:
             positive = embeddings[query[row]] @ embeddings[p]
+            judged_positive = (judge[query[row]] @ judge[p]).item()
             for blocks in spec.denominators:
-                terms = spec.positive_terms * torch.exp(positive / spec.temperature)
+                logits, tau = [], spec.temperature
                 for block, anchor, c in candidates(row, p, blocks):
-                    score = embeddings[anchor] @ embeddings[c]
-                    if block != "kept" and masked(row, p, block, c, score.item(), positive.item()):
+                    judged = (judge[anchor] @ judge[c]).item()
+                    if block != "kept" and masked(row, p, block, c, judged, judged_positive):
                         continue
+                    score = embeddings[anchor] @ embeddings[c]
                     extra = spec.hardness * score.detach() if block == "own_negatives" else 0.0
-                    terms = terms + torch.exp(score / spec.temperature + extra)
-                weight = 1 / (len(rows) * len(positives[row]) * len(spec.denominators))
-                total = total + weight * (torch.log(terms) - positive / spec.temperature)
+                    logits.append(score / tau + extra)
+                if spec.normalisation == "softmax":
+                    terms = spec.positive_terms * torch.exp(positive / tau) + sum(map(torch.exp, logits))
+                    loss = torch.log(terms) - positive / tau
+                    if spec.focal:  # (1 - p)^γ has no derivative at a loss of 0, which has no gradient either
+                        loss = (1 - torch.exp(-loss)) ** spec.focal * loss if loss > 1e-12 else 0 * loss
+                else:
+                    loss = -torch.nn.functional.logsigmoid(positive / tau + spec.bias)
+                    loss = loss - sum(torch.nn.functional.logsigmoid(-logit - spec.bias) for logit in logits)
+                total = total + loss / (len(rows) * len(positives[row]) * len(spec.denominators))
     return total
 
 
 def of_rows(rows: list[tuple[int, list[int], list[int]]], text: list[int], **more: Any) -> StepStructure:
+    """A structure of (query, positives, negatives); its teacher is some other model than the one under test."""
     return StepStructure.of(
+        teacher=unit(len(text), 3, seed=100),
         query=[query for query, _, _ in rows],
         positives=[document for _, documents, _ in rows for document in documents],
         positive_row=[row for row, (_, documents, _) in enumerate(rows) for _ in documents],
@@ -132,15 +144,22 @@ def specs(draw: st.DrawFn) -> ContrastiveSpec:
     blocks = st.frozensets(st.sampled_from(sorted(BLOCKS)), min_size=1)
     denominators = tuple(draw(st.lists(blocks, min_size=1, max_size=2)))
     flags = ("same_text", "known_positives", "same_document", "same_label", "documents_with_negatives")
+    margin = draw(st.sampled_from([None, -0.2, 0.1]))
+    softmax: dict[str, Any] = {
+        "hardness": draw(st.sampled_from([0.0, 5.0])),
+        "positive_terms": draw(st.sampled_from([1, 2])),
+        "focal": draw(st.sampled_from([0.0, 0.5, 2.0])),
+    }
+    sigmoid: dict[str, Any] = {"normalisation": "sigmoid", "bias": draw(st.sampled_from([0.0, -3.0]))}
     return ContrastiveSpec(
         denominators=denominators,
         temperature=draw(st.sampled_from([0.05, 0.2, 1.0])),
-        margin=draw(st.sampled_from([None, -0.2, 0.1])),
+        margin=margin,
+        guided=margin is not None and draw(st.booleans()),
         ratio=draw(st.sampled_from([None, 0.9])),
         masked_blocks=draw(st.just(BLOCKS) | blocks),
         other_own_positives=any("other_positives" in chosen for chosen in denominators) and draw(st.booleans()),
-        hardness=draw(st.sampled_from([0.0, 5.0])),
-        positive_terms=draw(st.sampled_from([1, 2])),
+        **draw(st.sampled_from([softmax, sigmoid])),
         **{flag: draw(st.booleans()) for flag in flags},
     )
 
@@ -154,7 +173,7 @@ def value_and_gradient(
     return value.detach(), gradient
 
 
-def assert_same(left: tuple[Tensor, Tensor], right: tuple[Tensor, Tensor], tolerance: float = 1e-9) -> None:
+def assert_same(left: tuple[Tensor, ...], right: tuple[Tensor, ...], tolerance: float = 1e-9) -> None:
     for one, other in zip(left, right, strict=True):
         torch.testing.assert_close(one, other, rtol=tolerance, atol=tolerance)
 
@@ -207,6 +226,7 @@ def test_the_order_of_rows_and_texts_changes_nothing(
         known_document=new_text[structure.known_document],
         label=moved(structure.label, new_row),
         document_group=moved(structure.document_group, new_text),
+        teacher=None if structure.teacher is None else structure.teacher[torch.argsort(new_text)],
     )
     value, gradient = value_and_gradient(embeddings[torch.argsort(new_text)], other, spec)
     assert_same((value, gradient[new_text]), value_and_gradient(embeddings, structure, spec))
@@ -238,7 +258,7 @@ def test_in_float32_at_the_sharpest_published_temperature(name: str) -> None:
     rows = [(i, [50 + i], [100 + i, 100 + (i + 1) % 50]) for i in range(50)]
     structure = of_rows(rows, list(range(150)))
     # A margin would leave out what is interesting here: negatives far above the positive, up to e^200.
-    spec = preset(name, temperature=0.01, margin=None)
+    spec = preset(name, temperature=0.01, margin=None, guided=False)
     embeddings = unit(150, 3)
     exact = value_and_gradient(embeddings, structure, spec)
     single = value_and_gradient(embeddings.float(), structure, spec)
@@ -278,8 +298,13 @@ def test_autocast_does_not_touch_it() -> None:
 @pytest.mark.parametrize("name", sorted(PRESETS))
 def test_no_candidate_at_all_is_no_loss(name: str) -> None:
     value, gradient = value_and_gradient(unit(2, 3), of_rows([(0, [1], [])], [0, 1]), PRESETS[name])
-    constant = torch.tensor(float(PRESETS[name].positive_terms), dtype=torch.float64).log()
-    assert_same((value, gradient), (constant, torch.zeros_like(gradient)))
+    spec = PRESETS[name]
+    if spec.normalisation == "sigmoid":  # the pair's own score is a decision by itself
+        score = (unit(2, 3)[0] @ unit(2, 3)[1]) / spec.temperature + spec.bias
+        assert_same((value,), (-torch.nn.functional.logsigmoid(score),))
+    else:
+        constant = torch.tensor(float(spec.positive_terms), dtype=torch.float64).log()
+        assert_same((value, gradient), (constant, torch.zeros_like(gradient)))
 
 
 def test_everything_masked_is_no_loss() -> None:
@@ -370,7 +395,13 @@ def test_a_changed_field_changes_the_loss() -> None:
     changes: dict[str, Any] = {
         "temperature": 0.4, "same_text": True, "known_positives": True, "same_document": True, "same_label": True,
         "margin": 0.0, "ratio": 0.9, "other_own_positives": True, "documents_with_negatives": False, "hardness": 1.0,
-        "positive_terms": 1, "denominators": (frozenset({"queries"}),),
+        "positive_terms": 1, "denominators": (frozenset({"queries"}),), "focal": 1.0,
     }  # fmt: skip
     for field, value in changes.items():
         assert contrastive(unit(9, 3), structure, dataclasses.replace(spec, **{field: value})) != before, field
+    margin = dataclasses.replace(spec, margin=0.0)
+    guided = dataclasses.replace(margin, guided=True)
+    assert contrastive(unit(9, 3), structure, margin) != contrastive(unit(9, 3), structure, guided)
+    sigmoid = preset("siglip", temperature=0.5)
+    biased = dataclasses.replace(sigmoid, bias=1.0)
+    assert contrastive(unit(9, 3), structure, sigmoid) != contrastive(unit(9, 3), structure, biased)

@@ -20,6 +20,9 @@ def unit(count: int, seed: int) -> Tensor:
     return torch.nn.functional.normalize(noise, dim=1)
 
 
+GUIDE = unit(ROWS * (2 + NEGATIVES), 77)
+
+
 def triples() -> StepStructure:
     """Rows of a query, a positive and two negatives; no text repeats. [queries; positives; negatives of row 0, …]."""
     rows = list(range(ROWS))
@@ -30,6 +33,7 @@ def triples() -> StepStructure:
         negatives=list(range(2 * ROWS, (2 + NEGATIVES) * ROWS)),
         negative_row=[row for row in rows for _ in range(NEGATIVES)],
         text=list(range((2 + NEGATIVES) * ROWS)),
+        teacher=GUIDE,
     )
 
 
@@ -103,9 +107,33 @@ def clip(Q: Tensor, P: Tensor, N: Tensor) -> Tensor:
     return (classic(Q, P, N) + back) / 2
 
 
+def siglip(Q: Tensor, P: Tensor, N: Tensor) -> Tensor:
+    """arXiv:2303.15343, with the hard negatives among the "texts"."""
+    z = 2 * torch.eye(ROWS, ROWS * (1 + NEGATIVES)) - 1
+    logit = Q @ torch.cat([P, N.flatten(0, 1)]).T / TAU - 10
+    return -torch.nn.functional.logsigmoid(z * logit).sum(1).mean()
+
+
+def gist(Q: Tensor, P: Tensor, N: Tensor) -> Tensor:
+    """arXiv:2402.16829: what the guide likes better than the pair is no negative."""
+
+    def scores(Q: Tensor, P: Tensor, N: Tensor) -> Tensor:
+        return torch.cat([Q @ P.T + off, Q @ Q.T + off, P @ P.T + off, Q @ N.T], 1)
+
+    g, h, n = GUIDE.split([ROWS, ROWS, NEGATIVES * ROWS])
+    better = scores(g, h, n) > (g * h).sum(1, keepdim=True)
+    assert better.any(0).sum() > ROWS
+    return softmax_loss(Q, P, scores(Q, P, N.flatten(0, 1)).masked_fill(better, -inf))
+
+
+def simcse(Q: Tensor, P: Tensor, N: Tensor) -> Tensor:
+    return torch.nn.functional.cross_entropy(Q @ P.T / TAU, torch.arange(ROWS))
+
+
 FORMULAS: dict[str, Formula] = {
     "default": default, "classic": classic, "qwen3-embedding": qwen3, "gte": gte, "gecko": gecko, "gemini": gemini,
     "own-negatives": own_negatives, "clip-symmetric": clip, "supcon": classic,
+    "siglip": siglip, "gist": gist, "simcse": simcse, "simcse-supervised": classic,
 }  # fmt: skip
 
 
@@ -155,8 +183,9 @@ def test_supcon_is_equation_two_of_its_paper() -> None:
 #   e^4 = 54.5982, e^3 = 20.0855, e^0 = 1, e^4.8 = 121.5104, e^-3 = 0.0498, e^-4 = 0.0183, e^-5 = 0.0067.
 PLANE = torch.tensor([[1, 0], [0, 1], [0.8, 0.6], [0.6, 0.8], [0, -1]], dtype=torch.float64)
 TWO_ROWS = StepStructure.of(
-    query=[0, 1], positives=[2, 3], positive_row=[0, 1], negatives=[4], negative_row=[0], text=[0, 1, 2, 3, 4]
-)
+    query=[0, 1], positives=[2, 3], positive_row=[0, 1], negatives=[4], negative_row=[0], text=[0, 1, 2, 3, 4],
+    teacher=PLANE,
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -183,6 +212,14 @@ TWO_ROWS = StepStructure.of(
         # Half of classic and half of log(e^4 + e^3) - 4 = 0.31326.
         ("clip-symmetric", 0.31991, 0.313305),
         ("supcon", 0.32656, 0.31335),
+        # Logits are 5 s - 10. Row 1: log(1 + e^6) of the pair at -6, log(1 + e^-7) of p2, log(1 + e^-10) of n1:
+        # 6.002476 + 0.000911 + 0.000045; row 2: the same pair and p1, and log(1 + e^-15) of n1.
+        ("siglip", 6.003432, 6.003388),
+        # The guide is the model itself: of all candidates only p1·p2 = 0.96 is above 0.8.
+        # Z1 = e^4 + e^3 (p2) + e^0 (q2) + e^0 (n1) = 76.6837; Z2 = e^4 + e^3 + e^0 + e^-5 = 75.6904, log = 4.32665.
+        ("gist", 0.33969, 0.32665),
+        ("simcse", 0.31326, 0.31326),
+        ("simcse-supervised", 0.32656, 0.31335),
     ],
 )
 def test_numbers_by_hand(name: str, first: float, second: float) -> None:

@@ -202,6 +202,31 @@ def test_a_train_stage_offers_every_setting_of_the_trainer_with_its_default() ->
     TrainingSettings(loss=fields["loss"].default)
 
 
+def test_a_recipe_chooses_losses_for_a_source_and_for_a_training(small_world: Path, tmp_path: Path) -> None:
+    """The rows' own loss goes first; that of the training has its parameters beside its name."""
+    path = tmp_path / "graded.jsonl"
+    rows = [
+        {"query": f"word{n}", "positive": f"word{n} more", "negative": f"word{n + 1}", "score": [0.9, 0.1 * (n % 3)]}
+        for n in range(24)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    graded = f"kind: source, path: {path}, task: sts, dev: 0, test: 0"
+    training = "sources: [graded.train, plain.train], steps: 3, batch_size: 6, teacher: guide, quantise: int8"
+    run(
+        f"  graded: {{{graded}, loss: cosent, temperature: 0.1}}\n"
+        f"  plain: {{{graded}, in_batch_negatives: true}}\n"
+        f"  guide: {{kind: model, path: {small_world / 'base'}}}\n"
+        f"  cost: {{kind: estimate, train: train}}\n"
+        f"  train: {{kind: train, {training}, spread_out: 0.1, loss: {{name: gist, margin: -0.1}}}}\n",
+        small_world,
+        tmp_path / "run",
+    )
+    own = Source.load(tmp_path / "run" / "graded" / "train").settings
+    assert (own.loss, own.temperature, own.uses_in_batch_negatives) == ("cosent", 0.1, False)
+    assert Source.load(tmp_path / "run" / "plain" / "train").settings.uses_in_batch_negatives
+    assert list((tmp_path / "run").glob("**/teacher/*.npy"))
+
+
 def test_uses_finds_names_in_lists_and_singles() -> None:
     stage = TrainStage(sources=["a", "b.train"], dev=["c"])
     assert [(use.keys, use.value) for use in uses(stage)] == [

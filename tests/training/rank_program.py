@@ -30,10 +30,11 @@ WIDE = [
 SOURCES = [
     Source.from_rows("narrow", NARROW),
     Source.from_rows("wide", WIDE, SourceSettings(batch_size=3)),
-]  # two widths: where ranks took different Sources in one step, they would wait for each other for ever
+    Source.from_rows("classes", WIDE, SourceSettings(batch_size=9, loss="triplet-all")),
+]  # other widths: where ranks took different Sources in one step, they would wait for each other for ever
 SETTINGS = TrainingSettings(
     steps=6, batch_size=10, learning_rate=1e-3, temperature=0.1, precision="float32", micro_batch_tokens=20, dims=(8,),
-    evaluate_every=2,
+    evaluate_every=2, mixing="round_robin",
 )  # fmt: skip
 
 

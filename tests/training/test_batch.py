@@ -6,14 +6,13 @@ import itertools
 from dataclasses import replace
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cosmith.data import Source, SourceSettings, TrainingRow
-from cosmith.errors import InputError
 from cosmith.models import Encoder, tiny_encoder
 from cosmith.training.batch import StepBatch, assemble, tokenise
+from cosmith.training.teaching import teach
 
 PLAIN = tiny_encoder("bert", hidden=8, layers=1)
 PROMPTED = Encoder(
@@ -95,8 +94,51 @@ def test_lengths_of_the_source_go_before_those_of_the_run() -> None:
     assert tokens.truncated.all()
 
 
-def test_rows_without_a_positive_are_refused() -> None:
-    source = Source.from_rows("classes", [TrainingRow("a", ("b",), label=1), TrainingRow("c", (), label=1)])
-    with pytest.raises(InputError, match="row 1") as error:
-        tokenise(PLAIN, source)
-    assert error.value.field == "positives"
+@settings(deadline=None, max_examples=30)
+@given(rows, st.data())
+def test_scores_and_teacher_stand_beside_their_texts(given_rows: list[TrainingRow], data: st.DataObject) -> None:
+    """Each score is a code of its row and text, each vector of the teacher that of the text in its role."""
+    codes = {text: float(number) for number, text in enumerate(sorted({t for r in given_rows for t in texts_of(r)}))}
+    scored = [
+        replace(row, scores=tuple(100 * number + codes[text] for text in row.positives + row.negatives))
+        for number, row in enumerate(given_rows)
+    ]
+    source = Source.from_rows("some", scored)
+    numbers = np.array(data.draw(st.lists(st.integers(0, len(given_rows) - 1), min_size=1, max_size=6)))
+    for student in (PLAIN, PROMPTED):
+        tokenised = tokenise(student, source)
+        batch = assemble(replace(tokenised, teacher=teach(PROMPTED, source)), numbers)
+        texts = [source.texts[int(number)] for number in batch.structure.text]
+        structure = batch.structure
+        assert structure.positive_score is not None
+        assert structure.negative_score is not None
+        for owners, documents, scores in (
+            (structure.positive_row, structure.positives, structure.positive_score),
+            (structure.negative_row, structure.negatives, structure.negative_score),
+        ):
+            expected = [
+                100 * numbers[row] + codes[texts[document]]
+                for row, document in zip(owners.tolist(), documents.tolist(), strict=True)
+            ]
+            assert scores.tolist() == expected
+        queries = set(structure.query.tolist())
+        for place, text in enumerate(texts):
+            as_query = place in queries if tokenised.roles_differ else text in {row.query for row in scored}
+            expected_vector = PROMPTED.encode([text], prompt="query" if as_query else "document")[0]
+            assert structure.teacher is not None
+            np.testing.assert_allclose(structure.teacher[place], expected_vector, atol=1e-5)
+
+
+def texts_of(row: TrainingRow) -> tuple[str, ...]:
+    return (row.query, *row.positives, *row.negatives)
+
+
+def test_embedded_twice_a_text_has_an_embedding_in_each_role() -> None:
+    source = Source.from_rows("same", [TrainingRow(word, (word,)) for word in ("one", "two", "three")])
+    once, twice = tokenise(PLAIN, source), replace(tokenise(PLAIN, source), embed_twice=True)
+    assert assemble(once, np.arange(3)).structure.embeddings == 3
+    batch = assemble(twice, np.arange(3))
+    assert decode(batch, PLAIN) == ["one", "two", "three"] * 2
+    assert batch.structure.query.tolist() == [0, 1, 2]
+    assert batch.structure.positives.tolist() == [3, 4, 5]
+    assert batch.structure.text.tolist() == [0, 1, 2] * 2

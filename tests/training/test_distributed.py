@@ -72,7 +72,7 @@ def test_only_the_first_rank_writes(two_ranks: Path) -> None:
     lines = [json.loads(line) for line in (two_ranks / "run" / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines if "loss" in line] == [1, 2, 3, 4, 5, 6]
     assert [line["step"] for line in lines if "dev" in line] == [0, 2, 4, 6]
-    assert {line["source"] for line in lines if "loss" in line} == {"narrow", "wide"}
+    assert {line["source"] for line in lines if "loss" in line} == {"classes", "narrow", "wide"}
 
 
 def test_ranks_that_do_not_agree_are_refused_on_every_rank(two_ranks: Path) -> None:

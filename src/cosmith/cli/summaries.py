@@ -107,6 +107,13 @@ def _texts(result: Result, folder: Path) -> list[str]:
     return [f"{texts}, {characters}", *_data(result, folder)]
 
 
+def _model(result: Result, folder: Path) -> list[str]:
+    return [
+        f"{counted(result['parameters'], 'weight')}, vectors of {counted(result['dimension'], 'dimension')}",
+        f"model: {folder / 'model'}",
+    ]
+
+
 def _initialise(result: Result, folder: Path) -> list[str]:
     return [
         f"{counted(result['parameters'], 'random weight')}, {counted(result['tokens'], 'token')} learnt from"
@@ -196,6 +203,7 @@ _SUMMARIES: Mapping[str, Callable[[Result, Path], list[str]]] = {
     "mine": _mine,
     "train": _train,
     "texts": _texts,
+    "model": _model,
     "initialise": _initialise,
     "adapt": _train,
     "merge": _merge,

@@ -6,6 +6,7 @@ A :class:`Source` is what training takes, a :class:`Collection` what evaluation 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from cosmith.data.classes import example_pairs, label_pairs, self_pairs
 from cosmith.data.collection import Collection
 from cosmith.data.cut import Cut
 from cosmith.data.general import general_check_collection
@@ -52,11 +53,14 @@ __all__ = [
     "TrainingRow",
     "build_python_docs",
     "collect_functions",
+    "example_pairs",
     "general_check_collection",
+    "label_pairs",
     "read_rows",
     "read_sts",
     "read_texts",
     "reasons",
+    "self_pairs",
     "split_by_group",
     "tokens_of",
     "write_rejected",

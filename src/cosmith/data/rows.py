@@ -45,7 +45,8 @@ class SourceSettings:
         task: What the rows teach.
         instruction: Put before the queries by models that take instructions.
         weight: How often the set is drawn, relative to others.
-        loss: The name of a loss preset; ``"default"`` takes the trainer's.
+        loss: The name of a loss; ``"default"`` takes the trainer's.
+        temperature: Of that loss; None takes the trainer's, or else the loss's own.
         in_batch_negatives: Whether other rows of a batch serve as negatives; None decides by task.
         batch_size: Rows a step (all of them where there are fewer); None takes the trainer's.
         max_query_length: Tokens at which queries are cut; None takes the model's.
@@ -59,6 +60,7 @@ class SourceSettings:
     instruction: str = ""
     weight: float = 1.0
     loss: str = "default"
+    temperature: float | None = None
     in_batch_negatives: bool | None = None
     batch_size: int | None = None
     max_query_length: int | None = None
@@ -70,6 +72,10 @@ class SourceSettings:
             raise InputError(f"unknown task {self.task!r}", field="task", remedy=nearest(str(self.task), tasks))
         if not (math.isfinite(self.weight) and self.weight > 0):
             raise InputError(f"the weight is {self.weight}", field="weight", remedy="Give a number above 0.")
+        if self.temperature is not None and not (math.isfinite(self.temperature) and self.temperature > 0):
+            raise InputError(
+                f"the temperature is {self.temperature}", field="temperature", remedy="Give a number above 0."
+            )
         for field in ("batch_size", "max_query_length", "max_document_length"):
             value = getattr(self, field)
             if value is not None and value < 1:

@@ -1,6 +1,7 @@
 """Losses: pure functions from the unit embeddings of a step to a number.
 
-The contrastive core is :func:`contrastive`; which published loss it is, is data (:data:`PRESETS`).
+The contrastive core is :func:`contrastive`; which published loss it is, is data (:data:`PRESETS`). Losses of pairs,
+triplets and teachers have functions of the same signature; all of them go by name in :data:`LOSSES`.
 """
 
 from __future__ import annotations
@@ -8,22 +9,87 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from cosmith.losses.choice import LOSSES, LossSpec, loss_spec
+from cosmith.losses.pair_specs import (
+    AngleSpec,
+    CosentSpec,
+    CosineMseSpec,
+    EmbeddingMseSpec,
+    MarginMseSpec,
+    MarginSpec,
+    OnlineMarginSpec,
+    ScoreKlSpec,
+    TripletSpec,
+)
 from cosmith.losses.presets import PRESETS, preset
-from cosmith.losses.spec import BLOCKS, Block, ContrastiveSpec
+from cosmith.losses.spec import BLOCKS, Block, ContrastiveSpec, Need, Quantisation
 
 if TYPE_CHECKING:
+    from cosmith.losses.dispatch import loss_of
+    from cosmith.losses.distillation import embedding_mse, margin_mse, score_kl
     from cosmith.losses.matryoshka import nested
+    from cosmith.losses.pairs import angle, cosent, cosine_mse, margin_contrastive, online_contrastive
+    from cosmith.losses.quantisation import quantised
+    from cosmith.losses.spreading import spread_out
     from cosmith.losses.structure import StepStructure
     from cosmith.losses.tiled import contrastive
+    from cosmith.losses.triplets import triplet
 
-__all__ = ["BLOCKS", "PRESETS", "Block", "ContrastiveSpec", "StepStructure", "contrastive", "nested", "preset"]
+__all__ = [
+    "BLOCKS",
+    "LOSSES",
+    "PRESETS",
+    "AngleSpec",
+    "Block",
+    "ContrastiveSpec",
+    "CosentSpec",
+    "CosineMseSpec",
+    "EmbeddingMseSpec",
+    "LossSpec",
+    "MarginMseSpec",
+    "MarginSpec",
+    "Need",
+    "OnlineMarginSpec",
+    "Quantisation",
+    "ScoreKlSpec",
+    "StepStructure",
+    "TripletSpec",
+    "angle",
+    "contrastive",
+    "cosent",
+    "cosine_mse",
+    "embedding_mse",
+    "loss_of",
+    "loss_spec",
+    "margin_contrastive",
+    "margin_mse",
+    "nested",
+    "online_contrastive",
+    "preset",
+    "quantised",
+    "score_kl",
+    "spread_out",
+    "triplet",
+]
 
-# A recipe names presets without paying for torch. No module bears the name of its function: importing a module puts
+# A recipe names losses without paying for torch. No module bears the name of its function: importing a module puts
 # it under its name into this package, in front of the function.
 _WITH_TORCH = {
     "StepStructure": "cosmith.losses.structure",
+    "angle": "cosmith.losses.pairs",
     "contrastive": "cosmith.losses.tiled",
+    "cosent": "cosmith.losses.pairs",
+    "cosine_mse": "cosmith.losses.pairs",
+    "embedding_mse": "cosmith.losses.distillation",
+    "loss_of": "cosmith.losses.dispatch",
+    "margin_contrastive": "cosmith.losses.pairs",
+    "margin_mse": "cosmith.losses.distillation",
     "nested": "cosmith.losses.matryoshka",
+    "online_contrastive": "cosmith.losses.pairs",
+    "quantised": "cosmith.losses.quantisation",
+    "score_kl": "cosmith.losses.distillation",
+    "spread_out": "cosmith.losses.spreading",
+    "triplet": "cosmith.losses.triplets",
 }
 
 

@@ -115,20 +115,21 @@ class Candidates:
     itself: tuple[Rule, ...]
     limited: slice
 
-    def mask(self, scores: Tensor, tile: slice, limit: Tensor | None) -> Tensor:
+    def mask(self, scores: Tensor, tile: slice, limit: Tensor | None, judged: Tensor | None = None) -> Tensor:
         """Put -inf over what is no candidate, in place.
 
         Args:
             scores: [tile, C] contiguous.
             tile: Which pairs.
-            limit: [tile] scores above it are left out; None: none is.
+            limit: [tile] what scores above it is left out; None: nothing is.
+            judged: [tile, C] the scores to hold against the limit, where they are not these.
         """
         flat, width = scores.view(-1), scores.shape[1]
         kept = None if self.kept is None else self.kept.cells(tile, self.column_of, width)
         saved = None if kept is None else flat[kept]
         if limit is not None and self.limited != slice(0, 0):
-            part = scores[:, self.limited]
-            part.masked_fill_(part > limit[:, None], -torch.inf)
+            likeness = (scores if judged is None else judged)[:, self.limited]
+            scores[:, self.limited].masked_fill_(likeness > limit[:, None], -torch.inf)
         for rule in self.left_out:
             flat.index_fill_(0, rule.cells(tile, self.column_of, width), -torch.inf)
         if kept is not None and saved is not None:
@@ -232,7 +233,7 @@ class _Planner:
             lookup = Lookup.of(text, everything, size)
             either += [Rule(text[self.query], lookup), Rule(text[self.positive], lookup)]
         if spec.same_document and structure.document_group is not None:
-            group = _numbered(structure.document_group)
+            group = numbered(structure.document_group)
             either.append(Rule(group[self.positive], Lookup.of(group, everything, size)))
         if spec.known_positives:
             query = torch.cat([structure.known_query, structure.query[structure.positive_row]])
@@ -240,7 +241,7 @@ class _Planner:
             documents.append(Rule(self.query, Lookup.of(query, document, size)))
             queries.append(Rule(self.positive, Lookup.of(document, query, size)))
         if spec.same_label and structure.label is not None:
-            label = _numbered(structure.label)
+            label = numbered(structure.label)
             labelled = Lookup.of(label[structure.positive_row], structure.positives, size)
             documents.append(Rule(label[self.row], labelled))
             queries.append(Rule(label[self.row], Lookup.of(label, structure.query, size)))
@@ -305,7 +306,7 @@ class _Planner:
         return Candidates(by_query, columns, column_of, left_out, kept, self.itself, limited)
 
 
-def _numbered(values: Tensor) -> Tensor:
+def numbered(values: Tensor) -> Tensor:
     """Number the distinct values 0…, so that a key times U cannot overflow; negative ones are -1."""
     numbers = torch.unique(values, return_inverse=True)[1]
     return torch.where(values < 0, -1, numbers)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from cosmith.errors import InputError
+from cosmith.losses.views import shares_of, summed
 
 
 def nested(
@@ -39,13 +40,7 @@ def nested(
             raise InputError(f"{size!r} is no number of dimensions", field="dims", remedy="Give integers from 1 up.")
     if len(set(sizes)) < len(sizes):
         raise InputError(f"a size stands twice in {list(sizes)}", field="dims", remedy="Name each once.")
-    shares = (1.0,) * len(sizes) if weights is None else tuple(float(weight) for weight in weights)
-    if len(shares) != len(sizes):
-        raise InputError(f"there are {len(shares)} weights for {len(sizes)} dims", field="weights")
-    if not all(math.isfinite(share) and share >= 0 for share in shares) or not any(shares):
-        raise InputError(
-            f"the weights are {list(shares)}", field="weights", remedy="Give finite ones from 0 up, not all of them 0."
-        )
+    shares = shares_of(weights, len(sizes), "dims")
 
     def of_prefixes(embeddings: Tensor) -> Tensor:
         width = embeddings.shape[1]
@@ -55,11 +50,7 @@ def nested(
                 field="dims",
                 remedy=f"Give at most {width}.",
             )
-        total = embeddings.new_zeros((), dtype=torch.promote_types(embeddings.dtype, torch.float32))
-        for size, share in zip(sizes, shares, strict=True):
-            if share:
-                total = total + share * loss(_prefix(embeddings, size))
-        return total
+        return summed(loss, [partial(_prefix, size=size) for size in sizes], shares, embeddings)
 
     return of_prefixes
 

@@ -79,6 +79,37 @@ PRESETS: Mapping[str, ContrastiveSpec] = MappingProxyType(
             source="Supervised contrastive learning (arXiv:2004.11362, Eq. 2, L_out): the mean over a row's positives, "
             "each against all documents of the step, its other positives among them.",
         ),
+        "siglip": ContrastiveSpec(
+            denominators=(QUERY_TO_DOCUMENT,),
+            temperature=0.1,
+            same_text=True,
+            known_positives=True,
+            normalisation="sigmoid",
+            bias=-10.0,
+            source="SigLIP (arXiv:2303.15343) at its initial temperature and bias, which are trained there and "
+            "fixed here; known positives are left out, since no softmax forgives them.",
+        ),
+        "gist": ContrastiveSpec(
+            denominators=(_FIVE_TERMS,),
+            temperature=0.01,
+            margin=0.0,
+            documents_with_negatives=False,
+            guided=True,
+            source="GISTEmbed (arXiv:2402.16829): candidates that a guide model likes better than the positive are "
+            "left out.",
+        ),
+        "simcse": ContrastiveSpec(
+            denominators=(frozenset({"other_positives"}),),
+            temperature=0.05,
+            same_text=True,
+            embed_twice=True,
+            source="Unsupervised SimCSE (arXiv:2104.08821, Eq. 4): a text is its own positive under other dropout.",
+        ),
+        "simcse-supervised": ContrastiveSpec(
+            denominators=(QUERY_TO_DOCUMENT,),
+            temperature=0.05,
+            source="Supervised SimCSE (arXiv:2104.08821, Eq. 5): each row has a hard negative (a contradiction).",
+        ),
     }
 )
 """The presets by name; ``spec.source`` says where each comes from."""

@@ -10,6 +10,7 @@ import dataclasses
 import torch
 from torch import Tensor
 
+from cosmith.losses.arguments import teacher_of
 from cosmith.losses.candidates import Denominator, Plan, plan
 from cosmith.losses.spec import ContrastiveSpec
 from cosmith.losses.structure import StepStructure
@@ -66,7 +67,8 @@ def score_statistics(
     structure = structure.to(values.device)
     rows = max(1, min(structure.rows, pairs, _SCORES // len(values)))
     planned = plan(structure, spec, 0, rows)
-    scores = _Sample.of(values, planned, planned.denominators[0], spec)
+    judge = teacher_of(structure).to(values.dtype) if spec.guided else values
+    scores = _Sample.of(values, judge, planned, planned.denominators[0], spec)
     weights = torch.softmax(scores.logits.masked_fill(~scores.kept, -torch.inf), 1).nan_to_num(0.0)
     some = scores.kept.any(1)
     entropy = torch.special.entr(weights).sum(1)[some]
@@ -110,10 +112,14 @@ class _Sample:
     own: Tensor
 
     @classmethod
-    def of(cls, values: Tensor, planned: Plan, denominator: Denominator, spec: ContrastiveSpec) -> _Sample:
+    def of(
+        cls, values: Tensor, judge: Tensor, planned: Plan, denominator: Denominator, spec: ContrastiveSpec
+    ) -> _Sample:
+        """From vectors, and from those (often the same) whose scores the masks by score compare."""
         query, positive = values[planned.query], values[planned.positive]
         score = (query * positive).sum(1)
-        limit = score_limit(score, spec)
+        judge_query, judge_positive = judge[planned.query], judge[planned.positive]
+        limit = score_limit((judge_query * judge_positive).sum(1), spec)
         everyone = slice(0, len(score))
         parts: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []  # scores, logits, possible, kept
         mine = 0
@@ -127,12 +133,15 @@ class _Sample:
             possible[place, column] = True
             kept = possible
             if limit is not None and denominator.own.limited:
-                kept = possible & ~(scores > limit[:, None])
+                judged = torch.zeros_like(scores)
+                judged[place, column] = (judge_query[place] * judge[negative]).sum(1)
+                kept = possible & ~(judged > limit[:, None])
             parts.append((scores, scores * (1 / spec.temperature + spec.hardness), possible, kept))
         for block in denominator.blocks:
             scores = torch.mm(query if block.by_query else positive, values[block.columns].T)
             possible = ~torch.isneginf(block.mask(scores.clone(), everyone, None))
-            kept = ~torch.isneginf(block.mask(scores.clone(), everyone, limit))
+            judged = torch.mm(judge_query if block.by_query else judge_positive, judge[block.columns].T)
+            kept = ~torch.isneginf(block.mask(scores.clone(), everyone, limit, judged))
             parts.append((scores, scores / spec.temperature, possible, kept))
         if not parts:
             nothing = values.new_zeros((len(score), 0))

@@ -26,6 +26,13 @@ Block = Literal[
 * ``positive_to_queries``: p against the other queries of the step.
 """
 
+Need = Literal["positives", "negatives", "scores", "labels", "teacher"]
+"""What the rows of a step must have for a loss: texts, scores for all of them, a class, another model's vectors."""
+
+Normalisation = Literal["softmax", "sigmoid"]
+
+Quantisation = Literal["float32", "int8", "binary"]
+
 BLOCKS: frozenset[Block] = frozenset(get_args(Block))
 QUERY_TO_DOCUMENT: frozenset[Block] = frozenset({"own_negatives", "other_positives", "other_negatives"})
 
@@ -40,6 +47,10 @@ class ContrastiveSpec:
 
     with :math:`\ell_c = s/\tau` (own negatives: :math:`s/\tau + \alpha\,\mathrm{sg}(s)`, :math:`\alpha` the
     ``hardness``, sg the stop-gradient) and k = ``positive_terms``. The losses of several denominators are averaged.
+    With a ``focal`` exponent γ, it is :math:`(1 - e^{-L})^\gamma L` in place of that loss L. With the normalisation
+    ``sigmoid`` and the ``bias`` b, each score is a decision of its own (SigLIP, arXiv:2303.15343):
+
+    .. math:: -\log \sigma(s(q,p)/\tau + b) - \sum_{c \in C} \log \sigma(-s_c/\tau - b)
 
     A text stands at most once in one block, however many rows of the step bring it, and a document that belongs
     to several of the three query → document blocks counts once, in the first of ``own_negatives``,
@@ -57,6 +68,8 @@ class ContrastiveSpec:
         ratio: Leave out a candidate with s > s(q,p) - \|s(q,p)\|·(1 - ratio), which is s(q,p)·ratio where the score
             is positive and stays sound where it is not. None: keep it.
         masked_blocks: The blocks that ``margin`` and ``ratio`` apply to. Both compare detached scores.
+        guided: Whether ``margin`` and ``ratio`` compare the scores of a guide, ``StepStructure.teacher``, in place of
+            the model's own (GISTEmbed, arXiv:2402.16829).
         other_own_positives: Whether the row's other positives stay among ``other_positives``, as in SupCon (they are
             then never masked), or are left out. They are never candidates of another block.
         documents_with_negatives: Whether the block ``documents`` has the negatives of other rows, too, or only their
@@ -64,6 +77,13 @@ class ContrastiveSpec:
         hardness: α ≥ 0 (LLaVE, arXiv:2503.04812, Eq. 5; on own negatives as in EmbeddingGemma, arXiv:2509.20354).
         positive_terms: How often the pair's own score stands in each denominator: 1, or 2 in GTE's equation, whose sums
             over query → document and document → query both have it.
+        focal: γ ≥ 0: how much less pairs count that are told apart already (arXiv:1708.02002, Eq. 4; of contrastive
+            losses: KaLM-Embedding-V2, arXiv:2506.20923). The gradient goes through the weight, too.
+        normalisation: ``softmax`` over a denominator, or ``sigmoid`` of each score by itself.
+        bias: b, added to the logits of ``sigmoid``; fixed, as the temperature is.
+        embed_twice: Whether a text that stands as query and as document is embedded once in each role, each time
+            with dropout of its own (SimCSE, arXiv:2104.08821, Section 3). A matter of who makes the step; nothing in
+            the formula.
         source: The publication, for people.
 
     Raises:
@@ -83,6 +103,11 @@ class ContrastiveSpec:
     documents_with_negatives: bool = True
     hardness: float = 0.0
     positive_terms: int = 1
+    guided: bool = False
+    focal: float = 0.0
+    normalisation: Normalisation = "softmax"
+    bias: float = 0.0
+    embed_twice: bool = False
     source: str = ""
 
     def __post_init__(self) -> None:
@@ -97,12 +122,19 @@ class ContrastiveSpec:
             raise InputError("a loss needs a denominator with a block", field="denominators", remedy=_EXAMPLE)
         object.__setattr__(self, "denominators", denominators)
         object.__setattr__(self, "masked_blocks", _blocks(self.masked_blocks, "masked_blocks"))
-        _check_number(self.temperature, "temperature", above=0.0)
-        _check_number(self.hardness, "hardness", least=0.0)
+        for name in ("same_text", "known_positives", "same_document", "same_label", "other_own_positives",
+                     "documents_with_negatives", "guided", "embed_twice"):  # fmt: skip
+            if not isinstance(getattr(self, name), bool):
+                raise InputError(f"{name} is {getattr(self, name)!r}, neither true nor false", field=name)
+        check_number(self.temperature, "temperature", above=0.0)
+        check_number(self.hardness, "hardness", least=0.0)
+        check_number(self.focal, "focal", least=0.0)
+        check_number(self.bias, "bias")
+        check_choice(self.normalisation, "normalisation", get_args(Normalisation))
         if self.margin is not None:
-            _check_number(self.margin, "margin")
+            check_number(self.margin, "margin")
         if self.ratio is not None:
-            _check_number(self.ratio, "ratio", above=0.0)
+            check_number(self.ratio, "ratio", above=0.0)
         if isinstance(self.positive_terms, bool) or not isinstance(self.positive_terms, int) or self.positive_terms < 1:
             raise InputError(
                 f"positive_terms is {self.positive_terms!r}", field="positive_terms", remedy="Give 1 or more."
@@ -113,6 +145,29 @@ class ContrastiveSpec:
                 field="other_own_positives",
                 remedy="Add the block 'other_positives' to a denominator, or set it to False.",
             )
+        if self.guided and self.margin is None and self.ratio is None:
+            raise InputError("a guide has nothing to judge", field="guided", remedy="Give a margin or a ratio.")
+        self._check_normalisation()
+
+    def _check_normalisation(self) -> None:
+        """What belongs to a softmax is not given to a sigmoid, nor the other way round."""
+        if self.normalisation == "softmax":
+            wrong, usual = [("bias", self.bias)], "sigmoid"
+        else:
+            terms = float(self.positive_terms - 1)
+            wrong, usual = [("hardness", self.hardness), ("focal", self.focal), ("positive_terms", terms)], "softmax"
+        for field, value in wrong:
+            if value:
+                raise InputError(
+                    f"{field} has no meaning with the normalisation {self.normalisation}",
+                    field=field,
+                    remedy=f"Leave it out, or take the normalisation {usual}.",
+                )
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """What the rows of a step must have."""
+        return frozenset({"positives", "teacher"} if self.guided else {"positives"})
 
     @property
     def blocks(self) -> frozenset[Block]:
@@ -133,7 +188,15 @@ def _blocks(value: Any, field: str) -> frozenset[Block]:
     return blocks
 
 
-def _check_number(value: Any, field: str, *, above: float | None = None, least: float | None = None) -> None:
+def check_choice(value: Any, field: str, choices: Iterable[str]) -> None:
+    """Refuse what is none of the choices."""
+    names = tuple(choices)
+    if value not in names:
+        raise InputError(f"there is no {field} {value!r}", field=field, remedy=nearest(str(value), names))
+
+
+def check_number(value: Any, field: str, *, above: float | None = None, least: float | None = None) -> None:
+    """Refuse what is no finite number, or one out of bounds."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise InputError(f"{field} is {value!r}, not a finite number", field=field)
     if above is not None and not value > above:

@@ -15,7 +15,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from cosmith.errors import InputError
+from cosmith.losses.arguments import check_embeddings, share_of, teacher_of
 from cosmith.losses.candidates import Candidates, Denominator, Plan, plan
+from cosmith.losses.normalisation import focused, sigmoid_losses, softmax_losses
 from cosmith.losses.spec import ContrastiveSpec
 from cosmith.losses.structure import StepStructure
 
@@ -47,37 +49,37 @@ def contrastive(
         A scalar; differentiable once with respect to ``embeddings``.
 
     Raises:
-        InputError: When the shapes do not fit each other or ``rows`` is no contiguous share.
+        InputError: When the shapes do not fit each other, ``rows`` is no contiguous share, or a guide is wanted and
+            the structure has no teacher's vectors.
     """
-    if embeddings.ndim != 2 or not embeddings.is_floating_point():
-        raise InputError(
-            f"embeddings have shape {list(embeddings.shape)} and type {embeddings.dtype}",
-            field="embeddings",
-            remedy="Give floating-point numbers of shape [texts, dimensions].",
-        )
-    if len(embeddings) != structure.embeddings:
-        raise InputError(
-            f"there are {len(embeddings)} embeddings for a structure of {structure.embeddings}", field="embeddings"
-        )
+    check_embeddings(embeddings, structure)
     if tile_elements < 1:
         raise InputError(f"tile_elements is {tile_elements}", field="tile_elements", remedy="Give 1 or more.")
-    first, last, step = (rows or slice(None)).indices(structure.rows)
-    if step != 1:
-        raise InputError(f"rows {rows} are no contiguous share", field="rows", remedy="Give a slice without a step.")
+    share = share_of(structure, rows)
     with_gradient = torch.is_grad_enabled() and embeddings.requires_grad
-    planned = plan(structure.to(embeddings.device), spec, first, last)
-    loss = _Contrastive.apply(embeddings, planned, spec, tile_elements, with_gradient)  # type: ignore[no-untyped-call]
+    structure = structure.to(embeddings.device)
+    guide = teacher_of(structure) if spec.guided else None
+    planned = plan(structure, spec, share.first, share.last)
+    loss = _Contrastive.apply(  # type: ignore[no-untyped-call]
+        embeddings, guide, planned, spec, tile_elements, with_gradient
+    )
     return cast(Tensor, loss)
 
 
 class _Contrastive(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, embeddings: Tensor, planned: Plan, spec: ContrastiveSpec, tile_elements: int, with_gradient: bool
+        ctx: Any,
+        embeddings: Tensor,
+        guide: Tensor | None,
+        planned: Plan,
+        spec: ContrastiveSpec,
+        tile_elements: int,
+        with_gradient: bool,
     ) -> Tensor:
         with torch.autocast(embeddings.device.type, enabled=False):
             values = embeddings.detach().to(torch.promote_types(embeddings.dtype, torch.float32))
-            loss, gradient = _loss_and_gradient(values, planned, spec, tile_elements, with_gradient)
+            loss, gradient = _loss_and_gradient(values, guide, planned, spec, tile_elements, with_gradient)
         ctx.dtype = embeddings.dtype
         if gradient is not None:
             ctx.save_for_backward(gradient)
@@ -85,22 +87,28 @@ class _Contrastive(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, outer: Tensor) -> tuple[Tensor, None, None, None, None]:
+    def backward(ctx: Any, outer: Tensor) -> tuple[Tensor, None, None, None, None, None]:
         (gradient,) = ctx.saved_tensors
-        return (gradient * outer).to(ctx.dtype), None, None, None, None
+        return (gradient * outer).to(ctx.dtype), None, None, None, None, None
 
 
 @dataclasses.dataclass(frozen=True)
 class _Block:
-    """Candidates with their vectors [C, D], and the gradient [C, D] that they gather."""
+    """Candidates with their vectors [C, D], the guide's [C, Dt], and the gradient [C, D] that they gather."""
 
     candidates: Candidates
     vectors: Tensor
+    guide: Tensor | None
     gradient: Tensor | None
 
 
 def _loss_and_gradient(
-    values: Tensor, planned: Plan, spec: ContrastiveSpec, tile_elements: int, with_gradient: bool
+    values: Tensor,
+    guide: Tensor | None,
+    planned: Plan,
+    spec: ContrastiveSpec,
+    tile_elements: int,
+    with_gradient: bool,
 ) -> tuple[Tensor, Tensor | None]:
     loss = values.new_zeros(())
     gradient = torch.zeros_like(values) if with_gradient else None
@@ -109,9 +117,11 @@ def _loss_and_gradient(
         blocks = []
         for candidates in denominator.blocks:
             vectors = values[candidates.columns]
-            blocks.append(_Block(candidates, vectors, torch.zeros_like(vectors) if with_gradient else None))
-        for tile in _tiles(planned, denominator, values.shape[1], tile_elements):
-            loss += _tile(values, planned, denominator, blocks, spec, weight[tile], tile, gradient)
+            judges = None if guide is None else guide[candidates.columns]
+            blocks.append(_Block(candidates, vectors, judges, torch.zeros_like(vectors) if with_gradient else None))
+        width = max(values.shape[1], 0 if guide is None else guide.shape[1])
+        for tile in _tiles(planned, denominator, width, tile_elements):
+            loss += _tile(values, guide, planned, denominator, blocks, spec, weight[tile], tile, gradient)
         for block in blocks:
             if gradient is not None and block.gradient is not None:
                 gradient.index_add_(0, block.candidates.columns, block.gradient)
@@ -135,6 +145,7 @@ def _tiles(planned: Plan, denominator: Denominator, width: int, tile_elements: i
 
 def _tile(
     values: Tensor,
+    guide: Tensor | None,
     planned: Plan,
     denominator: Denominator,
     blocks: list[_Block],
@@ -147,56 +158,56 @@ def _tile(
     scale = 1.0 / spec.temperature
     query, positive = values[planned.query[tile]], values[planned.positive[tile]]
     score = (query * positive).sum(1)
-    limit = score_limit(score, spec)
-    target = score * scale
+    judge_query, judge_positive = query, positive  # the vectors whose scores are held against the limit
+    if guide is not None:
+        judge_query, judge_positive = guide[planned.query[tile]], guide[planned.positive[tile]]
+    limit = score_limit(score if guide is None else (judge_query * judge_positive).sum(1), spec)
 
     # The logits of all candidates, -inf where one is left out.
-    logits = []
+    logits: list[Tensor] = []
     for block in blocks:
-        anchor = query if block.candidates.by_query else positive
-        logit = torch.mm(anchor * scale, block.vectors.T)
-        logits.append(block.candidates.mask(logit, tile, None if limit is None else limit * scale))
-    highest = target
-    for logit in logits:
-        highest = torch.maximum(highest, logit.amax(1))
+        by_query = block.candidates.by_query
+        logit = torch.mm((query if by_query else positive) * scale, block.vectors.T)
+        if guide is None or block.guide is None:
+            block.candidates.mask(logit, tile, None if limit is None else limit * scale)
+        else:
+            judged = torch.mm(judge_query if by_query else judge_positive, block.guide.T)
+            block.candidates.mask(logit, tile, limit, judged)
+        logits.append(logit)
+    own, place = None, None
     if denominator.own is not None:
         place, negative = denominator.own.entries(tile)
-        own_score = (query[place] * values[negative]).sum(1)
+        own = (query[place] * values[negative]).sum(1)
         if limit is not None and denominator.own.limited:
-            within = ~(own_score > limit[place])  # not <=: NaN is to be seen
-            place, negative, own_score = place[within], negative[within], own_score[within]
-        own = own_score * (scale + spec.hardness)
-        highest = highest.scatter_reduce(0, place, own, "amax")
+            judged = own if guide is None else (judge_query[place] * guide[negative]).sum(1)
+            within = ~(judged > limit[place])  # not <=: NaN is to be seen
+            place, negative, own = place[within], negative[within], own[within]
+        own *= scale + spec.hardness
 
-    # Their exponentials, in place, and the denominators without the pair's own part.
-    others = torch.zeros_like(target)
-    for logit in logits:
-        others += logit.sub_(highest[:, None]).exp_().sum(1)
-    if denominator.own is not None:
-        own = own.sub_(highest[place]).exp_()
-        others.index_add_(0, place, own)
-    mine = (target - highest).exp_().mul_(spec.positive_terms)
-    # log(mine + others), exact also where others is tiny beside a `mine` of 1.
-    losses = (highest - target) + torch.log1p(others + (mine - 1.0))
+    if spec.normalisation == "softmax":
+        pairs = softmax_losses(score * scale, logits, own, place, spec.positive_terms)
+    else:
+        pairs = sigmoid_losses(score * scale, logits, own, place, spec.bias)
+    if spec.focal:
+        pairs = focused(pairs, spec.focal)
     if gradient is None:
-        return torch.dot(weight, losses)
+        return torch.dot(weight, pairs.losses)
 
-    # d loss / d score of a candidate is its exponential times this, that of the pair minus the sum of the others'.
-    factor = weight * scale / (mine + others)
-    pull = (-others * factor)[:, None]
+    factor = weight * scale * pairs.share
+    pull = (weight * scale * pairs.pull)[:, None]
     query_gradient, positive_gradient = pull * positive, pull * query
     for block, weights in zip(blocks, logits, strict=True):
         by_query = block.candidates.by_query
         anchor, anchor_gradient = (query, query_gradient) if by_query else (positive, positive_gradient)
         anchor_gradient += torch.mm(weights, block.vectors).mul_(factor[:, None])
         cast(Tensor, block.gradient).addmm_(weights.T, anchor * factor[:, None])
-    if denominator.own is not None:
+    if own is not None and place is not None:
         push = own.mul_(factor[place])[:, None]
         query_gradient.index_add_(0, place, push * values[negative])
         gradient.index_add_(0, negative, push * query[place])
     gradient.index_add_(0, planned.query[tile], query_gradient)
     gradient.index_add_(0, planned.positive[tile], positive_gradient)
-    return torch.dot(weight, losses)
+    return torch.dot(weight, pairs.losses)
 
 
 def score_limit(score: Tensor, spec: ContrastiveSpec) -> Tensor | None:

@@ -36,6 +36,15 @@ def draws_in_threads(module: torch.nn.Module) -> bool:
     return all(isinstance(part, Dropout) or part.p == 0 for part in module.modules() if isinstance(part, _TORCHS))
 
 
+def drops(module: torch.nn.Module) -> bool:
+    """Whether anything inside ``module`` drops in training: a layer, or the weights of attention."""
+    for part in module.modules():
+        share = part.p if isinstance(part, _TORCHS) else getattr(part, "attention_dropout", 0.0)
+        if isinstance(share, int | float) and share > 0:  # in some models that name is a layer, met by itself
+            return True
+    return False
+
+
 def keep_mask(like: torch.Tensor, probability: float) -> torch.Tensor:
     """A random mask to multiply with: 0 with ``probability``, else ``1 / (1 - probability)``.
 

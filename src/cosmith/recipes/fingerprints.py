@@ -18,6 +18,7 @@ import xxhash
 
 from cosmith.errors import InputError
 from cosmith.recipes.graph import estimated_sources, stage_of
+from cosmith.recipes.pretraining_schemas import ModelStage
 from cosmith.recipes.references import Accepts, ReadsPath, uses
 from cosmith.recipes.schema import Recipe, Stage
 from cosmith.recipes.stage_schemas import EstimateStage, PythonFunctionsStage, ReportStage
@@ -61,10 +62,15 @@ def content_fingerprint(path: str | Path) -> str:
 
 
 def base_fingerprint(recipe: Recipe) -> str:
+    """A hash of the base model."""
+    return model_fingerprint(recipe.base, recipe.precision)
+
+
+def model_fingerprint(path: str, precision: str) -> str:
     """A hash of a model folder's files (for a packaged or hub model its name, since its files are fixed or far), and
     the precision that it computes in."""
-    files = content_fingerprint(recipe.base) if Path(recipe.base).is_dir() else recipe.base
-    return fingerprint_of([files, recipe.precision])
+    files = content_fingerprint(path) if Path(path).is_dir() else path
+    return fingerprint_of([files, precision])
 
 
 def environment_fingerprint() -> str:
@@ -112,6 +118,8 @@ def _inputs(recipe: Recipe, name: str, stage: Stage, earlier: Mapping[str, str])
         inputs["base"] = base_fingerprint(recipe)
     if isinstance(stage, PythonFunctionsStage) and stage.search_paths is None:
         inputs["installed packages"] = environment_fingerprint()
+    if isinstance(stage, ModelStage):
+        inputs[stage.path] = model_fingerprint(stage.path, recipe.precision)
     if isinstance(stage, ReportStage):
         inputs |= earlier
     return inputs

@@ -1,4 +1,5 @@
-"""The settings of the stages that work on raw text: reading it, a model from nothing, continued pre-training."""
+"""The settings of the stages that work on raw text: reading it, a model from nothing, continued
+pre-training; and the stage that brings in a model from elsewhere."""
 
 from __future__ import annotations
 
@@ -21,6 +22,16 @@ class TextsStage(StageSettings):
 
     def outputs(self) -> dict[str, Kind]:
         return {"": "texts"}
+
+
+class ModelStage(StageSettings):
+    """Another model than the base: a teacher, a guide, one to compare with. The run keeps a copy."""
+
+    kind: Literal["model"] = "model"
+    path: str = Field(description="A model's folder, its name on the Hugging Face Hub, or a packaged one.")
+
+    def outputs(self) -> dict[str, Kind]:
+        return {"": "model"}
 
 
 class InitialiseStage(StageSettings):

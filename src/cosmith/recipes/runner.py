@@ -41,6 +41,7 @@ STAGE_FUNCTIONS: Mapping[str, str] = {
     "collection": "cosmith.recipes.stages.data:collection",
     "sts": "cosmith.recipes.stages.data:sts",
     "texts": "cosmith.recipes.stages.pretraining:texts",
+    "model": "cosmith.recipes.stages.pretraining:bring_model",
     "initialise": "cosmith.recipes.stages.pretraining:initialise_model",
     "adapt": "cosmith.recipes.stages.pretraining:adapt",
     "estimate": "cosmith.recipes.stages.training:estimate_cost",

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from cosmith.recipes.pretraining_schemas import AdaptStage, InitialiseStage, TextsStage
+from cosmith.recipes.pretraining_schemas import AdaptStage, InitialiseStage, ModelStage, TextsStage
 from cosmith.recipes.stage_schemas import (
     CollectionStage,
     CompareStage,
@@ -33,6 +33,7 @@ Stage = (
     | CollectionStage
     | StsStage
     | TextsStage
+    | ModelStage
     | InitialiseStage
     | EstimateStage
     | EvaluateStage
@@ -53,6 +54,7 @@ STAGE_KINDS: dict[str, type[BaseModel]] = {
         CollectionStage,
         StsStage,
         TextsStage,
+        ModelStage,
         InitialiseStage,
         EstimateStage,
         EvaluateStage,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
-from cosmith.errors import nearest
+from cosmith.recipes.loss_choice import check_loss
 from cosmith.recipes.references import (
     CollectionName,
     InputPath,
@@ -79,6 +79,11 @@ class SourceStage(StageSettings):
     instruction: str = Field(
         "", description="What the queries ask for; takes the place of `{task}` in the prompts of models that have it."
     )
+    loss: str = Field("default", description="The name of these rows' own loss; `default`: that of the training.")
+    temperature: Positive | None = Field(None, description="Of these rows' loss; null: that of the training.")
+    in_batch_negatives: bool | None = Field(
+        None, description="Whether other rows' answers serve as negatives; null: by `task`."
+    )
     dev: Share = Field(0.1, description="Share of the queries kept for the development set.")
     test: Share = Field(0.1, description="Share of the queries kept for the test set.")
     dev_queries: Count = Field(500, description="Most queries of the development set.")
@@ -87,6 +92,12 @@ class SourceStage(StageSettings):
     )
     test_queries: Count = Field(2000, description="Most queries of the test set.")
     test_documents: Count = Field(20000, description="Most documents of the test set, likewise.")
+
+    @field_validator("loss")
+    @classmethod
+    def _known_loss(cls, loss: str) -> str:
+        check_loss(loss)
+        return loss
 
     @model_validator(mode="after")
     def _something_to_train_on(self) -> SourceStage:
@@ -237,11 +248,24 @@ class TrainStage(StageSettings):
     decay: ShareOrAll = Field(0.2, description="Share of the steps over which `wsd` falls.")
     weight_decay: Annotated[float, Field(ge=0)] = Field(0.01, description="AdamW's, on matrices only.")
     clip: Positive | None = Field(1.0, description="The highest norm of the gradients; null: no clipping.")
-    loss: str = Field("default", description="The name of a loss preset.")
-    temperature: Positive | None = Field(None, description="In place of the loss's own.")
+    loss: str | dict[str, Any] = Field(
+        "default",
+        description="The name of a loss, or a mapping of `name` and the parameters to change, e.g. "
+        "`{name: triplet, margin: 0.3}`.",
+    )
+    temperature: Positive | None = Field(None, description="In place of the loss's own, where it has one.")
+    teacher: ModelName | None = Field(
+        None, description="The model that guides `gist`, and that `embedding-mse` and `follow-query` follow."
+    )
     dims: list[Count] = Field(default_factory=list, description="Nested dimensions to train beside the full one.")
     dim_weights: list[Positive] = Field(
         default_factory=list, description="Weight of the loss at each of `dims`, the full one's being 1."
+    )
+    quantise: Annotated[list[Literal["int8", "binary"]], OneOrMore] = Field(
+        default_factory=list, description="Train for embeddings quantised like this, too."
+    )
+    spread_out: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="Weight of a term that keeps embeddings spread out; 0: none."
     )
     precision: Precision | None = Field(None, description="In what to compute; the recipe's where it is not said.")
     strategy: Literal["auto", "direct", "cached", "keep-last-k"] = Field(
@@ -275,11 +299,8 @@ class TrainStage(StageSettings):
 
     @field_validator("loss")
     @classmethod
-    def _known_loss(cls, loss: str) -> str:
-        from cosmith.losses import PRESETS
-
-        if loss not in PRESETS:
-            raise ValueError(f"there is no loss {loss!r} ({nearest(loss, PRESETS).removesuffix('.')})")
+    def _known_loss(cls, loss: str | dict[str, Any]) -> str | dict[str, Any]:
+        check_loss(loss)
         return loss
 
     @model_validator(mode="after")

@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosmith.data import RaggedTokens, Source, tokens_of
-from cosmith.data.ragged import take_rows
-from cosmith.errors import InputError
+from cosmith.data.ragged import Float32, take_rows
 from cosmith.losses import StepStructure
 from cosmith.models import Encoder
-from cosmith.phrases import counted
+from cosmith.training.teaching import TeacherVectors
 
 Int64 = NDArray[np.int64]
 
@@ -23,17 +22,21 @@ class TokenisedSource:
     """A Source with the tokens of its texts under the prompts of their roles.
 
     ``query_tokens`` and ``document_tokens`` hold a row for each text of the Source's table, without tokens where a
-    text does not play that role. They are the same object where both roles read a text alike.
+    text does not play that role. They are the same object where both roles read a text alike. With ``embed_twice`` a
+    text of both roles is nevertheless embedded once in each, for the sake of dropout. ``teacher`` is what another
+    model makes of the texts, for the losses that ask for it.
     """
 
     source: Source
     query_tokens: RaggedTokens
     document_tokens: RaggedTokens
+    embed_twice: bool = False
+    teacher: TeacherVectors | None = None
 
     @property
     def roles_differ(self) -> bool:
-        """Whether a text reads otherwise as a query than as a document."""
-        return self.query_tokens is not self.document_tokens
+        """Whether a text has one embedding as a query and another one as a document."""
+        return self.embed_twice or self.query_tokens is not self.document_tokens
 
 
 @dataclass(frozen=True)
@@ -64,18 +67,7 @@ def tokenise(
         max_query_length: Tokens at which queries are cut; the Source's own setting goes first.
         max_document_length: Likewise for positives and negatives.
         folder: Where tokens are kept; None: the Source's own folder if it has one, else memory.
-
-    Raises:
-        InputError: When a row has no positive.
     """
-    without = np.flatnonzero(np.diff(source.positive_offsets) == 0)
-    if len(without):
-        raise InputError(
-            f"the source {source.name!r} has {counted(len(without), 'row')} without a positive, row {without[0]} the"
-            " first",
-            field="positives",
-            remedy="Give each a positive (for a class: another text of the class), or leave them out.",
-        )
     said = source.settings
     place = folder or source.folder
     prompts = ("query", said.document_prompt)
@@ -125,6 +117,15 @@ def assemble(tokenised: TokenisedSource, rows: Int64) -> StepBatch:
     present = entries[known_place] == known_document
 
     numbers = np.arange(len(rows))
+    positive_score, negative_score = _scores(source, rows, np.diff(positive_offsets))
+    as_queries, as_documents = entries[entries < count], entries[entries >= count] - count
+    teacher = tokenised.teacher
+    if teacher is None:
+        vectors = None
+    elif tokenised.roles_differ:
+        vectors = teacher.take(as_queries, as_documents)
+    else:
+        vectors = teacher.take_any(as_queries)
     structure = StepStructure.of(
         query=query_place,
         positives=positive_place,
@@ -135,8 +136,21 @@ def assemble(tokenised: TokenisedSource, rows: Int64) -> StepBatch:
         known_query=np.searchsorted(entries, known_query[present]),
         known_document=known_place[present],
         label=None if source.labels is None else source.labels[rows],
+        positive_score=positive_score,
+        negative_score=negative_score,
+        teacher=vectors,
     )
-    tokens = tokenised.query_tokens.take(entries[entries < count])
+    tokens = tokenised.query_tokens.take(as_queries)
     if tokenised.roles_differ:
-        tokens = RaggedTokens.concatenate([tokens, tokenised.document_tokens.take(entries[entries >= count] - count)])
+        tokens = RaggedTokens.concatenate([tokens, tokenised.document_tokens.take(as_documents)])
     return StepBatch(tokens, structure, len(rows))
+
+
+def _scores(source: Source, rows: Int64, positives: Int64) -> tuple[Float32 | None, Float32 | None]:
+    """The scores of these rows' positives [NP] and of their negatives [NN], from the number of positives a row [R]."""
+    if source.scores is None:
+        return None, None
+    scores, offsets = take_rows(source.scores, source.arrays.score_offsets, rows)
+    within = np.arange(len(scores)) - np.repeat(offsets[:-1], np.diff(offsets))
+    of_positive = within < np.repeat(positives, np.diff(offsets))
+    return scores[of_positive], scores[~of_positive]

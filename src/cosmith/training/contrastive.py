@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,9 @@ import torch
 
 from cosmith.data import Source
 from cosmith.errors import InputError
-from cosmith.losses import ContrastiveSpec
+from cosmith.losses import ContrastiveSpec, EmbeddingMseSpec, LossSpec
 from cosmith.models import Encoder
+from cosmith.models.dropout import drops
 from cosmith.training.batch import StepBatch, TokenisedSource, assemble, tokenise
 from cosmith.training.batch_report import batch_problems, describe_text
 from cosmith.training.distributed import ALONE, Ranks, start_ranks
@@ -28,6 +29,7 @@ from cosmith.training.result import TrainingResult
 from cosmith.training.run import Dev
 from cosmith.training.settings import TrainingSettings
 from cosmith.training.step import StepWork, lanes_of, shared_micro_batches, strategy_of
+from cosmith.training.teaching import teach, turned
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class ContrastiveJob:
 
     encoder: Encoder
     sources: tuple[TokenisedSource, ...]
-    specs: tuple[ContrastiveSpec, ...]
+    specs: tuple[LossSpec, ...]
     plan: Plan
     steps: int
     settings: TrainingSettings
@@ -76,8 +78,9 @@ class ContrastiveJob:
     @property
     def facts(self) -> Mapping[str, Any]:
         """What is known before the first step and may explain what comes of it, as JSON values."""
+        temperatures = {spec.temperature for spec in self.specs if isinstance(spec, ContrastiveSpec)}
         return {
-            "temperature": self.specs[0].temperature if len({spec.temperature for spec in self.specs}) == 1 else None,
+            "temperature": temperatures.pop() if len(temperatures) == 1 else None,
             "prompts": dict(self.encoder.prompts),
             "sources": [
                 {
@@ -128,6 +131,8 @@ class ContrastiveJob:
             dimension=self.encoder.dimension,
             dims=self.settings.dims,
             dim_weights=self.settings.dim_weights,
+            quantise=self.settings.quantise,
+            spread=self.settings.spread_out,
             rows=ranks.rows(batch.rows) if ranks.world > 1 else None,
         )
 
@@ -140,6 +145,7 @@ def train(
     folder: str | Path | None = None,
     dev: Dev | None = None,
     general: Dev | None = None,
+    teacher: Encoder | None = None,
 ) -> Encoder:
     """Fine-tune an encoder; :func:`train_with_result` without the story.
 
@@ -147,7 +153,9 @@ def train(
 
         tuned = train(Encoder.load("all-MiniLM-L6-v2"), [source], TrainingSettings(epochs=1), folder="runs/first")
     """
-    return train_with_result(encoder, sources, settings, folder=folder, dev=dev, general=general).encoder
+    return train_with_result(
+        encoder, sources, settings, folder=folder, dev=dev, general=general, teacher=teacher
+    ).encoder
 
 
 def train_with_result(
@@ -158,6 +166,7 @@ def train_with_result(
     folder: str | Path | None = None,
     dev: Dev | None = None,
     general: Dev | None = None,
+    teacher: Encoder | None = None,
 ) -> TrainingResult:
     """Fine-tune an encoder and tell what came of it.
 
@@ -170,6 +179,8 @@ def train_with_result(
         dev: The score of an encoder on a development set, higher is better. Called before the first step, along the
             way and at the end; by its scores the best weights are chosen.
         general: The score on what shall not be forgotten, written down beside ``dev``'s; it chooses nothing.
+        teacher: The model whose vectors ``gist`` is guided by and ``embedding-mse`` and ``follow-query`` follow; it
+            encodes each text once, before the first step.
 
     Returns:
         The new encoder in evaluation mode, and how it came to be.
@@ -183,19 +194,23 @@ def train_with_result(
     place = None if folder is None else Path(folder)
     ranks, device = start_ranks(encoder.device)
     tuned = encoder.copy().to(device)
-    job = prepare(tuned, sources, settings, place)
+    job = prepare(tuned, sources, settings, place, teacher)
     identity = {
         "settings": settings.identity(),
         # by place: the plan draws by the number of a source, so another order is another run
         "sources": {f"{place}. {source.name}": source.fingerprint() for place, source in enumerate(sources, start=1)},
         "model": encoder.fingerprint(),
-    }
+    } | ({} if teacher is None else {"teacher": teacher.fingerprint()})
     ranks.check_same("model, sources and settings", repr(identity), device)
     return run_job(job, encoder, identity, ranks=ranks, folder=place, dev=dev, general=general)
 
 
 def prepare(
-    encoder: Encoder, sources: Sequence[Source], settings: TrainingSettings, folder: Path | None = None
+    encoder: Encoder,
+    sources: Sequence[Source],
+    settings: TrainingSettings,
+    folder: Path | None = None,
+    teacher: Encoder | None = None,
 ) -> ContrastiveJob:
     """Check that encoder, Sources and settings fit each other, and tokenise.
 
@@ -204,10 +219,11 @@ def prepare(
         sources: The rows.
         settings: How to train.
         folder: Where the tokens of Sources that have no folder of their own are kept; None: memory.
+        teacher: The model whose vectors some losses ask for.
 
     Raises:
-        InputError: When there is no Source, two have one name, one has rows that cannot be trained on, or a nested
-            dimension is larger than the model's.
+        InputError: When there is no Source, two have one name, one has rows that its loss cannot be trained on, a
+            nested dimension is larger than the model's, or texts are to be embedded twice without dropout.
     """
     if not sources:
         raise InputError("no Source to train on", field="sources", remedy="Give at least one.")
@@ -229,20 +245,54 @@ def prepare(
         tuple(source.settings.weight for source in sources),
         settings.alpha,
     )
-    specs = tuple(spec_of(source, settings, size) for source, size in zip(sources, batch_sizes, strict=True))
-    tokenised = tuple(
+    specs = tuple(
+        spec_of(source, settings, size, teacher=teacher is not None)
+        for source, size in zip(sources, batch_sizes, strict=True)
+    )
+    places = [source.folder or (folder and folder / "sources" / source.fingerprint()) for source in sources]
+    tokenised = [
         tokenise(
             encoder,
             source,
             max_query_length=settings.max_query_length,
             max_document_length=settings.max_document_length,
-            folder=source.folder or (folder and folder / "sources" / source.fingerprint()),
+            folder=place,
         )
-        for source in sources
-    )
+        for source, place in zip(sources, places, strict=True)
+    ]
+    for number, spec in enumerate(specs):
+        if isinstance(spec, ContrastiveSpec) and spec.embed_twice:
+            tokenised[number] = replace(tokenised[number], embed_twice=True)
+    if any(each.embed_twice for each in tokenised) and not drops(encoder.module):
+        raise InputError("this model has no dropout, so a text embedded twice gives the same vector", field="loss",
+                         remedy="Take one with dropout, e.g. of BERT's family, or another loss.")  # fmt: skip
+    if teacher is not None:
+        _teach(teacher, tokenised, specs, places, encoder.dimension, nested=bool(settings.dims))
     steps = settings.steps or plan.steps(1.0 if settings.epochs is None else settings.epochs)
     strategy = strategy_of(settings, encoder.device)
-    return ContrastiveJob(encoder, tokenised, specs, plan, steps, settings, strategy, lanes_of(encoder))
+    return ContrastiveJob(encoder, tuple(tokenised), specs, plan, steps, settings, strategy, lanes_of(encoder))
+
+
+def _teach(
+    teacher: Encoder,
+    tokenised: list[TokenisedSource],
+    specs: Sequence[LossSpec],
+    places: Sequence[Path | None],
+    dimension: int,
+    *,
+    nested: bool,
+) -> None:
+    """Give the Sources whose loss asks for them the teacher's vectors, in place."""
+    taught = {
+        number: teach(teacher, tokenised[number].source, places[number])
+        for number, spec in enumerate(specs)
+        if "teacher" in spec.needs
+    }
+    followed = [number for number in taught if isinstance(specs[number], EmbeddingMseSpec)]
+    if followed:
+        taught |= zip(followed, turned([taught[each] for each in followed], dimension, nested), strict=True)
+    for number, vectors in taught.items():
+        tokenised[number] = replace(tokenised[number], teacher=vectors)
 
 
 def wanted_batch_size(source: Source, settings: TrainingSettings) -> int:

@@ -82,7 +82,13 @@ class Estimate:
         ]
 
 
-def estimate(encoder: Encoder, sources: Sequence[Source], settings: TrainingSettings | None = None) -> Estimate:
+def estimate(
+    encoder: Encoder,
+    sources: Sequence[Source],
+    settings: TrainingSettings | None = None,
+    *,
+    teacher: Encoder | None = None,
+) -> Estimate:
     """Say what a run will cost, from the plan of its steps and a few micro-batches that are really computed.
 
     The encoder's weights, gradients and mode and torch's generators are left as they were.
@@ -91,11 +97,12 @@ def estimate(encoder: Encoder, sources: Sequence[Source], settings: TrainingSett
         encoder: Where the run would start.
         sources: What it would be trained on.
         settings: How.
+        teacher: The model whose vectors some losses ask for; it encodes all texts, which is not part of the estimate.
 
     Raises:
         InputError: As :func:`cosmith.training.train` would.
     """
-    job = prepare(encoder, sources, settings or TrainingSettings())
+    job = prepare(encoder, sources, settings or TrainingSettings(), teacher=teacher)
     steps = [job.batch(step) for step in _spread(job.steps, _SAMPLED_STEPS)]
     batches = [batch for _, batch in steps]
     texts, tokens = (float(np.mean([count(b) for b in batches])) for count in (_texts, _tokens))

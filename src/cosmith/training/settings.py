@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Literal, get_args
 
 from cosmith.errors import InputError, nearest
-from cosmith.losses import PRESETS, ContrastiveSpec
+from cosmith.losses import LOSSES, LossSpec, Quantisation
 from cosmith.models import Precision
 from cosmith.training.optimisation import Schedule
 from cosmith.training.plan import Mixing
@@ -49,10 +49,13 @@ class TrainingSettings:
         decay: Share of the steps over which ``wsd`` falls.
         weight_decay: AdamW's, on matrices only.
         clip: The highest global norm of the gradients; None: no clipping.
-        loss: A preset's name or a :class:`~cosmith.losses.ContrastiveSpec`.
-        temperature: In place of the loss's own.
+        loss: The name of a loss (:data:`cosmith.losses.LOSSES`), or one as data, e.g. ``loss_spec("triplet-hard",
+            margin=0.3)``.
+        temperature: In place of the loss's own, where it has one.
         dims: Nested dimensions to train beside the full one, e.g. ``(256, 128)`` (arXiv:2205.13147).
         dim_weights: The weight of the loss at each of ``dims``, the full one's being 1; all 1 where absent.
+        quantise: ``("int8", "binary")``, or one of them: train for quantised embeddings, too, straight-through.
+        spread_out: The weight of a term that keeps embeddings spread out (arXiv:1708.06320); 0: none.
         seed: Chooses rows, order and dropout.
         precision: ``auto`` (bf16 where the processor has it), ``float32`` or ``bf16``; weights are always float32.
         strategy: ``auto``: as many graphs are kept as ``graph_memory`` holds, the rest is replayed; ``direct``: all;
@@ -88,10 +91,12 @@ class TrainingSettings:
     decay: float = 0.2
     weight_decay: float = 0.01
     clip: float | None = 1.0
-    loss: str | ContrastiveSpec = "default"
+    loss: str | LossSpec = "default"
     temperature: float | None = None
     dims: tuple[int, ...] = ()
     dim_weights: tuple[float, ...] = ()
+    quantise: tuple[Quantisation, ...] = ()
+    spread_out: float = 0.0
     seed: int = 0
     precision: Precision = "auto"
     strategy: StrategyName = "auto"
@@ -114,7 +119,7 @@ class TrainingSettings:
     def __post_init__(self) -> None:
         if self.steps is not None and self.epochs is not None:
             raise InputError("steps and epochs are both given", field="epochs", remedy="Give one of them.")
-        for name in ("dims", "dim_weights"):
+        for name in ("dims", "dim_weights", "quantise"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         if not isinstance(self.interpolate, bool):
             object.__setattr__(self, "interpolate", tuple(self.interpolate))
@@ -125,14 +130,17 @@ class TrainingSettings:
         for name in ("warmup", "decay", "alpha"):
             self._check(name, least=0, most=1)
         self._check("weight_decay", least=0)
+        self._check("spread_out", least=0)
         self._check("keep", least=0, whole=True)
         self._check("seed", least=0, most=2**64 - 1, whole=True)
         for name, valid in _CHOICES.items():
             if getattr(self, name) not in valid:
                 raise InputError(f"there is no {name} {getattr(self, name)!r}", field=name,
                                  remedy=nearest(str(getattr(self, name)), valid))  # fmt: skip
-        if not isinstance(self.loss, ContrastiveSpec) and self.loss not in PRESETS:
-            raise InputError(f"there is no loss {self.loss!r}", field="loss", remedy=nearest(str(self.loss), PRESETS))
+        if not isinstance(self.loss, get_args(LossSpec)) and self.loss not in tuple(LOSSES):  # a list has no hash
+            raise InputError(f"there is no loss {self.loss!r}", field="loss", remedy=nearest(str(self.loss), LOSSES))
+        if len(set(self.quantise)) < len(self.quantise) or not set(self.quantise) <= {"int8", "binary"}:
+            raise InputError(f"not among int8 and binary, each once: {self.quantise}", field="quantise")
         if (self.strategy == "keep-last-k") != (self.keep is not None):
             raise InputError("keep and the strategy keep-last-k belong together", field="keep",
                              remedy='Give both, or use the strategy "auto", which measures how many fit.')  # fmt: skip
@@ -180,8 +188,9 @@ class TrainingSettings:
 
 def _plain(value: Any) -> Any:
     """As JSON values; sets sorted, since their order is another one in every process."""
-    if isinstance(value, ContrastiveSpec):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if is_dataclass(value):
+        kind = {"kind": type(value).__name__}  # two losses may have the same parameters
+        return kind | {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, frozenset):
         return sorted(value)
     return [_plain(item) for item in value] if isinstance(value, tuple) else value

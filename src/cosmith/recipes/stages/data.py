@@ -58,7 +58,11 @@ def source(stage: SourceStage, context: StageContext) -> dict[str, Any]:
         )  # fmt: skip
     except InputError as error:
         raise InputError(error.problem, path=stage.path, remedy=error.remedy) from error
-    train = Source.from_rows("train", split.train, SourceSettings(task=stage.task, instruction=stage.instruction))
+    settings = SourceSettings(
+        task=stage.task, instruction=stage.instruction, loss=stage.loss, temperature=stage.temperature,
+        in_batch_negatives=stage.in_batch_negatives,
+    )  # fmt: skip
+    train = Source.from_rows("train", split.train, settings)
     train.save(context.folder / "train")
     splits: dict[str, dict[str, int]] = {"train": {"pairs": len(train)}}
     for name, collection_ in (("dev", split.dev), ("test", split.test)):

@@ -1,4 +1,4 @@
-"""Stages on raw text: reading it, a model from nothing, continued pre-training."""
+"""Stages on raw text: reading it, a model from nothing or from elsewhere, continued pre-training."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from cosmith.atomic import atomic_file
 from cosmith.data import read_texts, reasons
 from cosmith.errors import InputError
 from cosmith.models import initialise
-from cosmith.recipes.artefacts import StageContext
-from cosmith.recipes.pretraining_schemas import AdaptStage, InitialiseStage, TextsStage
+from cosmith.recipes.artefacts import StageContext, load_encoder
+from cosmith.recipes.pretraining_schemas import AdaptStage, InitialiseStage, ModelStage, TextsStage
 from cosmith.recipes.stages.training import outcome, score_on, training_settings
 from cosmith.training import Interrupted
 from cosmith.training.pretraining import pretrain_with_result
@@ -31,6 +31,19 @@ def texts(stage: TextsStage, context: StageContext) -> dict[str, Any]:
         "dropped": reasons(read.rejected),
         "rejected_file": str(rejected_file) if read.rejected else None,
     }
+
+
+def bring_model(stage: ModelStage, context: StageContext) -> dict[str, Any]:
+    """A copy of a model from elsewhere."""
+    try:
+        encoder = load_encoder(stage.path, context.recipe.precision, context.name)
+    except InputError as error:
+        raise InputError(
+            error.problem, path=error.path, field=f"stages.{context.name}.path", remedy=error.remedy
+        ) from error
+    encoder.save(context.artefacts.folder(context.name))
+    weights = sum(parameter.numel() for parameter in encoder.module.parameters())
+    return {"dimension": encoder.dimension, "parameters": weights}
 
 
 def initialise_model(stage: InitialiseStage, context: StageContext) -> dict[str, Any]:

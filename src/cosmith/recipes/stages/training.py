@@ -7,7 +7,7 @@ import math
 import resource
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy.typing as npt
 from cosmith.data import Source
 from cosmith.errors import InputError
 from cosmith.evaluation import mean_score
+from cosmith.losses import loss_spec
 from cosmith.mining import mine_hard_negatives
 from cosmith.models import Encoder
 from cosmith.recipes.artefacts import StageContext
@@ -41,6 +42,8 @@ def training_settings(stage: TrainStage | AdaptStage, context: StageContext, see
     given |= {"seed": seed, "precision": stage.precision or context.recipe.precision}
     if isinstance(given["interpolate"], list):
         given["interpolate"] = tuple(given["interpolate"])
+    if isinstance(given.get("loss"), dict):
+        given["loss"] = loss_spec(**given["loss"])
     try:
         return TrainingSettings(**given)
     except InputError as error:
@@ -57,10 +60,13 @@ def estimate_cost(stage: EstimateStage, context: StageContext) -> dict[str, Any]
     known = output_names(context.recipe, before=context.name)
     encoder = context.artefacts.encoder(trained.model if trained.model in known else "base")
     sources = [
-        _with_stand_ins(context.artefacts.source(name), negatives, context.seed)
+        _with_stand_ins(_named_source(name, context), negatives, context.seed)
         for name, negatives in estimated_sources(context.recipe, context.name)
     ]
-    cost = estimate(encoder, sources, settings)
+    teacher = None
+    if trained.teacher is not None:
+        teacher = context.artefacts.encoder(trained.teacher if trained.teacher in known else "base")
+    cost = estimate(encoder, sources, settings, teacher=teacher)
     return {
         "steps": cost.steps,
         "epochs": cost.epochs,
@@ -80,6 +86,11 @@ def estimate_cost(stage: EstimateStage, context: StageContext) -> dict[str, Any]
         },
         "told": cost.describe(),
     }
+
+
+def _named_source(name: str, context: StageContext) -> Source:
+    """Training rows under the name that the recipe uses for them: of themselves, those of two stages may share one."""
+    return replace(context.artefacts.source(name), name=name)
 
 
 def _with_stand_ins(source: Source, negatives: int, seed: int) -> Source:
@@ -159,12 +170,14 @@ def _number(value: float) -> float | None:
 
 def train_model(stage: TrainStage, context: StageContext) -> dict[str, Any]:
     """Fine-tune, going on from the last checkpoint where an interrupted run left one."""
-    sources = [context.artefacts.source(name) for name in stage.sources]
+    sources = [_named_source(name, context) for name in stage.sources]
     settings = training_settings(stage, context, context.seed)
     base = context.artefacts.encoder(stage.model)
+    teacher = None if stage.teacher is None else context.artefacts.encoder(stage.teacher)
     try:
         result = train_with_result(base, sources, settings, folder=context.folder, dev=score_on(stage.dev, context),
-                                   general=score_on(stage.general, context) if stage.dev else None)  # fmt: skip
+                                   general=score_on(stage.general, context) if stage.dev else None,
+                                   teacher=teacher)  # fmt: skip
     except Interrupted as error:
         raise KeyboardInterrupt from error
     pairs = sum(len(source) for source in sources)

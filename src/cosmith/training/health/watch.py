@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from cosmith.evaluation.geometry import alignment, effective_rank, mean_cosine, uniformity
-from cosmith.losses import ContrastiveSpec, StepStructure
+from cosmith.losses import ContrastiveSpec, LossSpec, StepStructure
 from cosmith.losses.score_statistics import score_statistics
 
 Parameters = Mapping[str, Sequence[torch.nn.Parameter]]
@@ -72,7 +72,7 @@ def _norm(tensors: Sequence[torch.Tensor]) -> float:
 
 
 def look_at_embeddings(
-    embeddings: torch.Tensor, structure: StepStructure, spec: ContrastiveSpec
+    embeddings: torch.Tensor, structure: StepStructure, spec: LossSpec
 ) -> dict[str, float | list[int]]:
     """The spread of a step's embeddings and the scores between them.
 
@@ -83,8 +83,8 @@ def look_at_embeddings(
 
     Returns:
         Figures under ``embeddings/`` (see :mod:`cosmith.evaluation.geometry`) and ``scores/`` (see
-        :class:`~cosmith.losses.score_statistics.ScoreStatistics`); none where a number is none: that has a doctor
-        of its own.
+        :class:`~cosmith.losses.score_statistics.ScoreStatistics`; of contrastive losses only, no other has
+        candidates); none where a number is none: that has a doctor of its own.
     """
     if not bool(torch.isfinite(embeddings).all()):
         return {}
@@ -98,8 +98,11 @@ def look_at_embeddings(
                 "embeddings/effective_rank": effective_rank(few),
                 "embeddings/uniformity": uniformity(few),
             }
-        queries = structure.query[structure.positive_row[:_FEW]]
-        figures["embeddings/alignment"] = alignment(values[queries], values[structure.positives[:_FEW]])
+        if len(structure.positives):
+            queries = structure.query[structure.positive_row[:_FEW]]
+            figures["embeddings/alignment"] = alignment(values[queries], values[structure.positives[:_FEW]])
+        if not isinstance(spec, ContrastiveSpec) or not len(structure.positives):
+            return figures
         for name, value in vars(score_statistics(values, structure, spec)).items():
             if isinstance(value, tuple):
                 figures[f"scores/{name}"] = list(value)
