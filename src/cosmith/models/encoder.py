@@ -17,11 +17,12 @@ import xxhash
 from cosmith.atomic import atomic_folder, require_replaceable
 from cosmith.data.tokens import RaggedTokens
 from cosmith.errors import InputError, nearest
-from cosmith.models import variable_length
+from cosmith.models.attention import set_attention, set_bidirectional
 from cosmith.models.backbone import described, load_backbone, quiet_transformers
 from cosmith.models.batching import micro_batches
 from cosmith.models.dropout import use_fast_dropout
 from cosmith.models.folder import DenseSpec, ModelSpec, read_spec, write_spec
+from cosmith.models.forward import TokenStates, run_flat, run_padded
 from cosmith.models.module import DenseModule
 from cosmith.models.packaged import find_model
 from cosmith.models.pooling import POOLINGS, Pooling, pool
@@ -64,8 +65,7 @@ class Encoder:
     ) -> None:
         self.tokenizer, self.spec, self.name, self.precision = tokenizer, spec, name, precision
         use_fast_dropout(backbone)
-        self.variable_length = variable_length.supports(backbone.config.model_type)
-        backbone.set_attn_implementation(variable_length.register() if self.variable_length else "sdpa")
+        self.variable_length = set_attention(backbone)
         self._dense = [DenseModule(part) for part in spec.head if isinstance(part, DenseSpec)]
         self.module = torch.nn.ModuleDict({"backbone": backbone, "dense": torch.nn.ModuleList(self._dense)})
         self.module.eval()
@@ -73,10 +73,23 @@ class Encoder:
     # ---------------------------------------------------------------- making, loading, saving
 
     @classmethod
-    def load(cls, name_or_folder: str | Path, *, precision: Precision = "float32", device: str = "cpu") -> Encoder:
+    def load(
+        cls,
+        name_or_folder: str | Path,
+        *,
+        precision: Precision = "float32",
+        device: str = "cpu",
+        bidirectional: bool | None = None,
+    ) -> Encoder:
         """Load a model: a folder (Cosmith, sentence-transformers, transformers), a packaged model or a hub id.
 
         Weights come from safetensors only; code in a model folder is never run.
+
+        Args:
+            name_or_folder: Which.
+            precision: In what to compute when encoding.
+            device: Where.
+            bidirectional: For decoders: whether every token sees the whole text; None: as the folder says.
 
         Raises:
             InputError: When there is no such model, it is not whole, or it has parts that Cosmith does not know.
@@ -84,6 +97,8 @@ class Encoder:
         resolve_precision(precision, torch.device(device))  # a wrong one shall fail before anything is loaded
         spec = read_spec(find_model(name_or_folder))
         backbone, tokenizer = load_backbone(spec.backbone)
+        if bidirectional is not None:
+            set_bidirectional(backbone, bidirectional)
         encoder = cls(
             backbone,
             TextTokenizer(tokenizer, do_lower_case=spec.do_lower_case),
@@ -209,6 +224,17 @@ class Encoder:
         self.module.to(device)
         return self
 
+    def set_bidirectional(self, on: bool = True) -> Encoder:
+        """Let every token of a decoder see the whole text, or only what stands before it; returns the encoder itself.
+
+        The switch is saved with the model.
+
+        Raises:
+            InputError: When the backbone is no decoder of a known family.
+        """
+        set_bidirectional(self._backbone, on)
+        return self
+
     def fingerprint(self) -> str:
         """A hash over weights, configuration, tokenizer, pooling, head, prompts and maximum length."""
         digest = xxhash.xxh3_128(self.tokenizer.fingerprint().encode())
@@ -260,8 +286,8 @@ class Encoder:
         """
         if len(tokens) == 0:
             return torch.zeros(0, self.dimension, device=self.device)
-        states, lengths, text = self._run_flat(tokens) if self.variable_length else self._run_padded(tokens)
-        vectors = pool(states, lengths, text, self.spec.pooling)
+        found = self._run(tokens)
+        vectors = pool(found.states, found.lengths, found.text, self.spec.pooling)
         dense = iter(self._dense)
         for part in self.spec.head:
             normal = isinstance(part, str)
@@ -275,26 +301,12 @@ class Encoder:
         Args:
             tokens: The texts of one micro-batch, at least one, best sorted by length.
         """
-        return (self._run_flat(tokens) if self.variable_length else self._run_padded(tokens))[0]
+        return self._run(tokens).states
 
-    def _run_flat(self, tokens: RaggedTokens) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        layout = variable_length.FlatLayout.of(tokens.lengths, self.device)
-        ids = torch.from_numpy(tokens.values.astype(np.int64)).to(self.device)
-        arguments = variable_length.flat_arguments(self._backbone.config, ids, layout)
-        return self._backbone(**arguments).last_hidden_state[0], layout.lengths, layout.text
-
-    def _run_padded(self, tokens: RaggedTokens) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Padding goes behind the texts whatever the tokenizer's side: before them, it would shift the positions of
-        backbones that count them from the first column (GPT-2)."""
-        lengths = torch.from_numpy(tokens.lengths.astype(np.int64)).to(self.device)
-        longest = int(lengths.max())
-        mask = torch.arange(longest, device=self.device) < lengths[:, None]
-        padding = self.tokenizer.tokenizer.pad_token_id
-        ids = torch.full(mask.shape, padding if padding is not None else 0, device=self.device)
-        ids[mask] = torch.from_numpy(tokens.values.astype(np.int64)).to(self.device)
-        states = self._backbone(input_ids=ids, attention_mask=mask.long()).last_hidden_state
-        text = torch.arange(len(lengths), device=self.device)[:, None].expand_as(mask)[mask]
-        return states[mask], lengths, text
+    def _run(self, tokens: RaggedTokens) -> TokenStates:
+        if self.variable_length:
+            return run_flat(self._backbone, tokens)
+        return run_padded(self._backbone, tokens, self.tokenizer.tokenizer)
 
     def compute_in(self, precision: Precision | None = None, *, remember: bool = True) -> AbstractContextManager[Any]:
         """The context in which to run the model for a precision (its own when left out).
