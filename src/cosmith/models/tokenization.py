@@ -85,6 +85,14 @@ class TextTokenizer:
         values = np.concatenate(rows) if rows else np.empty(0, dtype=np.int32)
         return RaggedTokens(values=values, offsets=offsets, full_lengths=full)
 
+    def prompt_length(self, prompt: str) -> int:
+        """How many tokens a prompt takes at the beginning of a text, special ones included that stand before it.
+
+        Counted as sentence-transformers does: the prompt by itself, without a special token at its end.
+        """
+        ids = self._encoded([prompt], 0)[0].ids
+        return len(ids) - bool(ids and ids[-1] in self.tokenizer.all_special_ids)
+
     def pieces(self, texts: Sequence[str], max_length: int) -> RaggedTokens:
         """Tokenise whole texts, each cut into as many pieces as it takes, every one with its special tokens.
 
