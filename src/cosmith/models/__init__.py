@@ -1,5 +1,6 @@
 """Models: text → unit vectors."""
 
+from cosmith.models.adapters import AdapterKind, AdapterSpec
 from cosmith.models.batching import micro_batches
 from cosmith.models.encoder import Encoder
 from cosmith.models.from_scratch import initialise, train_tokenizer
@@ -11,6 +12,8 @@ from cosmith.models.tiny import tiny_encoder
 
 __all__ = [
     "POOLINGS",
+    "AdapterKind",
+    "AdapterSpec",
     "Encoder",
     "Pooling",
     "Precision",

@@ -16,6 +16,9 @@ import torch
 from safetensors import SafetensorError
 
 from cosmith.errors import InputError
+from cosmith.models.adapters import base_of, load_adapter
+from cosmith.models.folder import read_spec
+from cosmith.models.packaged import find_model
 
 _WHOLE = "It needs config.json, tokenizer.json and model.safetensors of a known architecture, each of them whole."
 # No vector depends on it, and many models are saved without it.
@@ -37,6 +40,12 @@ def load_backbone(folder: Path) -> tuple[Any, Any]:
     """
     from transformers import AutoModel, AutoTokenizer
 
+    base = base_of(folder)
+    if base is not None:
+        backbone, tokenizer = load_backbone(read_spec(find_model(base)).backbone)
+        backbone.config.name_or_path = base
+        load_adapter(backbone, folder)
+        return backbone, tokenizer
     try:
         with quiet_transformers():
             tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)

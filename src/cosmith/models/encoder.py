@@ -16,6 +16,7 @@ import xxhash
 
 from cosmith.data.tokens import RaggedTokens
 from cosmith.errors import InputError
+from cosmith.models.adapters import has_adapter
 from cosmith.models.attention import set_attention, set_bidirectional
 from cosmith.models.backbone import load_backbone
 from cosmith.models.dropout import use_fast_dropout
@@ -25,7 +26,7 @@ from cosmith.models.forward import TokenStates, run_flat, run_padded
 from cosmith.models.inference import encode_texts
 from cosmith.models.latent_attention import LatentAttention
 from cosmith.models.module import DenseModule
-from cosmith.models.packaged import find_model
+from cosmith.models.packaged import find_model, lasting_name
 from cosmith.models.pooling import Pooling, checked_pooling, pool
 from cosmith.models.precision import Precision, resolve_precision
 from cosmith.models.prompts import fill_prompt
@@ -89,6 +90,8 @@ class Encoder:
         resolve_precision(precision, torch.device(device))  # a wrong one shall fail before anything is loaded
         spec = read_spec(find_model(name_or_folder))
         backbone, tokenizer = load_backbone(spec.backbone)
+        if not has_adapter(backbone):
+            backbone.config.name_or_path = lasting_name(name_or_folder)
         if bidirectional is not None:
             set_bidirectional(backbone, bidirectional)
         words = TextTokenizer(tokenizer, do_lower_case=spec.do_lower_case)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from cosmith.atomic import atomic_folder, require_replaceable
+from cosmith.models.adapters import has_adapter, save_adapter
 from cosmith.models.backbone import quiet_transformers
 from cosmith.models.folder import ModelSpec, write_spec
 from cosmith.models.tokenization import TextTokenizer
@@ -23,7 +24,7 @@ def save_model(
     spec: ModelSpec,
     card: str | None,
 ) -> Path:
-    """Write a model folder, atomically.
+    """Write a model folder, atomically; of a backbone with an adapter the adapter alone.
 
     Args:
         folder: Where; an older model there is replaced as a whole.
@@ -41,8 +42,11 @@ def save_model(
     target = Path(folder)
     require_replaceable(target, "modules.json", "a model")
     with atomic_folder(target) as place:
-        with quiet_transformers():
-            backbone.save_pretrained(place, safe_serialization=True)
+        if has_adapter(backbone):
+            save_adapter(backbone, place)
+        else:
+            with quiet_transformers():
+                backbone.save_pretrained(place, safe_serialization=True)
         tokenizer.tokenizer.save_pretrained(place)
         versions = {"pytorch": torch.__version__, "transformers": transformers.__version__}
         places = write_spec(place, spec, backbone.config.hidden_size, versions)
@@ -50,4 +54,6 @@ def save_model(
             save_weights(module, own)
         if card is not None:
             (place / "README.md").write_text(card, encoding="utf-8")
+    if not has_adapter(backbone):
+        backbone.config.name_or_path = str(target.resolve())
     return target

@@ -142,7 +142,7 @@ def add_gradients(job: Job, step: int, ranks: Ranks = ALONE, *, look: bool = Fal
         work.embed,
         work.batches,
         loss_of,
-        (parameter for parameter in job.module.parameters() if parameter.requires_grad),
+        job.module.parameters(),
         strategy=job.strategy,
         seed=key_of(job.settings.seed, step),
         autocast=job.compute_in,
