@@ -4,6 +4,7 @@ from cosmith.models.adapters import AdapterKind, AdapterSpec
 from cosmith.models.batching import micro_batches
 from cosmith.models.encoder import Encoder
 from cosmith.models.from_scratch import initialise, train_tokenizer
+from cosmith.models.from_vocabulary import distil_static, initialise_static
 from cosmith.models.packaged import find_model
 from cosmith.models.pooling import POOLINGS, Pooling, pool
 from cosmith.models.precision import Precision, has_bf16, resolve_precision
@@ -18,9 +19,11 @@ __all__ = [
     "Pooling",
     "Precision",
     "TextEncoder",
+    "distil_static",
     "find_model",
     "has_bf16",
     "initialise",
+    "initialise_static",
     "micro_batches",
     "pool",
     "resolve_precision",

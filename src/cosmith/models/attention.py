@@ -11,6 +11,7 @@ from typing import Any
 
 from cosmith.errors import InputError
 from cosmith.models import variable_length
+from cosmith.models.static import MODEL_TYPE as STATIC
 
 # Decoders whose every mask transformers makes from `is_causal`; each is tested against a full mask made by hand.
 DECODERS = ("gemma", "gemma2", "gemma3_text", "llama", "mistral", "qwen2", "qwen3")
@@ -53,6 +54,8 @@ def set_attention(backbone: Any) -> bool:
         InputError: When its configuration asks for something that transformers does only half.
     """
     config = backbone.config
+    if config.model_type == STATIC:
+        return True  # it has none
     halved = config.model_type in _HALF_A_SWITCH and getattr(config, "use_bidirectional_attention", False)
     if halved and getattr(config, "is_causal", True):
         raise InputError(

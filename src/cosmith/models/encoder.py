@@ -18,12 +18,12 @@ from cosmith.data.tokens import RaggedTokens
 from cosmith.errors import InputError
 from cosmith.models.adapters import has_adapter
 from cosmith.models.attention import set_attention, set_bidirectional
-from cosmith.models.backbone import load_backbone
+from cosmith.models.backbone import load_parts
 from cosmith.models.dropout import use_fast_dropout
 from cosmith.models.fingerprint import fingerprint_of
-from cosmith.models.folder import DenseSpec, LatentAttentionSpec, ModelSpec, read_spec
-from cosmith.models.forward import TokenStates, run_flat, run_padded
-from cosmith.models.inference import encode_texts
+from cosmith.models.folder import DenseSpec, LatentAttentionSpec, ModelSpec
+from cosmith.models.forward import TokenStates, run
+from cosmith.models.inference import STATIC_TOKENS, encode_texts
 from cosmith.models.latent_attention import LatentAttention
 from cosmith.models.module import DenseModule
 from cosmith.models.packaged import find_model, lasting_name
@@ -88,13 +88,11 @@ class Encoder:
             InputError: When there is no such model, it is not whole, or it has parts that Cosmith does not know.
         """
         resolve_precision(precision, torch.device(device))  # a wrong one shall fail before anything is loaded
-        spec = read_spec(find_model(name_or_folder))
-        backbone, tokenizer = load_backbone(spec.backbone)
+        backbone, words, spec = load_parts(find_model(name_or_folder))
         if not has_adapter(backbone):
             backbone.config.name_or_path = lasting_name(name_or_folder)
         if bidirectional is not None:
             set_bidirectional(backbone, bidirectional)
-        words = TextTokenizer(tokenizer, do_lower_case=spec.do_lower_case)
         encoder = cls(backbone, words, spec, name=Path(str(name_or_folder)).name, precision=precision)
         for module in encoder._own_modules:
             if module.spec.folder is not None:
@@ -131,17 +129,12 @@ class Encoder:
         checked_pooling(pooling)
         if isinstance(config, Mapping):
             config = AutoConfig.for_model(**config)
-        head: tuple[DenseSpec | str, ...] = ("normalize",)
+        dense = () if projection is None else (DenseSpec(config.hidden_size, projection, bias=False),)
+        spec = ModelSpec(pooling, (*dense, "normalize"), max_length=max_length, prompts=dict(prompts or {}))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             make: Any = AutoModel.from_config
             backbone = make(config, dtype=torch.float32)
-            if projection is not None:
-                identity = "torch.nn.modules.linear.Identity"
-                head = (DenseSpec(config.hidden_size, projection, False, identity), "normalize")
-            spec = ModelSpec(
-                pooling, head, Path(), max_length=max_length, prompts=dict(prompts or {}), similarity="cosine"
-            )
             return cls(backbone, TextTokenizer(tokenizer), spec, name=name)
 
     def save(self, folder: str | Path, *, card: str | None = None) -> Path:
@@ -165,6 +158,11 @@ class Encoder:
     @property
     def _backbone(self) -> Any:
         return self.module["backbone"]
+
+    @property
+    def is_static(self) -> bool:
+        """Whether the vectors of tokens do not depend on their context, see :mod:`cosmith.models.static`."""
+        return self.spec.static
 
     @property
     def _dense(self) -> list[Any]:
@@ -194,7 +192,8 @@ class Encoder:
         own = int(getattr(config, "max_position_embeddings", 512))
         if config.model_type in ("roberta", "xlm-roberta"):  # positions begin after the padding token's id
             own -= config.pad_token_id + 1
-        declared = self.spec.max_length or min(int(self.tokenizer.tokenizer.model_max_length), own)
+        usual = own if self.is_static else min(int(self.tokenizer.tokenizer.model_max_length), own)
+        declared = self.spec.max_length or usual
         return min(int(declared), own)
 
     @property
@@ -234,6 +233,8 @@ class Encoder:
         Raises:
             InputError: When there is no such pooling, or the heads do not divide the width.
         """
+        if self.is_static:
+            raise InputError("a static model has no other pooling than the mean", field="pooling", remedy="Leave it.")
         pooling = checked_pooling(pooling or self.spec.pooling)
         include = self.spec.include_prompt if include_prompt is None else include_prompt
         self.spec = replace(self.spec, pooling=pooling, include_prompt=include)
@@ -307,17 +308,20 @@ class Encoder:
         """
         if len(tokens) == 0:
             return torch.zeros(0, self.dimension, device=self.device)
-        found = self._run(tokens)
-        grown = self.module["latent_attention"](found.states) if "latent_attention" in self.module else found.states
-        prompts = tokens.prompt_lengths
-        left_out = None if prompts is None else torch.from_numpy(prompts.astype(np.int64)).to(self.device)
-        vectors = pool(grown, found.lengths, found.text, self.spec.pooling, left_out)
+        vectors = self._backbone(tokens) if self.is_static else self._pooled(tokens)
         dense = iter(self._dense)
         for part in self.spec.head:
             normal = isinstance(part, str)
             vectors = torch.nn.functional.normalize(vectors, dim=-1) if normal else next(dense)(vectors)
         vectors = vectors.float()
         return torch.nn.functional.normalize(vectors, dim=-1) if normalize else vectors
+
+    def _pooled(self, tokens: RaggedTokens) -> torch.Tensor:
+        found = self._run(tokens)
+        states = self.module["latent_attention"](found.states) if "latent_attention" in self.module else found.states
+        prompts = tokens.prompt_lengths
+        left_out = None if prompts is None else torch.from_numpy(prompts.astype(np.int64)).to(self.device)
+        return pool(states, found.lengths, found.text, self.spec.pooling, left_out)
 
     def token_states(self, tokens: RaggedTokens) -> torch.Tensor:
         """The backbone's last hidden states, with graph when gradients are on: ``[tokens, hidden]``, text after text.
@@ -328,9 +332,7 @@ class Encoder:
         return self._run(tokens).states
 
     def _run(self, tokens: RaggedTokens) -> TokenStates:
-        if self.variable_length:
-            return run_flat(self._backbone, tokens)
-        return run_padded(self._backbone, tokens, self.tokenizer.tokenizer)
+        return run(self._backbone, tokens, self.tokenizer.tokenizer, flat=self.variable_length)
 
     def compute_in(self, precision: Precision | None = None, *, remember: bool = True) -> AbstractContextManager[Any]:
         """The context in which to run the model for a precision (its own when left out).
@@ -383,7 +385,7 @@ class Encoder:
             width=width,
             padded=not self.variable_length,
             context=self.compute_in,
-            token_budget=token_budget,
+            token_budget=token_budget or (STATIC_TOKENS if self.is_static else None),
             show_progress=show_progress,
         )
 
@@ -395,10 +397,7 @@ class Encoder:
         return vectors.cpu().numpy()
 
     def _checked_dim(self, dim: int | None) -> int:
-        if dim is None:
-            return self.dimension
-        if not 1 <= dim <= self.dimension:
-            raise InputError(
-                f"{dim} is not between 1 and the model's {self.dimension}", field="dim", remedy="Ask for fewer."
-            )
-        return dim
+        if dim is not None and not 1 <= dim <= self.dimension:
+            raise InputError(f"{dim} is not between 1 and the model's {self.dimension}", field="dim",
+                             remedy="Ask for fewer.")  # fmt: skip
+        return self.dimension if dim is None else dim

@@ -1,9 +1,9 @@
 """The sentence-transformers folder layout, read and written without that library.
 
 ``modules.json`` lists the modules in order; the backbone stands in the folder itself (or ``0_Transformer``), and each
-further module has a folder with its ``config.json``. Known modules: Transformer, LatentAttention (Cosmith's own),
-Pooling, Dense, Normalize. The module types are written under their classic names, which every release of
-sentence-transformers loads.
+further module has a folder with its ``config.json``. Known modules: Transformer, LatentAttention (Cosmith's own) and
+Pooling, or StaticEmbedding in their place; Dense, Normalize. The module types are written under their classic names,
+which every release of sentence-transformers loads.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class DenseSpec:
 
     in_features: int
     out_features: int
-    bias: bool
-    activation: str
+    bias: bool = True
+    activation: str = "torch.nn.modules.linear.Identity"
     folder: Path | None = None
 
     def write(self, folder: Path) -> None:
@@ -97,12 +97,13 @@ class ModelSpec:
         similarity: ``similarity_fn_name``.
         include_prompt: Whether the tokens of the prompt are pooled with those of the text.
         latent_attention: What token states pass before the pooling, if anything.
+        static: Whether the backbone is a :class:`~cosmith.models.static.StaticEmbedding`, with its own pooling.
         backbone: The folder of the backbone and tokenizer.
     """
 
     pooling: Pooling
     head: tuple[DenseSpec | str, ...]
-    backbone: Path
+    backbone: Path = Path()
     max_length: int | None = None
     do_lower_case: bool = False
     prompts: Mapping[str, str] = field(default_factory=dict)
@@ -110,6 +111,7 @@ class ModelSpec:
     similarity: str | None = None
     include_prompt: bool = True
     latent_attention: LatentAttentionSpec | None = None
+    static: bool = False
 
 
 def _json(path: Path) -> Any:
@@ -142,12 +144,15 @@ def read_spec(folder: Path) -> ModelSpec:
     pooling: Pooling | None = None
     include_prompt = True
     latent_attention: LatentAttentionSpec | None = None
+    static = False
     head: list[DenseSpec | str] = []
     backbone: Path | None = None
     for kind, place in _modules(listing):
         if kind == "Transformer":
             backbone = place
-        elif kind == "Pooling":
+        elif kind == "StaticEmbedding" and backbone is None:
+            backbone, pooling, static = place, "mean", True
+        elif kind == "Pooling" and not static:
             pooling, include_prompt = _pooling(place / "config.json")
         elif kind == "LatentAttention" and pooling is None:
             latent_attention = read_latent_attention(place)
@@ -159,7 +164,7 @@ def read_spec(folder: Path) -> ModelSpec:
             raise InputError(
                 f"has a module of type {kind}, which Cosmith does not know",
                 path=listing,
-                remedy="Known: Transformer, LatentAttention before a Pooling, Pooling, Dense, Normalize.",
+                remedy="Known: Transformer, LatentAttention and Pooling, or StaticEmbedding; Dense, Normalize.",
             )
     if backbone is None or pooling is None:
         raise InputError("lists no Transformer with a Pooling", path=listing, remedy="Name a dense text model.")
@@ -177,6 +182,7 @@ def read_spec(folder: Path) -> ModelSpec:
         similarity=whole.get("similarity_fn_name"),
         include_prompt=include_prompt,
         latent_attention=latent_attention,
+        static=static,
     )
 
 
@@ -258,7 +264,7 @@ def _dense(folder: Path) -> DenseSpec:
         in_features=_required(config, "in_features", int, folder / "config.json"),
         out_features=_required(config, "out_features", int, folder / "config.json"),
         bias=bool(config.get("bias", True)),
-        activation=str(config.get("activation_function", "torch.nn.modules.linear.Identity")),
+        activation=str(config.get("activation_function", DenseSpec.activation)),
         folder=folder,
     )
 
@@ -275,7 +281,7 @@ def write_spec(folder: Path, spec: ModelSpec, hidden_size: int, versions: Mappin
     Returns:
         The folders in which further weights belong: of the latent attention, if there is one, then of each Dense.
     """
-    modules = [("", _CLASSIC + "Transformer")]
+    modules = [("", _CLASSIC + ("StaticEmbedding" if spec.static else "Transformer"))]
     places: list[Path] = []
 
     def add(kind: str, name: str | None = None) -> Path:
@@ -287,11 +293,14 @@ def write_spec(folder: Path, spec: ModelSpec, hidden_size: int, versions: Mappin
     if spec.latent_attention is not None:
         places.append(add("LatentAttention", _LATENT_ATTENTION))
         spec.latent_attention.write(places[-1])
-    flags = {flag: mode == spec.pooling for flag, mode in _POOLING_FLAGS.items()}
-    write_json(
-        add("Pooling") / "config.json",
-        {"word_embedding_dimension": hidden_size, **flags, "include_prompt": spec.include_prompt},
-    )
+    if not spec.static:
+        flags = {flag: mode == spec.pooling for flag, mode in _POOLING_FLAGS.items()}
+        write_json(
+            add("Pooling") / "config.json",
+            {"word_embedding_dimension": hidden_size, **flags, "include_prompt": spec.include_prompt},
+        )
+        lengths = {"max_seq_length": spec.max_length, "do_lower_case": spec.do_lower_case}
+        write_json(folder / "sentence_bert_config.json", lengths)
     for part in spec.head:
         if isinstance(part, str):
             add("Normalize")
@@ -302,9 +311,6 @@ def write_spec(folder: Path, spec: ModelSpec, hidden_size: int, versions: Mappin
         {"idx": index, "name": str(index), "path": path, "type": kind} for index, (path, kind) in enumerate(modules)
     ]
     write_json(folder / "modules.json", listing)
-    write_json(
-        folder / "sentence_bert_config.json", {"max_seq_length": spec.max_length, "do_lower_case": spec.do_lower_case}
-    )
     whole = {
         "__version__": dict(versions),
         "prompts": dict(spec.prompts),

@@ -9,7 +9,9 @@ import numpy as np
 import torch
 
 from cosmith.data.tokens import RaggedTokens
+from cosmith.errors import InputError
 from cosmith.models import variable_length
+from cosmith.models.static import StaticEmbedding
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,25 @@ class TokenStates:
     text: torch.Tensor
 
 
-def run_flat(backbone: Any, tokens: RaggedTokens) -> TokenStates:
+def run(backbone: Any, tokens: RaggedTokens, tokenizer: Any, *, flat: bool) -> TokenStates:
+    """One forward.
+
+    Args:
+        backbone: A transformers model.
+        tokens: The texts, at least one.
+        tokenizer: Says how to fill up a padded batch.
+        flat: Whether the backbone runs on texts without padding.
+
+    Raises:
+        InputError: When the backbone is a static one.
+    """
+    if isinstance(backbone, StaticEmbedding):
+        raise InputError("a static model has no states of tokens in their context", field="encoder",
+                         remedy="Use a transformer.")  # fmt: skip
+    return _run_flat(backbone, tokens) if flat else _run_padded(backbone, tokens, tokenizer)
+
+
+def _run_flat(backbone: Any, tokens: RaggedTokens) -> TokenStates:
     """One forward on the texts as they are, one after the other; see :mod:`cosmith.models.variable_length`."""
     layout = variable_length.FlatLayout.of(tokens.lengths, backbone.device)
     ids = torch.from_numpy(tokens.values.astype(np.int64)).to(backbone.device)
@@ -35,16 +55,11 @@ def run_flat(backbone: Any, tokens: RaggedTokens) -> TokenStates:
     return TokenStates(backbone(**arguments).last_hidden_state[0], layout.lengths, layout.text)
 
 
-def run_padded(backbone: Any, tokens: RaggedTokens, tokenizer: Any) -> TokenStates:
-    """One forward on a rectangle.
+def _run_padded(backbone: Any, tokens: RaggedTokens, tokenizer: Any) -> TokenStates:
+    """One forward on a rectangle, filled up with the tokenizer's padding.
 
     Padding goes behind the texts whatever the tokenizer's side: before them, it would shift the positions of backbones
     that count them from the first column (GPT-2).
-
-    Args:
-        backbone: A transformers model.
-        tokens: The texts.
-        tokenizer: Says with what to fill up.
     """
     device = backbone.device
     lengths = torch.from_numpy(tokens.lengths.astype(np.int64)).to(device)

@@ -16,8 +16,8 @@ from cosmith.models.threads import on_all_cores
 from cosmith.progress import track
 
 # Tokens in a micro-batch when encoding: on a CPU enough for full matrix speed and few enough for a core's cache
-# (measured); an accelerator wants more at once.
-CPU_TOKENS, ACCELERATOR_TOKENS = 1_024, 16_384
+# (measured); an accelerator wants more at once, and so does a static model, whose calls take longer than its sums.
+CPU_TOKENS, ACCELERATOR_TOKENS, STATIC_TOKENS = 1_024, 16_384, 65_536
 _TEXTS_AT_ONCE = 50_000
 
 

@@ -12,6 +12,7 @@ from cosmith.atomic import atomic_folder, require_replaceable
 from cosmith.models.adapters import has_adapter, save_adapter
 from cosmith.models.backbone import quiet_transformers
 from cosmith.models.folder import ModelSpec, write_spec
+from cosmith.models.static import UNLIMITED, StaticEmbedding, write_static
 from cosmith.models.tokenization import TextTokenizer
 from cosmith.models.weights import save_weights
 
@@ -28,7 +29,7 @@ def save_model(
 
     Args:
         folder: Where; an older model there is replaced as a whole.
-        backbone: A transformers model.
+        backbone: A transformers model, or a static one.
         modules: The modules with weights of their own, as :func:`~cosmith.models.folder.write_spec` lists them.
         tokenizer: Written beside the backbone.
         spec: What stands in the folder besides.
@@ -42,12 +43,10 @@ def save_model(
     target = Path(folder)
     require_replaceable(target, "modules.json", "a model")
     with atomic_folder(target) as place:
-        if has_adapter(backbone):
-            save_adapter(backbone, place)
+        if isinstance(backbone, StaticEmbedding):
+            write_static(backbone, tokenizer.tokenizer, spec.max_length or UNLIMITED, place)
         else:
-            with quiet_transformers():
-                backbone.save_pretrained(place, safe_serialization=True)
-        tokenizer.tokenizer.save_pretrained(place)
+            _write_transformer(backbone, tokenizer, place)
         versions = {"pytorch": torch.__version__, "transformers": transformers.__version__}
         places = write_spec(place, spec, backbone.config.hidden_size, versions)
         for module, own in zip(modules, places, strict=True):
@@ -57,3 +56,12 @@ def save_model(
     if not has_adapter(backbone):
         backbone.config.name_or_path = str(target.resolve())
     return target
+
+
+def _write_transformer(backbone: Any, tokenizer: TextTokenizer, place: Path) -> None:
+    if has_adapter(backbone):
+        save_adapter(backbone, place)
+    else:
+        with quiet_transformers():
+            backbone.save_pretrained(place, safe_serialization=True)
+    tokenizer.tokenizer.save_pretrained(place)
