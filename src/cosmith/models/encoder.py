@@ -101,17 +101,9 @@ class Encoder:
 
     @classmethod
     def from_config(
-        cls,
-        config: Any,
-        tokenizer: Any,
-        *,
-        pooling: Pooling = "mean",
-        projection: int | None = None,
-        prompts: Mapping[str, str] | None = None,
-        max_length: int | None = None,
-        name: str = "random",
-        seed: int = 0,
-    ) -> Encoder:
+        cls, config: Any, tokenizer: Any, *, pooling: Pooling = "mean", projection: int | None = None,
+        prompts: Mapping[str, str] | None = None, max_length: int | None = None, name: str = "random", seed: int = 0,
+    ) -> Encoder:  # fmt: skip
         """A model with random weights.
 
         Args:

@@ -280,6 +280,7 @@ class TrainStage(StageSettings):
     adapter_alpha: Positive = Field(32.0, description="Its scale: what it adds is multiplied with alpha / rank.")
     adapter_dropout: ShareOrAll = Field(0.0, description="Share of its input that is dropped.")
     adapter_targets: list[str] = Field([], description="Ends of the names of the layers that get one; none: all.")
+    merge_adapter: bool = Field(True, description="Leave an ordinary model; false: the adapter, which needs its base.")
     freeze_embeddings: bool = Field(False, description="Leave the model's embeddings as they are.")
     frozen_layers: Annotated[int, Field(ge=0)] = Field(0, description="Leave so many of the first layers as they are.")
     layer_decay: Annotated[float, Field(gt=0, le=1)] = Field(1.0, description="A layer's rate by that of the next one.")

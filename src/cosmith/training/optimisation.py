@@ -78,7 +78,7 @@ def learning_rate(step: int, *, peak: float, schedule: Schedule, steps: int, war
             decay; Hu et al., MiniCPM, arXiv:2404.06395): constant, then linearly to 0 over the last ``decay`` steps.
         steps: All steps.
         warmup: Steps over which the rate rises linearly to the peak.
-        decay: Steps of the decay of ``wsd``.
+        decay: Steps of the decay of ``wsd``, at most those after the warm-up.
     """
     if step < warmup:
         return peak * (step + 1) / (warmup + 1)
@@ -87,7 +87,7 @@ def learning_rate(step: int, *, peak: float, schedule: Schedule, steps: int, war
     if schedule == "cosine":
         return peak * 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(steps - warmup, 1)))
     if schedule == "wsd":
-        return peak * min(1.0, (steps - step) / max(decay, 1))
+        return peak * min(1.0, (steps - step) / max(min(decay, steps - warmup), 1))
     return peak
 
 
