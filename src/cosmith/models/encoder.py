@@ -95,8 +95,7 @@ class Encoder:
             set_bidirectional(backbone, bidirectional)
         encoder = cls(backbone, words, spec, name=Path(str(name_or_folder)).name, precision=precision)
         for module in encoder._own_modules:
-            if module.spec.folder is not None:
-                load_weights(module, module.spec.folder)
+            load_weights(module, module.spec.folder)
         return encoder.to(device)
 
     @classmethod
@@ -238,10 +237,15 @@ class Encoder:
             self.spec = replace(self.spec, latent_attention=spec)
         return self
 
-    def set_bidirectional(self, on: bool = True) -> Encoder:
-        """Let every token of a decoder see the whole text, or only what stands before it; returns the encoder itself.
+    def set_prompts(self, prompts: Mapping[str, str]) -> Encoder:
+        """Give it these prompts (name → text put before each text) and no others; returns the encoder itself."""
+        default = self.spec.default_prompt if self.spec.default_prompt in prompts else None
+        self.spec = replace(self.spec, prompts=dict(prompts), default_prompt=default)
+        return self
 
-        The switch is saved with the model.
+    def set_bidirectional(self, on: bool = True) -> Encoder:
+        """Let every token of a decoder see the whole text, or only what stands before it: a switch that is saved with
+        the model. Returns the encoder itself.
 
         Raises:
             InputError: When the backbone is no decoder of a known family.

@@ -11,14 +11,16 @@ from cosmith.errors import InputError
 _FILE = "model.safetensors"
 
 
-def load_weights(module: torch.nn.Module, folder: Path) -> None:
-    """Give a module the weights that stand in its folder.
+def load_weights(module: torch.nn.Module, folder: Path | None) -> None:
+    """Give a module the weights that stand in its folder; without one it keeps its own.
 
     Raises:
         InputError: When they are damaged, or not those that its config.json describes.
     """
     import safetensors.torch
 
+    if folder is None:
+        return
     path = folder / _FILE
     try:
         module.load_state_dict(safetensors.torch.load_file(path))

@@ -42,6 +42,8 @@ STAGE_FUNCTIONS: Mapping[str, str] = {
     "sts": "cosmith.recipes.stages.data:sts",
     "texts": "cosmith.recipes.stages.pretraining:texts",
     "initialise": "cosmith.recipes.stages.pretraining:initialise_model",
+    "rebuild": "cosmith.recipes.stages.rebuilding:rebuild",
+    "static": "cosmith.recipes.stages.rebuilding:make_static",
     "adapt": "cosmith.recipes.stages.pretraining:adapt",
     "estimate": "cosmith.recipes.stages.training:estimate_cost",
     "mine": "cosmith.recipes.stages.training:mine",

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from cosmith.recipes.pretraining_schemas import AdaptStage, InitialiseStage, TextsStage
+from cosmith.recipes.rebuilding_schemas import RebuildStage, StaticStage
 from cosmith.recipes.stage_schemas import (
     CollectionStage,
     CompareStage,
@@ -34,6 +35,8 @@ Stage = (
     | StsStage
     | TextsStage
     | InitialiseStage
+    | RebuildStage
+    | StaticStage
     | EstimateStage
     | EvaluateStage
     | MineStage
@@ -54,6 +57,8 @@ STAGE_KINDS: dict[str, type[BaseModel]] = {
         StsStage,
         TextsStage,
         InitialiseStage,
+        RebuildStage,
+        StaticStage,
         EstimateStage,
         EvaluateStage,
         MineStage,
