@@ -246,3 +246,18 @@ class TestGradientCheckpointing:
         assert kept[1] < kept[0] * 2
         tuned = train(encoder, [SOURCE], replace(SETTINGS, gradient_checkpointing=True))
         assert not any(getattr(layer, "gradient_checkpointing", False) for layer in layers_of(tuned.module["backbone"]))
+
+
+def test_prompts_left_out_of_the_pooling_are_left_out_in_training_too() -> None:
+    encoder = tiny_encoder("bert").set_prompts({"query": "ask: "}).set_pooling(include_prompt=False)
+    job = prepare(encoder, [SOURCE], SETTINGS)
+    _, batch = job.batch(0)
+    lengths = batch.tokens.prompt_lengths
+    assert lengths is not None
+    assert sorted(set(lengths.tolist())) == [0, 1 + len("ask:")]
+    [first, *_] = job.micro_batches(batch)
+    texts = [row.query for row in ROWS] + [text for row in ROWS for text in (*row.positives, *row.negatives)]
+    with torch.no_grad():
+        found = encoder.embed(batch.tokens.take(first)).numpy()
+    known = np.concatenate([encoder.encode(texts[: len(ROWS)], prompt="query"), encoder.encode(texts[len(ROWS) :])])
+    assert (found @ known.T).max(1) == pytest.approx(1, abs=1e-5)

@@ -39,7 +39,7 @@ class Encoder:
     """A trainable dense text encoder.
 
     Args:
-        backbone: A transformers model whose forward gives ``last_hidden_state``.
+        backbone: A transformers model whose forward gives ``last_hidden_state``, or a static one.
         tokenizer: Its tokenizer.
         spec: Pooling, head, prompts and maximum length.
         name: What to call the model in tables.

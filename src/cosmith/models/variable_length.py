@@ -135,11 +135,11 @@ def flat_arguments(config: Any, token_ids: torch.Tensor, layout: FlatLayout) -> 
         "input_ids": token_ids[None],
         "position_ids": (layout.positions + begin)[None],
         "text_layout": layout,
+        "use_cache": False,
     }
     if getattr(config, "type_vocab_size", 0):
         arguments["token_type_ids"] = torch.zeros_like(token_ids)[None]
     if config.model_type not in _ENCODERS:
-        arguments["use_cache"] = False
         # A mask of four dimensions is taken as it is. Without one, a mask [tokens, tokens] would be made for nothing.
         arguments["attention_mask"] = torch.ones(1, 1, 1, 1, dtype=torch.bool, device=token_ids.device)
     return arguments
