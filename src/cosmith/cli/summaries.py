@@ -122,6 +122,11 @@ def _initialise(result: Result, folder: Path) -> list[str]:
     ]
 
 
+def _rebuilt(result: Result, folder: Path) -> list[str]:
+    parameters, numbers = counted(result["parameters"], "weight"), counted(result["dimension"], "number")
+    return [f"{parameters}, vectors of {numbers}", f"model: {folder / 'model'}"]
+
+
 def _merge(result: Result, folder: Path) -> list[str]:
     return [*merge_lines(result), f"model: {folder / 'model'}"]
 
@@ -205,6 +210,8 @@ _SUMMARIES: Mapping[str, Callable[[Result, Path], list[str]]] = {
     "texts": _texts,
     "model": _model,
     "initialise": _initialise,
+    "rebuild": _rebuilt,
+    "static": _rebuilt,
     "adapt": _train,
     "merge": _merge,
     "compare": _compare,

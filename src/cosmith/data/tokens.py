@@ -20,7 +20,7 @@ from cosmith.data.texts import TextTable
 from cosmith.phrases import counted
 from cosmith.progress import track
 
-_FORMAT = 1
+_FORMAT = 2
 _CHUNK = 10_000  # texts given to the tokenizer at a time
 
 
@@ -32,11 +32,14 @@ class RaggedTokens:
         values: int32 [total], the ids.
         offsets: int64 [n + 1], where each text's ids begin; text ``i`` has ``values[offsets[i]:offsets[i + 1]]``.
         full_lengths: int32 [n], tokens each text would have had without truncation (special tokens included).
+        prompt_lengths: int32 [n], how many of each text's first tokens are a prompt that takes no part in the pooling;
+            None: nowhere any.
     """
 
     values: Int32
     offsets: Int64
     full_lengths: Int32
+    prompt_lengths: Int32 | None = None
 
     def __post_init__(self) -> None:
         for name, dtype in (("values", np.int32), ("offsets", np.int64), ("full_lengths", np.int32)):
@@ -45,6 +48,10 @@ class RaggedTokens:
                 raise TypeError(f"{name} is a one-dimensional {np.dtype(dtype)} array, not {given.dtype} {given.shape}")
         if len(self.offsets) != len(self.full_lengths) + 1:
             raise ValueError(f"{len(self.full_lengths)} texts need as many offsets and one, not {len(self.offsets)}")
+        if self.prompt_lengths is not None and (
+            self.prompt_lengths.dtype != np.int32 or self.prompt_lengths.shape != self.full_lengths.shape
+        ):
+            raise TypeError("prompt_lengths is an int32 array with an entry for each text")
         if self.offsets[0] != 0 or self.offsets[-1] != len(self.values) or (np.diff(self.offsets) < 0).any():
             raise ValueError("offsets begin with 0, never fall, and end with the number of values")
 
@@ -73,15 +80,20 @@ class RaggedTokens:
         """
         wanted = checked_numbers(numbers, len(self), "text")
         values, offsets = take_rows(self.values, self.offsets, wanted)
-        return RaggedTokens(values, offsets, self.full_lengths[wanted])
+        prompts = None if self.prompt_lengths is None else self.prompt_lengths[wanted]
+        return RaggedTokens(values, offsets, self.full_lengths[wanted], prompts)
 
     @classmethod
     def concatenate(cls, parts: Sequence[RaggedTokens]) -> RaggedTokens:
         """The texts of all parts, one after another; no parts give no texts."""
+        prompts = [
+            np.zeros(len(part), np.int32) if part.prompt_lengths is None else part.prompt_lengths for part in parts
+        ]
         return cls(
             np.concatenate([np.zeros(0, np.int32), *(part.values for part in parts)]),
             offsets_of(np.concatenate([np.zeros(0, np.int64), *(part.lengths for part in parts)])),
             np.concatenate([np.zeros(0, np.int32), *(part.full_lengths for part in parts)]),
+            np.concatenate(prompts) if any(part.prompt_lengths is not None for part in parts) else None,
         )
 
 
@@ -152,7 +164,11 @@ def _spread(tokens: RaggedTokens, wanted: Int64, count: int) -> RaggedTokens:
         return tokens
     lengths, full_lengths = np.zeros(count, np.int64), np.zeros(count, np.int32)
     lengths[wanted], full_lengths[wanted] = tokens.lengths, tokens.full_lengths
-    return RaggedTokens(tokens.values, offsets_of(lengths), full_lengths)
+    prompts = None
+    if tokens.prompt_lengths is not None:
+        prompts = np.zeros(count, np.int32)
+        prompts[wanted] = tokens.prompt_lengths
+    return RaggedTokens(tokens.values, offsets_of(lengths), full_lengths, prompts)
 
 
 def _keep(
@@ -164,6 +180,7 @@ def _keep(
 ) -> None:
     """Tokenise into a folder; the ids go to the disk chunk by chunk and are never all in memory."""
     lengths, full_lengths = np.zeros(len(texts), np.int64), np.zeros(len(texts), np.int32)
+    prompts: Int32 | None = None
     with atomic_folder(place) as folder:
         with (folder / "values.npy").open("wb") as handle:
             _write_header(handle, 0)
@@ -172,11 +189,16 @@ def _keep(
                 handle.write(np.ascontiguousarray(tokens.values).data)
                 total += len(tokens.values)
                 lengths[chunk], full_lengths[chunk] = tokens.lengths, tokens.full_lengths
+                if tokens.prompt_lengths is not None:
+                    prompts = np.zeros(len(texts), np.int32) if prompts is None else prompts
+                    prompts[chunk] = tokens.prompt_lengths
             handle.seek(0)
             _write_header(handle, total)
         np.save(folder / "offsets.npy", offsets_of(lengths))
         np.save(folder / "full_lengths.npy", full_lengths)
-        write_json(folder / "tokens.json", identity)
+        if prompts is not None:
+            np.save(folder / "prompt_lengths.npy", prompts)
+        write_json(folder / "tokens.json", identity | {"prompt_lengths": prompts is not None})
 
 
 def _write_header(handle: IO[bytes], count: int) -> None:
@@ -193,14 +215,14 @@ def _write_header(handle: IO[bytes], count: int) -> None:
 def _kept(place: Path, identity: dict[str, Any]) -> RaggedTokens | None:
     """The tokens kept in a folder; None where there are none, or others, or damaged ones."""
     try:
-        if json.loads((place / "tokens.json").read_text(encoding="utf-8")) != identity:
+        said = json.loads((place / "tokens.json").read_text(encoding="utf-8"))
+        names = ["values", "offsets", "full_lengths"] + ["prompt_lengths"] * said.pop("prompt_lengths")
+        if said != identity:
             return None
-        values, offsets, full_lengths = (
-            np.load(place / f"{name}.npy", mmap_mode="r", allow_pickle=False).view(np.ndarray)
-            for name in ("values", "offsets", "full_lengths")
+        tokens = RaggedTokens(
+            *(np.load(place / f"{name}.npy", mmap_mode="r", allow_pickle=False).view(np.ndarray) for name in names)
         )
-        tokens = RaggedTokens(values, offsets, full_lengths)
-    except (OSError, ValueError, TypeError, EOFError):
+    except (OSError, ValueError, TypeError, EOFError, LookupError, AttributeError):
         return None
     return tokens if len(tokens) == identity["texts"] else None
 

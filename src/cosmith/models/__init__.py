@@ -1,8 +1,10 @@
 """Models: text → unit vectors."""
 
+from cosmith.models.adapters import AdapterKind, AdapterSpec
 from cosmith.models.batching import micro_batches
 from cosmith.models.encoder import Encoder
 from cosmith.models.from_scratch import initialise, train_tokenizer
+from cosmith.models.from_vocabulary import distil_static, initialise_static
 from cosmith.models.packaged import find_model
 from cosmith.models.pooling import POOLINGS, Pooling, pool
 from cosmith.models.precision import Precision, has_bf16, resolve_precision
@@ -11,13 +13,17 @@ from cosmith.models.tiny import tiny_encoder
 
 __all__ = [
     "POOLINGS",
+    "AdapterKind",
+    "AdapterSpec",
     "Encoder",
     "Pooling",
     "Precision",
     "TextEncoder",
+    "distil_static",
     "find_model",
     "has_bf16",
     "initialise",
+    "initialise_static",
     "micro_batches",
     "pool",
     "resolve_precision",

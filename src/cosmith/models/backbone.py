@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,11 @@ import torch
 from safetensors import SafetensorError
 
 from cosmith.errors import InputError
+from cosmith.models.adapters import base_of, load_adapter
+from cosmith.models.folder import ModelSpec, read_spec
+from cosmith.models.packaged import find_model
+from cosmith.models.static import read_static
+from cosmith.models.tokenization import TextTokenizer
 
 _WHOLE = "It needs config.json, tokenizer.json and model.safetensors of a known architecture, each of them whole."
 # No vector depends on it, and many models are saved without it.
@@ -29,6 +35,20 @@ _NO_MATTER = {
 }  # fmt: skip
 
 
+def load_parts(folder: Path) -> tuple[Any, TextTokenizer, ModelSpec]:
+    """Backbone, tokenizer and description of a model folder.
+
+    Raises:
+        InputError: When it is none, is not whole, or has parts that Cosmith does not know.
+    """
+    spec = read_spec(folder)
+    if spec.static:
+        static, words, cut = read_static(spec.backbone)
+        return static, TextTokenizer(words, special_tokens=False), replace(spec, max_length=cut)
+    backbone, words = load_backbone(spec.backbone)
+    return backbone, TextTokenizer(words, do_lower_case=spec.do_lower_case), spec
+
+
 def load_backbone(folder: Path) -> tuple[Any, Any]:
     """The transformers model and tokenizer of a folder; weights from safetensors only, no code from the folder.
 
@@ -37,6 +57,12 @@ def load_backbone(folder: Path) -> tuple[Any, Any]:
     """
     from transformers import AutoModel, AutoTokenizer
 
+    base = base_of(folder)
+    if base is not None:
+        backbone, tokenizer = load_backbone(read_spec(find_model(base)).backbone)
+        backbone.config.name_or_path = base
+        load_adapter(backbone, folder)
+        return backbone, tokenizer
     try:
         with quiet_transformers():
             tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)

@@ -10,8 +10,8 @@ drew from one generator would draw in an order that nobody knows.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar, Token
 
 import torch
 
@@ -29,6 +29,29 @@ def drawn_by(seed: int) -> Iterator[None]:
         yield
     finally:
         _generator.reset(token)
+
+
+class _Again:
+    """Gives dropout a generator in the state that another one is in now; may be entered several times."""
+
+    def __init__(self, generator: torch.Generator) -> None:
+        self._state = generator.get_state()
+        self._tokens: list[Token[torch.Generator | None]] = []
+
+    def __enter__(self) -> None:
+        self._tokens.append(_generator.set(torch.Generator().set_state(self._state)))
+
+    def __exit__(self, *error: object) -> None:
+        _generator.reset(self._tokens.pop())
+
+
+def drawn_again() -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+    """Two contexts: in the second, what dropout draws is what it draws in the first, where :func:`drawn_by` rules.
+
+    For ``context_fn`` of :func:`torch.utils.checkpoint.checkpoint`, which sees to torch's own generators itself.
+    """
+    generator = _generator.get()
+    return nullcontext(), nullcontext() if generator is None else _Again(generator)
 
 
 def draws_in_threads(module: torch.nn.Module) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,34 +14,32 @@ import numpy as np
 import torch
 import xxhash
 
-from cosmith.atomic import atomic_folder, require_replaceable
 from cosmith.data.tokens import RaggedTokens
-from cosmith.errors import InputError, nearest
-from cosmith.models import variable_length
-from cosmith.models.backbone import described, load_backbone, quiet_transformers
-from cosmith.models.batching import micro_batches
+from cosmith.errors import InputError
+from cosmith.models.adapters import has_adapter
+from cosmith.models.attention import set_attention, set_bidirectional
+from cosmith.models.backbone import load_parts
 from cosmith.models.dropout import use_fast_dropout
-from cosmith.models.folder import DenseSpec, ModelSpec, read_spec, write_spec
+from cosmith.models.fingerprint import fingerprint_of
+from cosmith.models.folder import DenseSpec, LatentAttentionSpec, ModelSpec
+from cosmith.models.forward import TokenStates, run
+from cosmith.models.inference import STATIC_TOKENS, encode_texts
+from cosmith.models.latent_attention import LatentAttention
 from cosmith.models.module import DenseModule
-from cosmith.models.packaged import find_model
-from cosmith.models.pooling import POOLINGS, Pooling, pool
+from cosmith.models.packaged import find_model, lasting_name
+from cosmith.models.pooling import Pooling, checked_pooling, pool
 from cosmith.models.precision import Precision, resolve_precision
 from cosmith.models.prompts import fill_prompt
-from cosmith.models.threads import on_all_cores
+from cosmith.models.saving import save_model
 from cosmith.models.tokenization import TextTokenizer
-from cosmith.progress import track
-
-# Tokens in a micro-batch when encoding: on a CPU enough for full matrix speed and few enough for a core's cache
-# (measured); an accelerator wants more at once.
-CPU_TOKENS, ACCELERATOR_TOKENS = 1_024, 16_384
-_TEXTS_AT_ONCE = 50_000
+from cosmith.models.weights import load_weights
 
 
 class Encoder:
     """A trainable dense text encoder.
 
     Args:
-        backbone: A transformers model whose forward gives ``last_hidden_state``.
+        backbone: A transformers model whose forward gives ``last_hidden_state``, or a static one.
         tokenizer: Its tokenizer.
         spec: Pooling, head, prompts and maximum length.
         name: What to call the model in tables.
@@ -54,60 +52,57 @@ class Encoder:
     """
 
     def __init__(
-        self,
-        backbone: Any,
-        tokenizer: TextTokenizer,
-        spec: ModelSpec,
-        *,
-        name: str,
-        precision: Precision = "float32",
+        self, backbone: Any, tokenizer: TextTokenizer, spec: ModelSpec, *, name: str, precision: Precision = "float32"
     ) -> None:
         self.tokenizer, self.spec, self.name, self.precision = tokenizer, spec, name, precision
         use_fast_dropout(backbone)
-        self.variable_length = variable_length.supports(backbone.config.model_type)
-        backbone.set_attn_implementation(variable_length.register() if self.variable_length else "sdpa")
-        self._dense = [DenseModule(part) for part in spec.head if isinstance(part, DenseSpec)]
-        self.module = torch.nn.ModuleDict({"backbone": backbone, "dense": torch.nn.ModuleList(self._dense)})
+        self.variable_length = set_attention(backbone)
+        dense = [DenseModule(part) for part in spec.head if isinstance(part, DenseSpec)]
+        self.module = torch.nn.ModuleDict({"backbone": backbone, "dense": torch.nn.ModuleList(dense)})
+        if spec.latent_attention is not None:
+            self.module["latent_attention"] = LatentAttention(spec.latent_attention)
         self.module.eval()
 
     # ---------------------------------------------------------------- making, loading, saving
 
     @classmethod
-    def load(cls, name_or_folder: str | Path, *, precision: Precision = "float32", device: str = "cpu") -> Encoder:
+    def load(
+        cls,
+        name_or_folder: str | Path,
+        *,
+        precision: Precision = "float32",
+        device: str = "cpu",
+        bidirectional: bool | None = None,
+    ) -> Encoder:
         """Load a model: a folder (Cosmith, sentence-transformers, transformers), a packaged model or a hub id.
 
         Weights come from safetensors only; code in a model folder is never run.
+
+        Args:
+            name_or_folder: Which.
+            precision: In what to compute when encoding.
+            device: Where.
+            bidirectional: For decoders: whether every token sees the whole text; None: as the folder says.
 
         Raises:
             InputError: When there is no such model, it is not whole, or it has parts that Cosmith does not know.
         """
         resolve_precision(precision, torch.device(device))  # a wrong one shall fail before anything is loaded
-        spec = read_spec(find_model(name_or_folder))
-        backbone, tokenizer = load_backbone(spec.backbone)
-        encoder = cls(
-            backbone,
-            TextTokenizer(tokenizer, do_lower_case=spec.do_lower_case),
-            spec,
-            name=Path(str(name_or_folder)).name,
-            precision=precision,
-        )
-        for module in encoder._dense:
-            module.load()
+        backbone, words, spec = load_parts(find_model(name_or_folder))
+        if not has_adapter(backbone):
+            backbone.config.name_or_path = lasting_name(name_or_folder)
+        if bidirectional is not None:
+            set_bidirectional(backbone, bidirectional)
+        encoder = cls(backbone, words, spec, name=Path(str(name_or_folder)).name, precision=precision)
+        for module in encoder._own_modules:
+            load_weights(module, module.spec.folder)
         return encoder.to(device)
 
     @classmethod
     def from_config(
-        cls,
-        config: Any,
-        tokenizer: Any,
-        *,
-        pooling: Pooling = "mean",
-        projection: int | None = None,
-        prompts: Mapping[str, str] | None = None,
-        max_length: int | None = None,
-        name: str = "random",
-        seed: int = 0,
-    ) -> Encoder:
+        cls, config: Any, tokenizer: Any, *, pooling: Pooling = "mean", projection: int | None = None,
+        prompts: Mapping[str, str] | None = None, max_length: int | None = None, name: str = "random", seed: int = 0,
+    ) -> Encoder:  # fmt: skip
         """A model with random weights.
 
         Args:
@@ -122,21 +117,15 @@ class Encoder:
         """
         from transformers import AutoConfig, AutoModel
 
-        if pooling not in POOLINGS:
-            raise InputError(f"{pooling!r} is no pooling", field="pooling", remedy=nearest(pooling, POOLINGS))
+        checked_pooling(pooling)
         if isinstance(config, Mapping):
             config = AutoConfig.for_model(**config)
-        head: tuple[DenseSpec | str, ...] = ("normalize",)
+        dense = () if projection is None else (DenseSpec(config.hidden_size, projection, bias=False),)
+        spec = ModelSpec(pooling, (*dense, "normalize"), max_length=max_length, prompts=dict(prompts or {}))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             make: Any = AutoModel.from_config
             backbone = make(config, dtype=torch.float32)
-            if projection is not None:
-                identity = "torch.nn.modules.linear.Identity"
-                head = (DenseSpec(config.hidden_size, projection, False, identity), "normalize")
-            spec = ModelSpec(
-                pooling, head, Path(), max_length=max_length, prompts=dict(prompts or {}), similarity="cosine"
-            )
             return cls(backbone, TextTokenizer(tokenizer), spec, name=name)
 
     def save(self, folder: str | Path, *, card: str | None = None) -> Path:
@@ -149,24 +138,7 @@ class Encoder:
         Raises:
             InputError: When the folder holds something else than a model.
         """
-        import safetensors.torch
-        import transformers
-
-        target = Path(folder)
-        require_replaceable(target, "modules.json", "a model")
-        with atomic_folder(target) as place:
-            with quiet_transformers():
-                self._backbone.save_pretrained(place, safe_serialization=True)
-            self.tokenizer.tokenizer.save_pretrained(place)
-            versions = {"pytorch": torch.__version__, "transformers": transformers.__version__}
-            spec = replace(self.spec, max_length=self.max_length)
-            places = write_spec(place, spec, self._backbone.config.hidden_size, versions)
-            for module, dense in zip(self._dense, (p for p in places if p is not None), strict=True):
-                weights = {name: value.contiguous() for name, value in module.state_dict().items()}
-                safetensors.torch.save_file(weights, dense / "model.safetensors", metadata={"format": "pt"})
-            if card is not None:
-                (place / "README.md").write_text(card, encoding="utf-8")
-        return target
+        return save_model(folder, self._backbone, self._own_modules, self.tokenizer, self._said, card)
 
     def copy(self) -> Encoder:
         """An independent copy, weights and all."""
@@ -179,10 +151,30 @@ class Encoder:
         return self.module["backbone"]
 
     @property
+    def is_static(self) -> bool:
+        """Whether the vectors of tokens do not depend on their context, see :mod:`cosmith.models.static`."""
+        return self.spec.static
+
+    @property
+    def _dense(self) -> list[Any]:
+        modules: Any = self.module["dense"]
+        return list(modules)
+
+    @property
+    def _own_modules(self) -> list[Any]:
+        """The modules with weights of their own beside the backbone, in the order of the folder."""
+        return ([self.module["latent_attention"]] if "latent_attention" in self.module else []) + self._dense
+
+    @property
+    def _said(self) -> ModelSpec:
+        """The specification with the maximum length that is in force."""
+        return replace(self.spec, max_length=self.max_length)
+
+    @property
     def dimension(self) -> int:
         """The length of a full vector."""
         dense = self._dense
-        return dense[-1].spec.out_features if dense else int(self._backbone.config.hidden_size)
+        return int(dense[-1].spec.out_features if dense else self._backbone.config.hidden_size)
 
     @property
     def max_length(self) -> int:
@@ -191,7 +183,8 @@ class Encoder:
         own = int(getattr(config, "max_position_embeddings", 512))
         if config.model_type in ("roberta", "xlm-roberta"):  # positions begin after the padding token's id
             own -= config.pad_token_id + 1
-        declared = self.spec.max_length or min(int(self.tokenizer.tokenizer.model_max_length), own)
+        usual = own if self.is_static else min(int(self.tokenizer.tokenizer.model_max_length), own)
+        declared = self.spec.max_length or usual
         return min(int(declared), own)
 
     @property
@@ -209,16 +202,60 @@ class Encoder:
         self.module.to(device)
         return self
 
+    def set_pooling(
+        self,
+        pooling: Pooling | None = None,
+        *,
+        include_prompt: bool | None = None,
+        latents: int | None = None,
+        heads: int = 8,
+        seed: int = 0,
+    ) -> Encoder:
+        """Change how token states become a vector; returns the encoder itself.
+
+        Args:
+            pooling: One of ``POOLINGS``; None: as it is.
+            include_prompt: Whether the tokens of prompts are pooled with those of the text; None: as it is.
+            latents: Give it a new latent attention of so many latents before the pooling (NV-Embed,
+                arXiv:2405.17428: 512); untrained, it changes nothing. None: as it is.
+            heads: Attention heads of the latent attention.
+            seed: Seeds it.
+
+        Raises:
+            InputError: When there is no such pooling, or the heads do not divide the width.
+        """
+        if self.is_static:
+            raise InputError("a static model has no other pooling than the mean", field="pooling", remedy="Leave it.")
+        pooling = checked_pooling(pooling or self.spec.pooling)
+        include = self.spec.include_prompt if include_prompt is None else include_prompt
+        self.spec = replace(self.spec, pooling=pooling, include_prompt=include)
+        if latents is not None:
+            spec = LatentAttentionSpec(int(self._backbone.config.hidden_size), latents, heads)
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(seed)
+                self.module["latent_attention"] = LatentAttention(spec).to(self.device).train(self.module.training)
+            self.spec = replace(self.spec, latent_attention=spec)
+        return self
+
+    def set_prompts(self, prompts: Mapping[str, str]) -> Encoder:
+        """Give it these prompts (name → text put before each text) and no others; returns the encoder itself."""
+        default = self.spec.default_prompt if self.spec.default_prompt in prompts else None
+        self.spec = replace(self.spec, prompts=dict(prompts), default_prompt=default)
+        return self
+
+    def set_bidirectional(self, on: bool = True) -> Encoder:
+        """Let every token of a decoder see the whole text, or only what stands before it: a switch that is saved with
+        the model. Returns the encoder itself.
+
+        Raises:
+            InputError: When the backbone is no decoder of a known family.
+        """
+        set_bidirectional(self._backbone, on)
+        return self
+
     def fingerprint(self) -> str:
         """A hash over weights, configuration, tokenizer, pooling, head, prompts and maximum length."""
-        digest = xxhash.xxh3_128(self.tokenizer.fingerprint().encode())
-        head = [part if isinstance(part, str) else (part.out_features, part.activation) for part in self.spec.head]
-        said = (self.spec.pooling, head, sorted(self.prompts.items()), self.spec.default_prompt, self.max_length)
-        digest.update(repr((said, described(self._backbone.config))).encode())
-        for name, value in sorted(self.module.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(value.detach().cpu().contiguous().view(torch.uint8).numpy())
-        return digest.hexdigest()
+        return fingerprint_of(self.module, self._backbone.config, self.tokenizer, self._said)
 
     # ---------------------------------------------------------------- texts to tokens
 
@@ -235,12 +272,19 @@ class Encoder:
         """
         before = self._prompt(prompt, instruction)
         limit = self.max_length if max_length is None else min(max_length, self.max_length)
-        return self.tokenizer([before + text for text in texts] if before else texts, limit)
+        tokens = self.tokenizer([before + text for text in texts] if before else texts, limit)
+        if not before or self.spec.include_prompt:
+            return tokens
+        left_out = np.full(len(tokens), self.tokenizer.prompt_length(before), dtype=np.int32)
+        return replace(tokens, prompt_lengths=left_out)
 
     def token_key(self, *, prompt: str | None = None, instruction: str = "", max_length: int | None = None) -> str:
         """A key for stored tokens: equal exactly when :meth:`tokenize` would give the same for every text."""
         limit = self.max_length if max_length is None else min(max_length, self.max_length)
-        said = f"{self.tokenizer.fingerprint()}|{limit}|{self._prompt(prompt, instruction)}"
+        before = self._prompt(prompt, instruction)
+        said = f"{self.tokenizer.fingerprint()}|{limit}|{before}"
+        if before and not self.spec.include_prompt:
+            said += "|left out"
         return xxhash.xxh3_64_hexdigest(said.encode())
 
     def _prompt(self, name: str | None, instruction: str) -> str:
@@ -260,8 +304,7 @@ class Encoder:
         """
         if len(tokens) == 0:
             return torch.zeros(0, self.dimension, device=self.device)
-        states, lengths, text = self._run_flat(tokens) if self.variable_length else self._run_padded(tokens)
-        vectors = pool(states, lengths, text, self.spec.pooling)
+        vectors = self._backbone(tokens) if self.is_static else self._pooled(tokens)
         dense = iter(self._dense)
         for part in self.spec.head:
             normal = isinstance(part, str)
@@ -269,32 +312,23 @@ class Encoder:
         vectors = vectors.float()
         return torch.nn.functional.normalize(vectors, dim=-1) if normalize else vectors
 
+    def _pooled(self, tokens: RaggedTokens) -> torch.Tensor:
+        found = self._run(tokens)
+        states = self.module["latent_attention"](found.states) if "latent_attention" in self.module else found.states
+        prompts = tokens.prompt_lengths
+        left_out = None if prompts is None else torch.from_numpy(prompts.astype(np.int64)).to(self.device)
+        return pool(states, found.lengths, found.text, self.spec.pooling, left_out)
+
     def token_states(self, tokens: RaggedTokens) -> torch.Tensor:
         """The backbone's last hidden states, with graph when gradients are on: ``[tokens, hidden]``, text after text.
 
         Args:
             tokens: The texts of one micro-batch, at least one, best sorted by length.
         """
-        return (self._run_flat(tokens) if self.variable_length else self._run_padded(tokens))[0]
+        return self._run(tokens).states
 
-    def _run_flat(self, tokens: RaggedTokens) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        layout = variable_length.FlatLayout.of(tokens.lengths, self.device)
-        ids = torch.from_numpy(tokens.values.astype(np.int64)).to(self.device)
-        arguments = variable_length.flat_arguments(self._backbone.config, ids, layout)
-        return self._backbone(**arguments).last_hidden_state[0], layout.lengths, layout.text
-
-    def _run_padded(self, tokens: RaggedTokens) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Padding goes behind the texts whatever the tokenizer's side: before them, it would shift the positions of
-        backbones that count them from the first column (GPT-2)."""
-        lengths = torch.from_numpy(tokens.lengths.astype(np.int64)).to(self.device)
-        longest = int(lengths.max())
-        mask = torch.arange(longest, device=self.device) < lengths[:, None]
-        padding = self.tokenizer.tokenizer.pad_token_id
-        ids = torch.full(mask.shape, padding if padding is not None else 0, device=self.device)
-        ids[mask] = torch.from_numpy(tokens.values.astype(np.int64)).to(self.device)
-        states = self._backbone(input_ids=ids, attention_mask=mask.long()).last_hidden_state
-        text = torch.arange(len(lengths), device=self.device)[:, None].expand_as(mask)[mask]
-        return states[mask], lengths, text
+    def _run(self, tokens: RaggedTokens) -> TokenStates:
+        return run(self._backbone, tokens, self.tokenizer.tokenizer, flat=self.variable_length)
 
     def compute_in(self, precision: Precision | None = None, *, remember: bool = True) -> AbstractContextManager[Any]:
         """The context in which to run the model for a precision (its own when left out).
@@ -337,54 +371,29 @@ class Encoder:
         Raises:
             InputError: When ``dim`` is larger than the model's, or the model has no such prompt.
         """
-        if isinstance(texts, str):
-            raise InputError("is one text, not a list of texts", field="texts", remedy="Pass [text].")
         width = self._checked_dim(dim)
         self._prompt(prompt, instruction)  # an unknown prompt shall fail before anything is done
-        unique: dict[str, int] = {}
-        places = np.fromiter((unique.setdefault(text, len(unique)) for text in texts), np.int64, len(texts))
-        distinct = list(unique)
-        vectors = np.empty((len(distinct), width), dtype=np.float32)
-        on_cpu = self.device.type == "cpu"
-        budget = token_budget or (CPU_TOKENS if on_cpu else ACCELERATOR_TOKENS)
-        threads = torch.get_num_threads() if on_cpu else 1
-        was_training = self.module.training
-        self.module.eval()
-        try:
-            with _progress(show_progress, len(distinct)) as bar:
-                for start in range(0, len(distinct), _TEXTS_AT_ONCE):
-                    part = distinct[start : start + _TEXTS_AT_ONCE]
-                    tokens = self.tokenize(part, prompt=prompt, instruction=instruction)
-                    embed = partial(self._finished, tokens, width, normalize)
-                    batches = micro_batches(tokens.lengths, budget, padded=not self.variable_length)
-                    for batch, rows in on_all_cores(embed, batches, self._inferring, threads):
-                        vectors[start + batch] = rows
-                        bar.advance(len(batch))
-        finally:
-            self.module.train(was_training)
-        return vectors[places]
+        return encode_texts(
+            texts,
+            tokenize=partial(self.tokenize, prompt=prompt, instruction=instruction),
+            embed=partial(self._finished, width, normalize),
+            module=self.module,
+            width=width,
+            padded=not self.variable_length,
+            context=self.compute_in,
+            token_budget=token_budget or (STATIC_TOKENS if self.is_static else None),
+            show_progress=show_progress,
+        )
 
-    def _finished(self, tokens: RaggedTokens, width: int, normalize: bool, batch: np.ndarray) -> np.ndarray:
-        """The vectors of one micro-batch as they are handed out: float32 ``[len(batch), width]``."""
-        vectors = self.embed(tokens.take(batch), normalize=False)[:, :width]
+    def _finished(self, width: int, normalize: bool, tokens: RaggedTokens) -> np.ndarray:
+        """The vectors of one micro-batch as they are handed out: float32 ``[len(tokens), width]``."""
+        vectors = self.embed(tokens, normalize=False)[:, :width]
         if normalize:
             vectors = torch.nn.functional.normalize(vectors, dim=-1)
         return vectors.cpu().numpy()
 
-    @contextmanager
-    def _inferring(self) -> Iterator[None]:
-        with torch.inference_mode(), self.compute_in():
-            yield
-
     def _checked_dim(self, dim: int | None) -> int:
-        if dim is None:
-            return self.dimension
-        if not 1 <= dim <= self.dimension:
-            raise InputError(
-                f"{dim} is not between 1 and the model's {self.dimension}", field="dim", remedy="Ask for fewer."
-            )
-        return dim
-
-
-def _progress(what: str | None, total: int) -> Any:
-    return track(what or "", total if what else 0, "texts")
+        if dim is not None and not 1 <= dim <= self.dimension:
+            raise InputError(f"{dim} is not between 1 and the model's {self.dimension}", field="dim",
+                             remedy="Ask for fewer.")  # fmt: skip
+        return self.dimension if dim is None else dim

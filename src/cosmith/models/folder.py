@@ -1,8 +1,9 @@
 """The sentence-transformers folder layout, read and written without that library.
 
 ``modules.json`` lists the modules in order; the backbone stands in the folder itself (or ``0_Transformer``), and each
-further module has a folder with its ``config.json``. Known modules: Transformer, Pooling, Dense, Normalize. The
-module types are written under their classic names, which every release of sentence-transformers loads.
+further module has a folder with its ``config.json``. Known modules: Transformer, LatentAttention (Cosmith's own) and
+Pooling, or StaticEmbedding in their place; Dense, Normalize. The module types are written under their classic names,
+which every release of sentence-transformers loads.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ _POOLING_FLAGS: dict[str, Pooling] = {
 }
 _ANEW = "Save or fetch the model anew."
 _CLASSIC = "sentence_transformers.models."
+_LATENT_ATTENTION = "cosmith.models.sentence_transformers_modules.LatentAttention"
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,40 @@ class DenseSpec:
 
     in_features: int
     out_features: int
-    bias: bool
-    activation: str
+    bias: bool = True
+    activation: str = "torch.nn.modules.linear.Identity"
     folder: Path | None = None
+
+    def write(self, folder: Path) -> None:
+        """Write the module's config.json."""
+        config = {
+            "in_features": self.in_features,
+            "out_features": self.out_features,
+            "bias": self.bias,
+            "activation_function": self.activation,
+        }
+        write_json(folder / "config.json", config)
+
+
+@dataclass(frozen=True)
+class LatentAttentionSpec:
+    """A :class:`~cosmith.models.latent_attention.LatentAttention` before the pooling.
+
+    Attributes:
+        width: Of the token states.
+        latents: Entries of the dictionary.
+        heads: Attention heads, which divide ``width``.
+        folder: Holds its weights.
+    """
+
+    width: int
+    latents: int = 512
+    heads: int = 8
+    folder: Path | None = field(default=None, compare=False)
+
+    def write(self, folder: Path) -> None:
+        """Write the module's config.json."""
+        write_json(folder / "config.json", {"width": self.width, "latents": self.latents, "heads": self.heads})
 
 
 @dataclass(frozen=True)
@@ -62,17 +95,23 @@ class ModelSpec:
         prompts: Name → text put before each text.
         default_prompt: The prompt used when none is asked for.
         similarity: ``similarity_fn_name``.
+        include_prompt: Whether the tokens of the prompt are pooled with those of the text.
+        latent_attention: What token states pass before the pooling, if anything.
+        static: Whether the backbone is a :class:`~cosmith.models.static.StaticEmbedding`, with its own pooling.
         backbone: The folder of the backbone and tokenizer.
     """
 
     pooling: Pooling
     head: tuple[DenseSpec | str, ...]
-    backbone: Path
+    backbone: Path = Path()
     max_length: int | None = None
     do_lower_case: bool = False
     prompts: Mapping[str, str] = field(default_factory=dict)
     default_prompt: str | None = None
     similarity: str | None = None
+    include_prompt: bool = True
+    latent_attention: LatentAttentionSpec | None = None
+    static: bool = False
 
 
 def _json(path: Path) -> Any:
@@ -103,13 +142,20 @@ def read_spec(folder: Path) -> ModelSpec:
             )
         return ModelSpec(pooling="mean", head=("normalize",), backbone=folder)
     pooling: Pooling | None = None
+    include_prompt = True
+    latent_attention: LatentAttentionSpec | None = None
+    static = False
     head: list[DenseSpec | str] = []
     backbone: Path | None = None
     for kind, place in _modules(listing):
         if kind == "Transformer":
             backbone = place
-        elif kind == "Pooling":
-            pooling = _pooling(place / "config.json")
+        elif kind == "StaticEmbedding" and backbone is None:
+            backbone, pooling, static = place, "mean", True
+        elif kind == "Pooling" and not static:
+            pooling, include_prompt = _pooling(place / "config.json")
+        elif kind == "LatentAttention" and pooling is None:
+            latent_attention = read_latent_attention(place)
         elif kind == "Dense":
             head.append(_dense(place))
         elif kind == "Normalize":
@@ -118,7 +164,7 @@ def read_spec(folder: Path) -> ModelSpec:
             raise InputError(
                 f"has a module of type {kind}, which Cosmith does not know",
                 path=listing,
-                remedy="Known: Transformer, Pooling, Dense, Normalize.",
+                remedy="Known: Transformer, LatentAttention and Pooling, or StaticEmbedding; Dense, Normalize.",
             )
     if backbone is None or pooling is None:
         raise InputError("lists no Transformer with a Pooling", path=listing, remedy="Name a dense text model.")
@@ -134,6 +180,9 @@ def read_spec(folder: Path) -> ModelSpec:
         prompts={name: text for name, text in prompts.items() if text},
         default_prompt=whole.get("default_prompt_name"),
         similarity=whole.get("similarity_fn_name"),
+        include_prompt=include_prompt,
+        latent_attention=latent_attention,
+        static=static,
     )
 
 
@@ -170,15 +219,9 @@ def _inside(folder: Path, relative: str) -> Path:
     return folder / relative if relative else folder
 
 
-def _pooling(path: Path) -> Pooling:
+def _pooling(path: Path) -> tuple[Pooling, bool]:
+    """The pooling, and whether the prompt takes part in it."""
     config = _object(path)
-    if not config.get("include_prompt", True):
-        raise InputError(
-            "leaves the prompt out of the pooling, which Cosmith does not do",
-            path=path,
-            field="include_prompt",
-            remedy="Use a model that pools over the whole text.",
-        )
     named = config.get("pooling_mode")
     names = [named] if isinstance(named, str) else list(named or ())
     modes = [_POOLING_NAMES[name] for name in names if name in _POOLING_NAMES]
@@ -187,29 +230,46 @@ def _pooling(path: Path) -> Pooling:
         raise InputError(
             f"wants {len(modes)} known pooling modes", path=path, remedy="Cosmith reads models with exactly one."
         )
-    return modes[0]
+    return modes[0], bool(config.get("include_prompt", True))
 
 
-def _dense(folder: Path) -> DenseSpec:
-    config = _object(folder / "config.json")
+def _require_weights(folder: Path) -> None:
     if not (folder / "model.safetensors").is_file():
         raise InputError(
             "has no model.safetensors; pickled weights are never loaded",
             path=folder,
             remedy="Load the model once with sentence-transformers and save it with safetensors.",
         )
+
+
+def read_latent_attention(folder: Path) -> LatentAttentionSpec:
+    """Read the configuration of a latent attention.
+
+    Raises:
+        InputError: When it is not whole.
+    """
+    path = folder / "config.json"
+    config = _object(path)
+    _require_weights(folder)
+    width, latents, heads = (_required(config, key, int, path) for key in ("width", "latents", "heads"))
+    return LatentAttentionSpec(width, latents, heads, folder)
+
+
+def _dense(folder: Path) -> DenseSpec:
+    config = _object(folder / "config.json")
+    _require_weights(folder)
     if config.get("module_input_name", "sentence_embedding") != "sentence_embedding":
         raise InputError("works on token vectors, which Cosmith does not do", path=folder, field="module_input_name")
     return DenseSpec(
         in_features=_required(config, "in_features", int, folder / "config.json"),
         out_features=_required(config, "out_features", int, folder / "config.json"),
         bias=bool(config.get("bias", True)),
-        activation=str(config.get("activation_function", "torch.nn.modules.linear.Identity")),
+        activation=str(config.get("activation_function", DenseSpec.activation)),
         folder=folder,
     )
 
 
-def write_spec(folder: Path, spec: ModelSpec, hidden_size: int, versions: Mapping[str, str]) -> list[Path | None]:
+def write_spec(folder: Path, spec: ModelSpec, hidden_size: int, versions: Mapping[str, str]) -> list[Path]:
     """Write everything but weights and tokenizer into ``folder``.
 
     Args:
@@ -219,38 +279,38 @@ def write_spec(folder: Path, spec: ModelSpec, hidden_size: int, versions: Mappin
         versions: Library versions to note down.
 
     Returns:
-        For each part of ``spec.head`` the folder its weights belong in, ``None`` for ``"normalize"``.
+        The folders in which further weights belong: of the latent attention, if there is one, then of each Dense.
     """
-    modules = [("", "Transformer"), ("1_Pooling", "Pooling")]
-    places: list[Path | None] = []
-    for number, part in enumerate(spec.head, start=2):
+    modules = [("", _CLASSIC + ("StaticEmbedding" if spec.static else "Transformer"))]
+    places: list[Path] = []
+
+    def add(kind: str, name: str | None = None) -> Path:
+        path = f"{len(modules)}_{kind}"
+        modules.append((path, name or _CLASSIC + kind))
+        (folder / path).mkdir()
+        return folder / path
+
+    if spec.latent_attention is not None:
+        places.append(add("LatentAttention", _LATENT_ATTENTION))
+        spec.latent_attention.write(places[-1])
+    if not spec.static:
+        flags = {flag: mode == spec.pooling for flag, mode in _POOLING_FLAGS.items()}
+        write_json(
+            add("Pooling") / "config.json",
+            {"word_embedding_dimension": hidden_size, **flags, "include_prompt": spec.include_prompt},
+        )
+        lengths = {"max_seq_length": spec.max_length, "do_lower_case": spec.do_lower_case}
+        write_json(folder / "sentence_bert_config.json", lengths)
+    for part in spec.head:
         if isinstance(part, str):
-            modules.append((f"{number}_Normalize", "Normalize"))
-            (folder / f"{number}_Normalize").mkdir()
-            places.append(None)
-            continue
-        modules.append((f"{number}_Dense", "Dense"))
-        place = folder / f"{number}_Dense"
-        config = {
-            "in_features": part.in_features,
-            "out_features": part.out_features,
-            "bias": part.bias,
-            "activation_function": part.activation,
-        }
-        write_json(place / "config.json", config)
-        places.append(place)
+            add("Normalize")
+        else:
+            places.append(add("Dense"))
+            part.write(places[-1])
     listing = [
-        {"idx": index, "name": str(index), "path": path, "type": _CLASSIC + kind}
-        for index, (path, kind) in enumerate(modules)
+        {"idx": index, "name": str(index), "path": path, "type": kind} for index, (path, kind) in enumerate(modules)
     ]
     write_json(folder / "modules.json", listing)
-    flags = {flag: mode == spec.pooling for flag, mode in _POOLING_FLAGS.items()}
-    write_json(
-        folder / "1_Pooling" / "config.json", {"word_embedding_dimension": hidden_size, **flags, "include_prompt": True}
-    )
-    write_json(
-        folder / "sentence_bert_config.json", {"max_seq_length": spec.max_length, "do_lower_case": spec.do_lower_case}
-    )
     whole = {
         "__version__": dict(versions),
         "prompts": dict(spec.prompts),

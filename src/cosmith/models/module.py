@@ -35,26 +35,6 @@ class DenseModule(torch.nn.Module):
         self.linear = torch.nn.Linear(spec.in_features, spec.out_features, bias=spec.bias)
         self.activation = _ACTIVATIONS[kind]()
 
-    def load(self) -> None:
-        """Take the weights from the module's folder.
-
-        Raises:
-            InputError: When they are damaged, or not those that its config.json describes.
-        """
-        import safetensors.torch
-
-        if self.spec.folder is None:
-            return
-        path = self.spec.folder / "model.safetensors"
-        try:
-            self.load_state_dict(safetensors.torch.load_file(path))
-        except (safetensors.SafetensorError, RuntimeError) as error:
-            reason = " ".join(str(error).split())
-            raise InputError(
-                f"does not hold the weights that config.json describes ({reason})", path=path,
-                remedy="Save or fetch the model anew.",
-            ) from error  # fmt: skip
-
     def forward(self, vectors: torch.Tensor) -> torch.Tensor:
         """``[n, in_features]`` → ``[n, out_features]``."""
         projected: torch.Tensor = self.activation(self.linear(vectors))

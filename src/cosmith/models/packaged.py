@@ -41,6 +41,14 @@ def find_model(name_or_folder: str | Path) -> Path:
     return _from_hub(name)
 
 
+def lasting_name(name_or_folder: str | Path) -> str:
+    """A name by which :func:`find_model` finds the same model from elsewhere: an absolute path, or a hub id."""
+    folder = Path(name_or_folder).expanduser()
+    if folder.is_dir():
+        return str(folder.resolve())
+    return f"sentence-transformers/{_NAME}" if str(name_or_folder) in _NAMES else str(name_or_folder)
+
+
 def _packaged() -> Path | None:
     try:
         distribution = metadata.distribution(_DISTRIBUTION)

@@ -22,40 +22,34 @@ class TextTokenizer:
     Args:
         tokenizer: The transformers tokenizer (kept for saving).
         do_lower_case: Lower-case texts first (an old sentence-transformers option).
+        special_tokens: Whether texts get the tokenizer's special tokens; without them a text may have no token.
     """
 
-    def __init__(self, tokenizer: Any, *, do_lower_case: bool = False) -> None:
+    def __init__(self, tokenizer: Any, *, do_lower_case: bool = False, special_tokens: bool = True) -> None:
         if not getattr(tokenizer, "is_fast", False):
             raise InputError(
                 f"the tokenizer {type(tokenizer).__name__} has no fast (tokenizers) form",
                 remedy="Save it with a tokenizer.json and load that folder.",
             )
         self.tokenizer = tokenizer
-        self.do_lower_case = do_lower_case
+        self.do_lower_case, self.special_tokens = do_lower_case, special_tokens
         self._backend = type(tokenizer.backend_tokenizer).from_str(tokenizer.backend_tokenizer.to_str())
         self._backend.no_padding()
         self._backend.no_truncation()
 
     @cached_property
-    def _closing(self) -> np.ndarray:
-        """The special tokens that stand after a text and must survive its truncation."""
-        special = self._backend.encode("a").special_tokens_mask
-        ids = self._backend.encode("a").ids
-        count = next((i for i, flag in enumerate(reversed(special)) if not flag), len(special))
-        return np.asarray(ids[len(ids) - count :], dtype=np.int32)
+    def _around(self) -> tuple[np.ndarray, np.ndarray]:
+        """The special tokens before a text, and those behind it, which must survive its truncation."""
+        encoding = self._backend.encode("a", add_special_tokens=self.special_tokens)
+        ids, special = np.asarray(encoding.ids, dtype=np.int32), np.asarray(encoding.special_tokens_mask)
+        text = np.flatnonzero(special == 0)
+        return (ids[: text[0]], ids[text[-1] + 1 :]) if len(text) else (ids[:0], ids)
 
     @cached_property
-    def _opening(self) -> np.ndarray:
-        """The special tokens that stand before a text."""
-        encoding = self._backend.encode("a")
-        count = next((i for i, flag in enumerate(encoding.special_tokens_mask) if not flag), 0)
-        return np.asarray(encoding.ids[:count], dtype=np.int32)
-
-    @cached_property
-    def _stand_in(self) -> int:
+    def _stand_in(self) -> list[int]:
         """The token for a text that has none at all, so that every text has a vector."""
         candidates = (self.tokenizer.eos_token_id, self.tokenizer.pad_token_id, 0)
-        return next(int(token) for token in candidates if token is not None)
+        return [next(int(token) for token in candidates if token is not None)] if self.special_tokens else []
 
     def __call__(self, texts: Sequence[str], max_length: int) -> RaggedTokens:
         """Tokenise, special tokens included; longer texts lose what stands before the closing special tokens.
@@ -64,7 +58,7 @@ class TextTokenizer:
             texts: Any number of texts.
             max_length: The most tokens of a text that are kept, special tokens included.
         """
-        closing = self._closing
+        closing = self._around[1]
         if max_length <= len(closing):
             raise InputError(
                 f"is {max_length}, but must be more than {len(closing)} (the special tokens)", field="max_length",
@@ -75,7 +69,7 @@ class TextTokenizer:
         for start in range(0, len(texts), _TEXTS_PER_CALL):
             part = texts[start : start + _TEXTS_PER_CALL]
             for number, encoding in enumerate(self._encoded(part, start), start):
-                ids = np.asarray(encoding.ids or [self._stand_in], dtype=np.int32)
+                ids = np.asarray(encoding.ids or self._stand_in, dtype=np.int32)
                 full[number] = len(ids)
                 if len(ids) > max_length:
                     ids = np.concatenate([ids[: max_length - len(closing)], closing])
@@ -84,6 +78,14 @@ class TextTokenizer:
         np.cumsum([len(row) for row in rows], out=offsets[1:])
         values = np.concatenate(rows) if rows else np.empty(0, dtype=np.int32)
         return RaggedTokens(values=values, offsets=offsets, full_lengths=full)
+
+    def prompt_length(self, prompt: str) -> int:
+        """How many tokens a prompt takes at the beginning of a text, special ones included that stand before it.
+
+        Counted as sentence-transformers does: the prompt by itself, without a special token at its end.
+        """
+        ids = self._encoded([prompt], 0)[0].ids
+        return len(ids) - bool(ids and ids[-1] in self.tokenizer.all_special_ids)
 
     def pieces(self, texts: Sequence[str], max_length: int) -> RaggedTokens:
         """Tokenise whole texts, each cut into as many pieces as it takes, every one with its special tokens.
@@ -96,7 +98,7 @@ class TextTokenizer:
             A row a piece, in the order of the texts; ``full_lengths`` are those of the pieces. A text without a token
             of its own has none.
         """
-        opening, closing = self._opening, self._closing
+        opening, closing = self._around
         room = max_length - len(opening) - len(closing)
         if room < 1:
             raise InputError(
@@ -113,11 +115,21 @@ class TextTokenizer:
         values = np.concatenate(rows) if rows else np.empty(0, dtype=np.int32)
         return RaggedTokens(values, np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]), lengths)
 
+    def vocabulary(self) -> RaggedTokens:
+        """Every token of the vocabulary as a text by itself, by number, with the special tokens around it."""
+        opening, closing = self._around
+        count = len(self.tokenizer)
+        rows = np.empty((count, len(opening) + 1 + len(closing)), dtype=np.int32)
+        rows[:, : len(opening)], rows[:, len(opening)], rows[:, len(opening) + 1 :] = opening, np.arange(count), closing
+        lengths = np.full(count, rows.shape[1], dtype=np.int32)
+        return RaggedTokens(rows.reshape(-1), np.arange(count + 1, dtype=np.int64) * rows.shape[1], lengths)
+
     def _encoded(self, texts: Sequence[str], start: int) -> list[Any]:
         """Tokenise some texts, the first of which is number ``start``."""
         try:
             encodings: list[Any] = self._backend.encode_batch_fast(
-                [text.lower() for text in texts] if self.do_lower_case else list(texts)
+                [text.lower() for text in texts] if self.do_lower_case else list(texts),
+                add_special_tokens=self.special_tokens,
             )
         except (TypeError, AttributeError, UnicodeEncodeError):
             for number, text in enumerate(texts, start):
@@ -131,4 +143,5 @@ class TextTokenizer:
 
     def fingerprint(self) -> str:
         """A hash over the vocabulary and rules."""
-        return xxhash.xxh3_128_hexdigest(f"{self.do_lower_case}{self._backend.to_str()}".encode())
+        bare = "" if self.special_tokens else "bare"
+        return xxhash.xxh3_128_hexdigest(f"{bare}{self.do_lower_case}{self._backend.to_str()}".encode())

@@ -34,7 +34,10 @@ _FAMILIES = {
     "qwen3": "zero",
     "llama": "zero",
     "mistral": "zero",
+    "gemma": "zero",
+    "gemma3_text": "zero",
 }
+_ENCODERS = ("bert", "roberta", "xlm-roberta")
 
 
 @dataclass(frozen=True)
@@ -132,11 +135,13 @@ def flat_arguments(config: Any, token_ids: torch.Tensor, layout: FlatLayout) -> 
         "input_ids": token_ids[None],
         "position_ids": (layout.positions + begin)[None],
         "text_layout": layout,
+        "use_cache": False,
     }
     if getattr(config, "type_vocab_size", 0):
         arguments["token_type_ids"] = torch.zeros_like(token_ids)[None]
-    if getattr(config, "use_cache", None) is not None and config.model_type not in ("bert", "roberta", "xlm-roberta"):
-        arguments["use_cache"] = False
+    if config.model_type not in _ENCODERS:
+        # A mask of four dimensions is taken as it is. Without one, a mask [tokens, tokens] would be made for nothing.
+        arguments["attention_mask"] = torch.ones(1, 1, 1, 1, dtype=torch.bool, device=token_ids.device)
     return arguments
 
 
@@ -184,6 +189,8 @@ def _bias(group: TextGroup, heads: int, causal: bool, window: int | None, like: 
         if window is not None:
             outside = outside | (distance.abs() >= window)
         blocked = outside[None, None] if blocked is None else blocked | outside
+        if window is not None:  # an empty cell far behind its text would see nothing: a soft-max that is no number
+            blocked = blocked & (distance != 0)
     if blocked is None:
         return like.new_zeros(1, 1, 1)
     bias = torch.zeros(blocked.shape, dtype=like.dtype, device=like.device).masked_fill_(blocked, -torch.inf)
@@ -275,6 +282,8 @@ def _attention(
     if repeats > 1:  # grouped-query attention: each key head serves several query heads
         flat[1:] = [x.repeat_interleave(repeats, dim=1) for x in flat[1:]]
     causal = is_causal if is_causal is not None else bool(getattr(module, "is_causal", False))
+    if sliding_window is not None and is_causal is False:
+        sliding_window += 1  # transformers' window counts its far end where `is_causal` was switched off
     scale = scaling if scaling is not None else query.shape[-1] ** -0.5
     apply: Any = _GroupedAttention.apply
     output = apply(*flat, text_layout, scale, dropout, causal, sliding_window)

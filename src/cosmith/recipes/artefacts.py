@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from cosmith.errors import InputError
 from cosmith.recipes.graph import output_names, stage_of
 from cosmith.recipes.references import Kind
 from cosmith.recipes.run_folder import output_folder
@@ -140,6 +141,11 @@ class StageContext:
     run: Path
     seed: int
     artefacts: Artefacts
+
+    def of_stage(self, error: InputError) -> InputError:
+        """The error with its field as a dotted key of the recipe."""
+        field = f"stages.{self.name}" + (f".{error.field}" if error.field else "")
+        return InputError(error.problem, path=error.path, field=field, remedy=error.remedy)
 
 
 def load_encoder(path: str, precision: str, name: str | None = None) -> Encoder:

@@ -12,12 +12,14 @@ import cosmith
 from cosmith.atomic import atomic_file, write_json
 from cosmith.recipes.graph import stage_of
 from cosmith.recipes.pretraining_schemas import AdaptStage
+from cosmith.recipes.rebuilding_schemas import RebuildStage, StaticStage
 from cosmith.recipes.references import ReadsPath, uses
 from cosmith.recipes.run_folder import read_record
 from cosmith.recipes.schema import Recipe, Stage
 from cosmith.recipes.stage_schemas import MergeStage, TrainStage
 
-_VERBS = {"initialise": "Initialised", "adapt": "Pre-trained", "train": "Trained", "merge": "Merged"}
+_VERBS = {"initialise": "Initialised", "rebuild": "Rebuilt", "static": "Made static", "adapt": "Pre-trained",
+          "train": "Trained", "merge": "Merged"}  # fmt: skip
 
 BEGIN, END = "<!-- cosmith: lineage -->", "<!-- cosmith: end of lineage -->"
 
@@ -65,7 +67,7 @@ def _parents(stage: Stage) -> list[str]:
     """The models that a model was made from."""
     if isinstance(stage, MergeStage):
         return [*stage.models, stage.base]
-    return [stage.model] if isinstance(stage, TrainStage | AdaptStage) else []
+    return [stage.model] if isinstance(stage, TrainStage | AdaptStage | RebuildStage | StaticStage) else []
 
 
 def _stages_behind(recipe: Recipe, name: str) -> list[str]:

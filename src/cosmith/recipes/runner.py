@@ -43,6 +43,8 @@ STAGE_FUNCTIONS: Mapping[str, str] = {
     "texts": "cosmith.recipes.stages.pretraining:texts",
     "model": "cosmith.recipes.stages.pretraining:bring_model",
     "initialise": "cosmith.recipes.stages.pretraining:initialise_model",
+    "rebuild": "cosmith.recipes.stages.rebuilding:rebuild",
+    "static": "cosmith.recipes.stages.rebuilding:make_static",
     "adapt": "cosmith.recipes.stages.pretraining:adapt",
     "estimate": "cosmith.recipes.stages.training:estimate_cost",
     "mine": "cosmith.recipes.stages.training:mine",

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from cosmith.recipes.pretraining_schemas import AdaptStage, InitialiseStage, ModelStage, TextsStage
+from cosmith.recipes.rebuilding_schemas import RebuildStage, StaticStage
 from cosmith.recipes.stage_schemas import (
     CollectionStage,
     CompareStage,
@@ -35,6 +36,8 @@ Stage = (
     | TextsStage
     | ModelStage
     | InitialiseStage
+    | RebuildStage
+    | StaticStage
     | EstimateStage
     | EvaluateStage
     | MineStage
@@ -56,6 +59,8 @@ STAGE_KINDS: dict[str, type[BaseModel]] = {
         TextsStage,
         ModelStage,
         InitialiseStage,
+        RebuildStage,
+        StaticStage,
         EstimateStage,
         EvaluateStage,
         MineStage,

@@ -296,6 +296,21 @@ class TrainStage(StageSettings):
     )
     checkpoint_every_steps: Count | None = Field(None, description="Steps between checkpoints; null: by time only.")
     checkpoint_every_seconds: Positive | None = Field(300.0, description="Seconds between checkpoints.")
+    adapter: Literal["lora", "dora"] | None = Field(
+        None,
+        description="Train a few numbers beside the frozen model and merge them in the end; null: the model itself.",
+    )
+    adapter_rank: Count = Field(16, description="The adapter's rank.")
+    adapter_alpha: Positive = Field(32.0, description="Its scale: what it adds is multiplied with alpha / rank.")
+    adapter_dropout: ShareOrAll = Field(0.0, description="Share of its input that is dropped.")
+    adapter_targets: list[str] = Field([], description="Ends of the names of the layers that get one; none: all.")
+    merge_adapter: bool = Field(True, description="Leave an ordinary model; false: the adapter, which needs its base.")
+    freeze_embeddings: bool = Field(False, description="Leave the model's embeddings as they are.")
+    frozen_layers: Annotated[int, Field(ge=0)] = Field(0, description="Leave so many of the first layers as they are.")
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = Field(1.0, description="A layer's rate by that of the next one.")
+    gradient_checkpointing: bool = Field(
+        False, description="Keep the inputs of layers only and compute the rest again: slower, less memory."
+    )
 
     @field_validator("loss")
     @classmethod

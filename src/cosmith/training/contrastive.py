@@ -30,6 +30,7 @@ from cosmith.training.run import Dev
 from cosmith.training.settings import TrainingSettings
 from cosmith.training.step import StepWork, lanes_of, shared_micro_batches, strategy_of
 from cosmith.training.teaching import teach, turned
+from cosmith.training.tuning import trainable
 
 
 @dataclass(frozen=True)
@@ -193,7 +194,7 @@ def train_with_result(
     settings = settings or TrainingSettings()
     place = None if folder is None else Path(folder)
     ranks, device = start_ranks(encoder.device)
-    tuned = encoder.copy().to(device)
+    tuned = trainable(encoder.copy().to(device), settings)
     job = prepare(tuned, sources, settings, place, teacher)
     identity = {
         "settings": settings.identity(),

@@ -74,7 +74,7 @@ def backward_step(
         batches: Which of the step's U texts each micro-batch holds; together every number of ``range(U)`` once.
             The one with the largest graph stands first.
         loss: Embeddings [U, D] (float32) → scalar. With several ranks: this rank's part of the whole step's loss.
-        parameters: All that ``embed`` trains.
+        parameters: All that ``embed`` computes with; those that need a gradient get one.
         strategy: How many graphs are kept.
         seed: Micro-batch i is embedded, and replayed, with generators seeded by (seed, i). What dropout does to a
             text therefore depends neither on the strategy nor on the number of ranks and lanes.

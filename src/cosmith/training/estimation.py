@@ -18,6 +18,7 @@ from cosmith.training.batch import StepBatch, TokenisedSource
 from cosmith.training.contrastive import ContrastiveJob, prepare, wanted_batch_size
 from cosmith.training.encoding import backward_step, graph_bytes
 from cosmith.training.settings import TrainingSettings
+from cosmith.training.tuning import changes_encoder, trainable
 
 _SAMPLED_STEPS = 20
 _TIMED_BATCHES = 3
@@ -102,7 +103,10 @@ def estimate(
     Raises:
         InputError: As :func:`cosmith.training.train` would.
     """
-    job = prepare(encoder, sources, settings or TrainingSettings(), teacher=teacher)
+    settings = settings or TrainingSettings()
+    if changes_encoder(settings):
+        encoder = trainable(encoder.copy(), settings)
+    job = prepare(encoder, sources, settings, teacher=teacher)
     steps = [job.batch(step) for step in _spread(job.steps, _SAMPLED_STEPS)]
     batches = [batch for _, batch in steps]
     texts, tokens = (float(np.mean([count(b) for b in batches])) for count in (_texts, _tokens))
@@ -143,7 +147,7 @@ def estimate(
 def _measure(job: ContrastiveJob, source: int, batch: StepBatch) -> tuple[float, float, int]:
     """Seconds a token (forward and backward), seconds of the loss of this step, bytes of its largest graph."""
     encoder, module = job.encoder, job.encoder.module
-    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    parameters = list(module.parameters())
     gradients = [parameter.grad for parameter in parameters]
     was_training = module.training
     device = encoder.device

@@ -31,10 +31,11 @@ from cosmith.training.interruption import Interrupted, Interruption
 from cosmith.training.journal import Journal, Value
 from cosmith.training.memory import return_free_memory
 from cosmith.training.merging import Mixed, best_interpolation
-from cosmith.training.optimisation import adamw, clip_gradients, learning_rate, set_learning_rate
+from cosmith.training.optimisation import adamw, clip_gradients, layer_factors, learning_rate, set_learning_rate
 from cosmith.training.result import TrainingResult
 from cosmith.training.run import Dev, Run
 from cosmith.training.step import Job, add_gradients
+from cosmith.training.tuning import as_before, trained
 
 _STEPS_BETWEEN_TRIMS = 8
 
@@ -63,7 +64,13 @@ def run_job(
         InputError, Interrupted, CosmithError: Likewise.
     """
     settings, place, device = job.settings, folder, job.device
-    optimizer = adamw(job.module, learning_rate=settings.learning_rate, weight_decay=settings.weight_decay)
+    optimizer = adamw(
+        job.module,
+        learning_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        factors=layer_factors(job.encoder, settings.layer_decay),
+    )
+    start, base = base, job.encoder.copy() if settings.adapter else base
     checkpoints = Checkpoints(
         place,
         job.module,
@@ -82,6 +89,7 @@ def run_job(
             progress = _take_steps(run, checkpoints.resume())
             ranks.wait()  # until the first has written the best weights
             result = _finish(run, base, progress)
+            as_before(result.encoder, start, settings)
         except KeyboardInterrupt:
             raise Interrupted(
                 "training was interrupted" + (f" after step {checkpoints.step} of {job.steps}" if place else ""),
@@ -209,11 +217,11 @@ def _finish(run: Run, base: Encoder, progress: Progress) -> TrainingResult:
     run.job.module.eval()
     mixtures: tuple[Mixed, ...] = ()
     alpha = 1.0
+    if run.dev is not None and progress.best_score is not None and settings.keep_best:
+        run.best.put_back(run.job.module, progress.best_step)
+    base, tuned = trained(base, settings), trained(tuned, settings)
     if run.dev is not None and progress.base_score is not None and progress.best_score is not None:
-        known = {0.0: progress.base_score}
-        if settings.keep_best:
-            run.best.put_back(run.job.module, progress.best_step)
-            known[1.0] = progress.best_score
+        known = {0.0: progress.base_score} | ({1.0: progress.best_score} if settings.keep_best else {})
         grid = settings.interpolation_grid or ((0.0, 1.0) if settings.keep_best else ())
         if grid:
             tuned, mixtures = best_interpolation(base, tuned, run.score, grid, known)

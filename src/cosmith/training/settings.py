@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 from cosmith.errors import InputError, nearest
 from cosmith.losses import LOSSES, LossSpec, Quantisation
-from cosmith.models import Precision
+from cosmith.models import AdapterKind, Precision
 from cosmith.training.optimisation import Schedule
 from cosmith.training.plan import Mixing
 
@@ -21,7 +21,7 @@ INTERPOLATION_GRID = (0.0, 0.25, 0.5, 0.75, 1.0)
 # What may change between an interrupted run and its continuation, since it changes nothing of what is trained. (The
 # last two change rounding, and which numbers dropout drops: who ran out of memory must be able to go on.)
 _MAY_CHANGE = {"strategy", "keep", "graph_memory", "checkpoint_every_steps", "checkpoint_every_seconds", "interpolate",
-               "micro_batch_tokens", "precision", "on_divergence", "watch_every"}  # fmt: skip
+               "micro_batch_tokens", "precision", "on_divergence", "watch_every", "gradient_checkpointing"}  # fmt: skip
 
 _COUNTS = ("steps", "batch_size", "graph_memory", "micro_batch_tokens", "max_query_length", "max_document_length",
            "evaluate_every", "patience", "checkpoint_every_steps", "watch_every")  # fmt: skip
@@ -32,6 +32,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "strategy": get_args(StrategyName),
     "mixing": get_args(Mixing),
     "on_divergence": get_args(OnDivergence),
+    "adapter": get_args(AdapterKind),
 }
 
 
@@ -77,6 +78,15 @@ class TrainingSettings:
         watch_every: Steps between looks at gradients, updates, embeddings and scores; None: never.
         checkpoint_every_steps: Steps between checkpoints; None: by time only.
         checkpoint_every_seconds: Seconds between checkpoints; None: by steps only.
+        adapter: ``lora`` or ``dora``: train a few numbers beside the frozen backbone, see
+            :class:`~cosmith.models.AdapterSpec`, which also says what ``adapter_rank``, ``adapter_alpha``,
+            ``adapter_dropout`` and ``adapter_targets`` mean. None: train the backbone itself.
+        merge_adapter: End with an ordinary model; False: with the adapter beside the model, to be saved by itself.
+        freeze_embeddings: Leave the backbone's embeddings as they are.
+        frozen_layers: Leave so many of the backbone's first layers as they are.
+        layer_decay: The learning rate of a layer as a share of the one above it; 1: all the same.
+        gradient_checkpointing: Keep the inputs of layers only and compute the rest again: slower, less memory, the
+            same weights.
 
     Raises:
         InputError: When a value cannot be used; its ``field`` is the name of the setting.
@@ -115,11 +125,21 @@ class TrainingSettings:
     watch_every: int | None = 10
     checkpoint_every_steps: int | None = None
     checkpoint_every_seconds: float | None = 300.0
+    adapter: AdapterKind | None = None
+    adapter_rank: int = 16
+    adapter_alpha: float = 32.0
+    adapter_dropout: float = 0.0
+    adapter_targets: tuple[str, ...] = ()
+    merge_adapter: bool = True
+    freeze_embeddings: bool = False
+    frozen_layers: int = 0
+    layer_decay: float = 1.0
+    gradient_checkpointing: bool = False
 
     def __post_init__(self) -> None:
         if self.steps is not None and self.epochs is not None:
             raise InputError("steps and epochs are both given", field="epochs", remedy="Give one of them.")
-        for name in ("dims", "dim_weights", "quantise"):
+        for name in ("dims", "dim_weights", "quantise", "adapter_targets"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         if not isinstance(self.interpolate, bool):
             object.__setattr__(self, "interpolate", tuple(self.interpolate))
@@ -131,10 +151,15 @@ class TrainingSettings:
             self._check(name, least=0, most=1)
         self._check("weight_decay", least=0)
         self._check("spread_out", least=0)
-        self._check("keep", least=0, whole=True)
+        for name in ("keep", "frozen_layers"):
+            self._check(name, least=0, whole=True)
+        self._check("adapter_rank", least=1, whole=True)
+        self._check("adapter_alpha", above=0)
+        self._check("adapter_dropout", least=0, most=1)
+        self._check("layer_decay", above=0, most=1)
         self._check("seed", least=0, most=2**64 - 1, whole=True)
         for name, valid in _CHOICES.items():
-            if getattr(self, name) not in valid:
+            if getattr(self, name) not in valid and (getattr(self, name), name) != (None, "adapter"):
                 raise InputError(f"there is no {name} {getattr(self, name)!r}", field=name,
                                  remedy=nearest(str(getattr(self, name)), valid))  # fmt: skip
         if not isinstance(self.loss, get_args(LossSpec)) and self.loss not in tuple(LOSSES):  # a list has no hash

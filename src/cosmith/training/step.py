@@ -142,7 +142,7 @@ def add_gradients(job: Job, step: int, ranks: Ranks = ALONE, *, look: bool = Fal
         work.embed,
         work.batches,
         loss_of,
-        (parameter for parameter in job.module.parameters() if parameter.requires_grad),
+        job.module.parameters(),
         strategy=job.strategy,
         seed=key_of(job.settings.seed, step),
         autocast=job.compute_in,
@@ -163,6 +163,8 @@ def shared_micro_batches(lengths: np.ndarray, budget: int | None, encoder: Encod
         encoder: What embeds them.
         workers: How many share them.
     """
+    if budget is None and encoder.is_static:  # its graphs take no memory, and each costs a gradient of the whole table
+        return micro_batches(lengths, max(1, -(-int(lengths.sum()) // workers)))
     if budget is None:
         budget = CPU_MICRO_BATCH if encoder.device.type == "cpu" else ACCELERATOR_MICRO_BATCH
     tokens, multiple = int(lengths.sum()), workers if 4 % workers else 4

@@ -63,7 +63,7 @@ def initialise_model(stage: InitialiseStage, context: StageContext) -> dict[str,
             name=context.name,
         )
     except InputError as error:
-        raise _of_stage(error, context) from error
+        raise context.of_stage(error) from error
     encoder.save(context.artefacts.folder(context.name))
     weights = sum(parameter.numel() for parameter in encoder.module.parameters())
     return {"texts": len(read), "tokens": len(encoder.tokenizer.tokenizer), "parameters": weights}
@@ -81,16 +81,10 @@ def adapt(stage: AdaptStage, context: StageContext) -> dict[str, Any]:
     except Interrupted as error:
         raise KeyboardInterrupt from error
     except InputError as error:
-        raise _of_stage(error, context) from error
+        raise context.of_stage(error) from error
     return {"texts": len(read)} | outcome(result, context, base)
 
 
 def _all_texts(names: list[str], context: StageContext) -> list[str]:
     """The texts of all inputs, each once, in order."""
     return list(dict.fromkeys(text for name in names for text in context.artefacts.texts(name)))
-
-
-def _of_stage(error: InputError, context: StageContext) -> InputError:
-    """The error with its field as a dotted key of the recipe."""
-    field = f"stages.{context.name}" + (f".{error.field}" if error.field else "")
-    return InputError(error.problem, path=error.path, field=field, remedy=error.remedy)

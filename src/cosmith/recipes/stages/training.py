@@ -47,8 +47,7 @@ def training_settings(stage: TrainStage | AdaptStage, context: StageContext, see
     try:
         return TrainingSettings(**given)
     except InputError as error:
-        field = f"stages.{context.name}.{error.field}"
-        raise InputError(error.problem, field=field, remedy=error.remedy) from error
+        raise context.of_stage(error) from error
 
 
 def estimate_cost(stage: EstimateStage, context: StageContext) -> dict[str, Any]:

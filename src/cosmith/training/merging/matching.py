@@ -46,7 +46,7 @@ def _differences(first: Encoder, second: Encoder) -> list[tuple[str, tuple[Any, 
             found.append((f"the shape of {name}", (weights[0].get(name), weights[1].get(name))))
     if first.tokenizer.fingerprint() != second.tokenizer.fingerprint():
         found.append(("the tokenizer", (_tokens(first), _tokens(second))))
-    for field in ("pooling", "prompts", "default_prompt", "max_length"):
+    for field in ("pooling", "include_prompt", "latent_attention", "prompts", "default_prompt", "max_length"):
         values = [getattr(encoder if field == "max_length" else encoder.spec, field) for encoder in (first, second)]
         if values[0] != values[1]:
             found.append((field, (values[0], values[1])))

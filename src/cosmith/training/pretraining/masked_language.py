@@ -33,6 +33,7 @@ from cosmith.training.result import TrainingResult
 from cosmith.training.run import Dev
 from cosmith.training.settings import TrainingSettings
 from cosmith.training.step import StepWork, lanes_of, shared_micro_batches, strategy_of
+from cosmith.training.tuning import trainable
 
 _MASKS = 7  # tells the seeds of masks from those of dropout
 
@@ -183,7 +184,7 @@ def pretrain_with_result(
     """
     settings = settings or TrainingSettings()
     ranks, device = start_ranks(encoder.device)
-    job = prepare(encoder.copy().to(device), texts, settings, mask_rate)
+    job = prepare(trainable(encoder.copy().to(device), settings), texts, settings, mask_rate)
     pieces = xxhash.xxh3_128(job.pieces.values.tobytes())
     pieces.update(job.pieces.offsets.tobytes())
     identity: dict[str, Any] = {

@@ -1,0 +1,83 @@
+"""Encoding any number of texts: equal ones once, those of similar length together, on every core."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+
+from cosmith.data.tokens import RaggedTokens
+from cosmith.errors import InputError
+from cosmith.models.batching import micro_batches
+from cosmith.models.threads import on_all_cores
+from cosmith.progress import track
+
+# Tokens in a micro-batch when encoding: on a CPU enough for full matrix speed and few enough for a core's cache
+# (measured); an accelerator wants more at once, and so does a static model, whose calls take longer than its sums.
+CPU_TOKENS, ACCELERATOR_TOKENS, STATIC_TOKENS = 1_024, 16_384, 65_536
+_TEXTS_AT_ONCE = 50_000
+
+
+def encode_texts(
+    texts: Sequence[str],
+    *,
+    tokenize: Callable[[Sequence[str]], RaggedTokens],
+    embed: Callable[[RaggedTokens], np.ndarray],
+    module: torch.nn.Module,
+    width: int,
+    padded: bool,
+    context: Callable[[], AbstractContextManager[Any]],
+    token_budget: int | None,
+    show_progress: str | None,
+) -> np.ndarray:
+    """Encode texts with a module in evaluation mode, which is left in the mode it was in.
+
+    Args:
+        texts: Any number of texts.
+        tokenize: Texts → their tokens.
+        embed: The tokens of one micro-batch, [n] texts → float32 ``[n, width]``; runs in several threads at once.
+        module: What ``embed`` computes with.
+        width: Numbers of a vector.
+        padded: Whether the texts of a micro-batch are filled up to the longest of them.
+        context: Makes the context of the precision, one for each thread.
+        token_budget: The most tokens in a micro-batch; None: by device.
+        show_progress: What to call this step in the progress display; None shows nothing.
+
+    Returns:
+        float32 ``[len(texts), width]``, in the order of ``texts``.
+    """
+    if isinstance(texts, str):
+        raise InputError("is one text, not a list of texts", field="texts", remedy="Pass [text].")
+    unique: dict[str, int] = {}
+    places = np.fromiter((unique.setdefault(text, len(unique)) for text in texts), np.int64, len(texts))
+    distinct = list(unique)
+    vectors = np.empty((len(distinct), width), dtype=np.float32)
+    on_cpu = next(module.parameters()).device.type == "cpu"
+    budget = token_budget or (CPU_TOKENS if on_cpu else ACCELERATOR_TOKENS)
+    threads = torch.get_num_threads() if on_cpu else 1
+
+    @contextmanager
+    def inferring() -> Iterator[None]:
+        with torch.inference_mode(), context():
+            yield
+
+    was_training = module.training
+    module.eval()
+    try:
+        with track(show_progress or "", len(distinct) if show_progress else 0, "texts") as bar:
+            for start in range(0, len(distinct), _TEXTS_AT_ONCE):
+                tokens = tokenize(distinct[start : start + _TEXTS_AT_ONCE])
+                batches = micro_batches(tokens.lengths, budget, padded=padded)
+                for batch, rows in on_all_cores(_embedding(embed, tokens), batches, inferring, threads):
+                    vectors[start + batch] = rows
+                    bar.advance(len(batch))
+    finally:
+        module.train(was_training)
+    return vectors[places]
+
+
+def _embedding(embed: Callable[[RaggedTokens], np.ndarray], tokens: RaggedTokens) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda batch: embed(tokens.take(batch))

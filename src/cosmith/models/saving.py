@@ -1,0 +1,67 @@
+"""Writing a model as a sentence-transformers folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cosmith.atomic import atomic_folder, require_replaceable
+from cosmith.models.adapters import has_adapter, save_adapter
+from cosmith.models.backbone import quiet_transformers
+from cosmith.models.folder import ModelSpec, write_spec
+from cosmith.models.static import UNLIMITED, StaticEmbedding, write_static
+from cosmith.models.tokenization import TextTokenizer
+from cosmith.models.weights import save_weights
+
+
+def save_model(
+    folder: str | Path,
+    backbone: Any,
+    modules: Sequence[torch.nn.Module],
+    tokenizer: TextTokenizer,
+    spec: ModelSpec,
+    card: str | None,
+) -> Path:
+    """Write a model folder, atomically; of a backbone with an adapter the adapter alone.
+
+    Args:
+        folder: Where; an older model there is replaced as a whole.
+        backbone: A transformers model, or a static one.
+        modules: The modules with weights of their own, as :func:`~cosmith.models.folder.write_spec` lists them.
+        tokenizer: Written beside the backbone.
+        spec: What stands in the folder besides.
+        card: The text of its README.md (the model card).
+
+    Raises:
+        InputError: When the folder holds something else than a model.
+    """
+    import transformers
+
+    target = Path(folder)
+    require_replaceable(target, "modules.json", "a model")
+    with atomic_folder(target) as place:
+        if isinstance(backbone, StaticEmbedding):
+            write_static(backbone, tokenizer.tokenizer, spec.max_length or UNLIMITED, place)
+        else:
+            _write_transformer(backbone, tokenizer, place)
+        versions = {"pytorch": torch.__version__, "transformers": transformers.__version__}
+        places = write_spec(place, spec, backbone.config.hidden_size, versions)
+        for module, own in zip(modules, places, strict=True):
+            save_weights(module, own)
+        if card is not None:
+            (place / "README.md").write_text(card, encoding="utf-8")
+    if not has_adapter(backbone):
+        backbone.config.name_or_path = str(target.resolve())
+    return target
+
+
+def _write_transformer(backbone: Any, tokenizer: TextTokenizer, place: Path) -> None:
+    if has_adapter(backbone):
+        save_adapter(backbone, place)
+    else:
+        with quiet_transformers():
+            backbone.save_pretrained(place, safe_serialization=True)
+    tokenizer.tokenizer.save_pretrained(place)
