@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator
 
 from cosmith.errors import InputError
 
+Said = TypeVar("Said", str, str | dict[str, Any])
 
-def check_loss(said: str | dict[str, Any]) -> None:
-    """Refuse a loss that does not exist, or not with these parameters.
 
-    Raises:
-        ValueError: As pydantic's validators do.
-    """
+def _known(said: Said) -> Said:
+    """Refuse a loss that does not exist, or not with these parameters; a ValueError, as validators raise."""
     from cosmith.losses import loss_spec
 
     named = {"name": said} if isinstance(said, str) else said
@@ -23,3 +23,8 @@ def check_loss(said: str | dict[str, Any]) -> None:
     except InputError as error:
         remedy = f" ({error.remedy.removesuffix('.')})" if error.remedy else ""
         raise ValueError(f"{error.problem}{remedy}") from error
+    return said
+
+
+LossName = Annotated[str, AfterValidator(_known)]
+LossChoice = Annotated[str | dict[str, Any], AfterValidator(_known)]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from cosmith.recipes.loss_choice import check_loss
+from cosmith.recipes.loss_choice import LossChoice, LossName
 from cosmith.recipes.references import (
     CollectionName,
     InputPath,
@@ -79,7 +79,7 @@ class SourceStage(StageSettings):
     instruction: str = Field(
         "", description="What the queries ask for; takes the place of `{task}` in the prompts of models that have it."
     )
-    loss: str = Field("default", description="The name of these rows' own loss; `default`: that of the training.")
+    loss: LossName = Field("default", description="The name of these rows' own loss; `default`: that of the training.")
     temperature: Positive | None = Field(None, description="Of these rows' loss; null: that of the training.")
     in_batch_negatives: bool | None = Field(
         None, description="Whether other rows' answers serve as negatives; null: by `task`."
@@ -92,12 +92,6 @@ class SourceStage(StageSettings):
     )
     test_queries: Count = Field(2000, description="Most queries of the test set.")
     test_documents: Count = Field(20000, description="Most documents of the test set, likewise.")
-
-    @field_validator("loss")
-    @classmethod
-    def _known_loss(cls, loss: str) -> str:
-        check_loss(loss)
-        return loss
 
     @model_validator(mode="after")
     def _something_to_train_on(self) -> SourceStage:
@@ -248,7 +242,7 @@ class TrainStage(StageSettings):
     decay: ShareOrAll = Field(0.2, description="Share of the steps over which `wsd` falls.")
     weight_decay: Annotated[float, Field(ge=0)] = Field(0.01, description="AdamW's, on matrices only.")
     clip: Positive | None = Field(1.0, description="The highest norm of the gradients; null: no clipping.")
-    loss: str | dict[str, Any] = Field(
+    loss: LossChoice = Field(
         "default",
         description="The name of a loss, or a mapping of `name` and the parameters to change, e.g. "
         "`{name: triplet, margin: 0.3}`.",
@@ -311,12 +305,6 @@ class TrainStage(StageSettings):
     gradient_checkpointing: bool = Field(
         False, description="Keep the inputs of layers only and compute the rest again: slower, less memory."
     )
-
-    @field_validator("loss")
-    @classmethod
-    def _known_loss(cls, loss: str | dict[str, Any]) -> str | dict[str, Any]:
-        check_loss(loss)
-        return loss
 
     @model_validator(mode="after")
     def _one_length(self) -> TrainStage:
