@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from cosmith.cli.app import app, flags_first
@@ -53,25 +55,18 @@ def test_help_and_lists_load_no_heavy_library(command: list[str]) -> None:
     assert "python-docs" in done.stdout or "Example: cosmith" in done.stdout
 
 
-COMMANDS = [
-    "run",
-    "train",
-    "merge",
-    "evaluate",
-    "encode",
-    "index",
-    "search",
-    "recipe show",
-    "recipe list",
-    "recipe schema",
-]
+def commands_of(group: Any, name: str = "") -> Iterator[str]:
+    """The names of a group, of its commands and of the groups within it; the door itself is ''."""
+    yield name
+    for each, command in getattr(group, "commands", {}).items():
+        yield from commands_of(command, f"{name} {each}".strip())
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", commands_of(get_command(app)))
 def test_every_command_shows_an_example_of_itself(command: str) -> None:
     result = cosmith(*command.split(), "--help")
     assert result.exit_code == 0
-    assert f"Example: cosmith {command}" in " ".join(result.stdout.split())
+    assert f"Example: cosmith {command}".strip() in " ".join(result.stdout.split())
 
 
 def test_version_and_wrong_usage() -> None:
