@@ -63,13 +63,12 @@ class TextTokenizer:
         Args:
             texts: Any number of texts.
             max_length: The most tokens of a text that are kept, special tokens included.
+
+        Raises:
+            InputError: When nothing but special tokens would be kept, or a text cannot be used.
         """
         closing = self._closing
-        if max_length <= len(closing):
-            raise InputError(
-                f"is {max_length}, but must be more than {len(closing)} (the special tokens)", field="max_length",
-                remedy="Give a larger one.",
-            )  # fmt: skip
+        self._room(max_length)
         rows: list[np.ndarray] = []
         full = np.empty(len(texts), dtype=np.int32)
         for start in range(0, len(texts), _TEXTS_PER_CALL):
@@ -95,14 +94,12 @@ class TextTokenizer:
         Returns:
             A row a piece, in the order of the texts; ``full_lengths`` are those of the pieces. A text without a token
             of its own has none.
+
+        Raises:
+            InputError: As when it is called.
         """
         opening, closing = self._opening, self._closing
-        room = max_length - len(opening) - len(closing)
-        if room < 1:
-            raise InputError(
-                f"is {max_length}, but must be more than {len(opening) + len(closing)} (the special tokens)",
-                field="max_length", remedy="Give a larger one.",
-            )  # fmt: skip
+        room = self._room(max_length)
         rows: list[np.ndarray] = []
         for start in range(0, len(texts), _TEXTS_PER_CALL):
             for encoding in self._encoded(texts[start : start + _TEXTS_PER_CALL], start):
@@ -112,6 +109,16 @@ class TextTokenizer:
         lengths = np.array([len(row) for row in rows], dtype=np.int32)
         values = np.concatenate(rows) if rows else np.empty(0, dtype=np.int32)
         return RaggedTokens(values, np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]), lengths)
+
+    def _room(self, max_length: int) -> int:
+        """How many tokens of a text itself are kept beside the special ones."""
+        special = len(self._opening) + len(self._closing)
+        if max_length <= special:
+            raise InputError(
+                f"is {max_length}, but must be more than {special} (the special tokens)", field="max_length",
+                remedy="Give a larger one.",
+            )  # fmt: skip
+        return max_length - special
 
     def _encoded(self, texts: Sequence[str], start: int) -> list[Any]:
         """Tokenise some texts, the first of which is number ``start``."""
