@@ -102,12 +102,12 @@ def test_ctrl_c_elsewhere_exits_with_130(world: Path, tmp_path: Path, monkeypatc
 def test_a_full_disk_is_an_error_without_a_traceback(
     world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cosmith.retrieval import storage
+    from cosmith.data import array_files
 
     def full(*_: Any, **__: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(storage, "write_array_to", full)
+    monkeypatch.setattr(array_files, "write_array_to", full)
     command = ["encode", world / "base", world / "pairs.csv", "--column", "frage", "--output", tmp_path / "v.npy"]
     result = cosmith(*command)
     assert result.exit_code == 1

@@ -38,8 +38,8 @@ def encode(
     Example: cosmith encode all-MiniLM-L6-v2 documents.jsonl --prompt document --output vectors.npy
     """
     from cosmith.atomic import atomic_file
+    from cosmith.data.array_files import write_array_to
     from cosmith.recipes.artefacts import load_encoder
-    from cosmith.retrieval.storage import write_array_to
 
     if output.suffix != ".npy":
         raise InputError("is not the name of an .npy file", path=output, field="--output", remedy="End it in .npy.")
