@@ -119,6 +119,27 @@ def test_vectors_that_are_not_finite_are_not_written(world: Path, monkeypatch: p
     assert not list(Path().iterdir())
 
 
+def test_vectors_never_stand_beside_the_ids_of_other_texts(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (world / "one.jsonl").write_text('{"_id": "one", "text": "a text"}\n')
+    encode, documents = ("encode", "../model"), (world / "documents.jsonl", world / "one.jsonl")
+    replace = Path.replace
+    for killed_at in ("v.npy", "v.ids.jsonl"):
+        assert cosmith(*encode, documents[0], "-o", "v.npy").exit_code == 0
+        before = {name: Path(name).read_bytes() for name in ("v.npy", "v.ids.jsonl")}
+
+        def killed(place: Path, target: Path, at: str = killed_at) -> Path:
+            if target.name == at:
+                raise SystemExit
+            return replace(place, target)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "replace", killed)
+            cosmith(*encode, documents[1], "-o", "v.npy")
+        if Path("v.npy").exists():
+            assert {name: Path(name).read_bytes() for name in before} == before
+        assert Path("v.ids.jsonl").exists()
+
+
 def test_a_place_that_cannot_be_written_is_found_before_the_work(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Encoder, "encode", None)
     (world / "out" / "file").write_text("")

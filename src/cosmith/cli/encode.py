@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,16 +49,20 @@ def encode(
     encoder = load_encoder(model, precision)
     require_used(instruction, prompt, encoder)
     ids = output.with_suffix(".ids.jsonl")
-    # Both are opened before the work, to find out before it that they cannot be written; neither stands without the
-    # other, since the ids are on the disk before the vectors take their name.
-    with atomic_file(ids) as names, atomic_file(output, "wb") as handle:
+    # Both are opened before the work, to find out before it that they cannot be written. Vectors never stand beside the
+    # ids of other texts, wherever the command is killed: when all is on the disk, the old vectors go, then the ids take
+    # their name, then the vectors.
+    with atomic_file(output, "wb") as handle, atomic_file(ids) as names:
         names.writelines(json.dumps({"_id": given}, ensure_ascii=False) + "\n" for given in read.ids)
-        names.flush()
         vectors = encoder.encode(
             read.texts, prompt=prompt, instruction=instruction, dim=dim, show_progress="Encoding texts"
         )
         _require_finite(vectors, read, model)
         write_array_to(handle, vectors.shape, vectors.dtype, [vectors])
+        for file in (names, handle):
+            file.flush()
+            os.fsync(file.fileno())
+        output.unlink(missing_ok=True)
     cut = report_cut(encoder, read.texts, manner, prompt=prompt, instruction=instruction)
     count, width = vectors.shape
     value = {"texts": count, "dim": width, "vectors": str(output), "ids": str(ids), "cut": cut}
