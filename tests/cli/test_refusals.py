@@ -113,6 +113,44 @@ def test_models_of_one_name_are_told_apart_and_cut_texts_are_counted(world: Path
     assert result.stderr.count("1 of 4 documents (25 %) is longer than 64 tokens and is cut") == 2
 
 
+def put_aside_and_cut(said: str) -> bool:
+    return "put aside 1 row that cannot be used" in said and "is longer than 64 tokens and is cut" in said
+
+
+def test_what_is_put_aside_or_cut_is_told_in_every_manner(world: Path) -> None:
+    texts = {"a": "red apples", "b": "word " * 100, "c": "  "}
+    for corpus in (world / "documents.jsonl", world / "task" / "corpus.jsonl"):
+        corpus.write_text("".join(json.dumps({"_id": name, "text": text}) + "\n" for name, text in texts.items()))
+    tiny_encoder("bert", seed=1).save(world / "other")
+    commands = {
+        "encode": ["encode", "../model", "../documents.jsonl", "--output", "v.npy"],
+        "index": ["index", "../model", "../documents.jsonl", "--output", "an index"],
+        "evaluate": ["evaluate", "../model", "--task", "../task", "--output", "scores"],
+        "merge": ["merge", "../model", "../other", "--task", "../task", "--no-general", "--output"],
+    }
+    values = {}
+    for name, command in commands.items():
+        for manner in ("plain", "quiet", "json"):
+            rest = [f"merged {manner}"] if name == "merge" else []
+            result = cosmith(*command, *rest, *([f"--{manner}"] if manner != "plain" else []))
+            assert result.exit_code == 0, result.output
+            assert put_aside_and_cut(result.stderr) == (manner != "json")
+        values[name] = json.loads(result.stdout)
+    assert (values["encode"]["rejected"], values["encode"]["cut"]) == (1, 1)
+    assert (values["index"]["rejected"], values["index"]["cut"]) == (1, 1)
+    for value in (values["evaluate"], values["merge"]["tasks"][0]):
+        assert value["rejected"] == 1
+        assert [(each["what"], each["count"], each["of"]) for each in value["cut"]] == [
+            ("documents", 1, 2), ("queries", 0, 1),
+        ]  # fmt: skip
+    for name in ("encode", "index", "evaluate"):
+        assert len(Path(values[name]["rejected_file"]).read_text().splitlines()) == 1
+    assert values["merge"]["tasks"][0]["rejected_file"] is None
+    found = cosmith("search", "an index", "word " * 100, "--json")
+    assert json.loads(found.stdout)["cut"] is True
+    assert "1 of 1 queries (100 %) is longer" in cosmith("search", "an index", "word " * 100, "--quiet").stderr
+
+
 def test_vectors_that_are_not_finite_are_not_written(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Encoder, "encode", lambda *_, **__: np.full((4, 32), np.nan, dtype=np.float32))
     assert "not finite for the text 'a'" in refused("encode", "../model", "../documents.jsonl", "-o", "v.npy")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cosmith.cli.manner import manner_of
-from cosmith.cli.texts import report_cut, require_used, texts_of
+from cosmith.cli.texts import rejected_value, report_cut, require_used, texts_of
 from cosmith.errors import InputError
 from cosmith.phrases import counted
 
@@ -45,7 +45,8 @@ def encode(
     if output.suffix != ".npy":
         raise InputError("is not the name of an .npy file", path=output, field="--output", remedy="End it in .npy.")
     manner = manner_of(context)
-    read = texts_of(texts, column, manner, rejected=output.with_suffix(".rejected.jsonl"))
+    rejected = output.with_suffix(".rejected.jsonl")
+    read = texts_of(texts, column, manner, rejected=rejected)
     encoder = load_encoder(model, precision)
     require_used(instruction, prompt, encoder)
     ids = output.with_suffix(".ids.jsonl")
@@ -66,6 +67,7 @@ def encode(
     cut = report_cut(encoder, read.texts, manner, prompt=prompt, instruction=instruction)
     count, width = vectors.shape
     value = {"texts": count, "dim": width, "vectors": str(output), "ids": str(ids), "cut": cut}
+    value |= rejected_value(read.rejected, rejected)
     manner.result(f"{counted(count, 'vector')} of {counted(width, 'number')} in {output}, ids in {ids}", value)
 
 

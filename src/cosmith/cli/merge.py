@@ -11,6 +11,7 @@ import typer
 from cosmith.cli.evaluate import read_task
 from cosmith.cli.manner import manner_of
 from cosmith.cli.summaries import merge_lines
+from cosmith.cli.texts import rejected_value, task_cut
 from cosmith.errors import InputError
 
 
@@ -71,7 +72,11 @@ def merge(
         general=mean_score({"general-check": general_check_collection()}) if general and read else None,
     )
     result.encoder.save(output)
-    told = {"method": method, "models": models} | described(result)
+    scored_on = [
+        {"task": name, "cut": task_cut(encoders[0], task, manner)} | rejected_value(task.rejected, None)
+        for name, task in read.items()
+    ]  # all models cut alike, or they could not be merged
+    told = {"method": method, "models": models, "tasks": scored_on} | described(result)
     text = "\n".join([*merge_lines(told), f"The model is in {output}. How good is it: cosmith evaluate"
                       f" {quote(str(output))} --against {quote(models[0])} --task my-test-set"])  # fmt: skip
     manner.result(text, told | {"model": str(output)})

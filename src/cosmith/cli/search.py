@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from cosmith.cli.manner import first_code_lines, manner_of
-from cosmith.cli.texts import beside, model_reference, report_cut, require_used, texts_of
+from cosmith.cli.texts import beside, model_reference, rejected_value, report_cut, require_used, texts_of, warn_of_cut
 from cosmith.errors import InputError
 from cosmith.phrases import counted
 
@@ -34,7 +34,8 @@ def index(
     from cosmith.retrieval import Index
 
     manner = manner_of(context)
-    read = texts_of(texts, column, manner, rejected=beside(output, ".rejected.jsonl"))
+    rejected = beside(output, ".rejected.jsonl")
+    read = texts_of(texts, column, manner, rejected=rejected)
     encoder = load_encoder(model, precision)
     require_used(instruction, "query", encoder)
     documents = dict(zip(read.ids, read.texts, strict=True))
@@ -43,6 +44,7 @@ def index(
     )
     cut = report_cut(encoder, read.texts, manner, prompt="document", instruction=instruction)
     value = {"documents": len(built), "dim": built.card.dim, "index": str(output), "cut": cut}
+    value |= rejected_value(read.rejected, rejected)
     count = counted(len(built), "document")
     text = f'{count} in {output}. Search there: cosmith search {quote(str(output))} "your words"'
     manner.result(text, value)
@@ -65,6 +67,7 @@ def search(
 
     Example: cosmith search runs/python-docs/index/index "read a file line by line" -k 3
     """
+    from cosmith.data import Cut
     from cosmith.data.texts import text_problem
     from cosmith.recipes.artefacts import load_encoder
     from cosmith.retrieval import Index
@@ -78,6 +81,9 @@ def search(
     encoder = load_encoder(model or opened.card.model, "float32")
     require_used(instruction or "", "query", encoder)
     hits = opened.search(encoder, queries, k, dim=dim, instruction=instruction)
+    told = opened.card.instruction if instruction is None else instruction
+    cut = encoder.tokenize(queries, prompt="query", instruction=told).truncated
+    warn_of_cut(encoder, [Cut.among("queries", cut, encoder.max_length)], manner)
     for row, query in enumerate(queries):
         found = [(name, score, opened.text(name)) for name, score in hits.of(row)]
         lines = [query]
@@ -85,4 +91,4 @@ def search(
             lines.append(f"{rank:>4}  {score:.3f}  {name}")
             lines += [f"             {line}" for line in first_code_lines(text)]
         shown = [{"id": name, "score": round(score, 6), "text": text} for name, score, text in found]
-        manner.result("\n".join(lines) + "\n", {"query": query, "hits": shown})
+        manner.result("\n".join(lines) + "\n", {"query": query, "cut": bool(cut[row]), "hits": shown})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from cosmith.phrases import counted
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from cosmith.data import Cut, Rejected, TextsRead
+    from cosmith.data import Collection, Cut, Rejected, StsPairs, TextsRead
     from cosmith.models import Encoder
 
 
@@ -21,19 +22,24 @@ def texts_of(path: Path, column: str, manner: Manner, *, rejected: Path) -> Text
     from cosmith.data import read_texts
 
     read = read_texts(path / "corpus.jsonl" if path.is_dir() else path, column=column, rejected=rejected)
-    note_rejected(read.rejected, rejected, manner)
+    warn_of_rejected(read.rejected, rejected, manner)
     return read
 
 
-def note_rejected(rows: Sequence[Rejected], written: Path | None, manner: Manner) -> None:
+def warn_of_rejected(rows: Sequence[Rejected], written: Path | None, manner: Manner) -> None:
     """Say how many rows of a file could not be used, and where they are written down with the reason for each."""
     if rows:
         first = rows[0]
-        where = f"; all are in {written}" if written else "; --output FOLDER writes them down"
-        manner.note(
+        where = f"; all are in {written}" if written else "; cosmith evaluate --output FOLDER writes them down"
+        manner.warn(
             f"put aside {counted(len(rows), 'row')} that cannot be used, e.g. {first.path}:{first.line}:"
             f" {first.reason}{where}"
         )
+
+
+def rejected_value(rows: Sequence[Rejected], written: Path | None) -> dict[str, object]:
+    """How many rows could not be used, and the file that lists them, for the JSON of a result."""
+    return {"rejected": len(rows), "rejected_file": str(written) if rows and written else None}
 
 
 def report_cut(
@@ -45,15 +51,24 @@ def report_cut(
     cut = Cut.count_in(
         "texts", texts, lambda part: encoder.tokenize(part, prompt=prompt, instruction=instruction), encoder.max_length
     )
-    note_cut(encoder, [cut], manner)
+    warn_of_cut(encoder, [cut], manner)
     return cut.count
 
 
-def note_cut(encoder: Encoder, cut: Iterable[Cut], manner: Manner) -> None:
+def task_cut(encoder: Encoder, task: Collection | StsPairs, manner: Manner) -> list[dict[str, object]]:
+    """Count, and say, how many texts of a test set are longer than the model reads; the counts as plain values."""
+    from cosmith.evaluation import texts_cut
+
+    cut = texts_cut(encoder, task)
+    warn_of_cut(encoder, cut, manner)
+    return [{"model": encoder.name, **asdict(each)} for each in cut]
+
+
+def warn_of_cut(encoder: Encoder, cut: Iterable[Cut], manner: Manner) -> None:
     """Say of which kinds of text the model does not read all."""
     for each in cut:
         if each.count:
-            manner.note(f"{encoder.name}: {each.describe()}")
+            manner.warn(f"{encoder.name}: {each.describe()}")
 
 
 def require_used(instruction: str, prompt: str | None, *encoders: Encoder) -> None:
