@@ -70,6 +70,34 @@ def test_train_names_the_option_that_is_wrong(world: Path, options: list[Any], t
     assert not list(Path().iterdir())
 
 
+def test_train_names_the_option_of_a_length_that_keeps_nothing(world: Path) -> None:
+    train = ["train", "--pairs", "../pairs.jsonl", "--model", "../model", "--output", "tuned", "--max-length", 2]
+    assert refused(*train) == (
+        "error: [--max-length]: is 2, but must be more than 2 (the special tokens). Give a larger one."
+    )
+
+
+def test_a_column_that_is_not_found_is_named_as_each_command_names_it(world: Path) -> None:
+    (world / "pairs.csv").write_text("query,my reply\na,b\n")
+    train = ["train", "--pairs", "../pairs.csv", "--model", "../model", "--output", "tuned"]
+    run = ["run", "pairs", "--folder", "r", "--set", "data.path=../pairs.csv", "--set", "base=../model"]
+    encode = ["encode", "../model", "../pairs.csv", "--output", "v.npy", "--column", "my_reply"]
+    told = "pairs.csv [--positive]: no column is called positive or positives or "
+    assert told in refused(*train)
+    assert refused(*train).endswith("its columns: 'query', 'my reply'. Say which it is: --positive COLUMN.")
+    assert refused(*train, "--positive", "my_reply").endswith(
+        "pairs.csv [--positive]: has no column 'my_reply'. Did you mean 'my reply'? Say --positive 'my reply'."
+    )
+    assert "pairs.csv [stages.data.positive]: no column is called" in refused(*run)
+    assert refused(*run).endswith("Say which it is: --set data.positive=COLUMN.")
+    assert refused(*encode).endswith("Did you mean 'my reply'? Say --column 'my reply'.")
+    assert "[--column]: has no column 'my_reply'" in refused(*encode)
+    (world / "pairs.csv").write_text("query,positive,Label,LABEL\na,b,1,1\n")
+    for command in (train, run):
+        assert refused(*command).endswith("Call the right one 'label', which goes before the others.")
+    assert not list(Path().iterdir())
+
+
 def test_a_place_without_a_name_is_no_output(world: Path) -> None:
     told = "has no name of its own. Name a new file or folder within it."
     for place in (".", "..", "/"):

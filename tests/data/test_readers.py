@@ -371,7 +371,9 @@ class TestTexts:
         assert [(row.line, row.reason) for row in read.rejected] == [
             (2, "the id is missing"), (3, "the text is only whitespace"),
         ]  # fmt: skip
-        with pytest.raises(InputError, match=r"\[text\]: no column is called text or .*'a', 'b'"):
+        with pytest.raises(
+            InputError, match=r"\[column\]: no column is called text or .*'a', 'b'. Say which it is: column='COLUMN'"
+        ):
             read_texts(write("t.csv", "a,b\n1,2\n"))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cosmith.cli.manner import Manner
-from cosmith.errors import InputError
+from cosmith.errors import ColumnError, InputError
 from cosmith.phrases import counted
 
 if TYPE_CHECKING:
@@ -21,7 +21,10 @@ def texts_of(path: Path, column: str, manner: Manner, *, rejected: Path) -> Text
     """The texts of a file, or of the corpus of a BEIR folder; says how many records could not be used."""
     from cosmith.data import read_texts
 
-    read = read_texts(path / "corpus.jsonl" if path.is_dir() else path, column=column, rejected=rejected)
+    try:
+        read = read_texts(path / "corpus.jsonl" if path.is_dir() else path, column=column, rejected=rejected)
+    except ColumnError as error:
+        raise error.told_as("--column", "--column ") from error
     warn_of_rejected(read.rejected, rejected, manner)
     return read
 

@@ -160,8 +160,9 @@ def read_texts(path: str | Path, *, column: str = "auto", rejected: str | Path |
     """
     table = open_table(path)
     choice = table.columns[0] if column == "auto" and len(table.columns) == 1 else column
-    text_column = require_column(table.columns, choice, "text", table.path)
-    id_column = find_column([name for name in table.columns if name != text_column], "auto", "id", table.path)
+    text_column = require_column(table.columns, choice, "text", table.path, argument="column")
+    others = [name for name in table.columns if name != text_column]
+    id_column = find_column(others, "auto", "id", table.path, remedy="Call the right one '_id'.")
     title_column = "title" if column == "auto" and text_column == "text" and "title" in table.columns else None
     line_of: dict[str, int] = {}
 
@@ -199,7 +200,7 @@ def read_sts(path: str | Path, *, rejected: str | Path | None = None) -> StsPair
     table = open_table(path)
     remedy = "Call the columns sentence1, sentence2 and score."
     first, second, score = (
-        require_column(table.columns, "auto", part, table.path, remedy) for part in ("first", "second", "score")
+        require_column(table.columns, "auto", part, table.path, remedy=remedy) for part in ("first", "second", "score")
     )
 
     def pair_of(record: Record) -> tuple[str, str, float]:
