@@ -157,6 +157,24 @@ def test_encode_gives_the_encoders_vectors_and_says_what_it_left_out(world: Path
     assert ids == ["1", "3"]
 
 
+def test_of_pairs_index_takes_the_answers_and_encode_asks(world: Path, tmp_path: Path) -> None:
+    pairs = tmp_path / "faq.jsonl"
+    pairs.write_text('{"question": "how to sort", "answer": "call sorted"}\n')
+    index = ["index", world / "model", pairs, "--output", tmp_path / "index"]
+    assert "1 document of the column 'answer' in" in cosmith(*index, "--quiet").stdout
+    assert "1 text of the column 'answer' in" in cosmith(*index).stderr
+    assert (
+        json.loads(cosmith("search", tmp_path / "index", "sort", "--json").stdout)["hits"][0]["text"] == "call sorted"
+    )
+    encode = ["encode", world / "model", pairs, "--output", tmp_path / "v.npy"]
+    refused = cosmith(*encode)
+    assert refused.exit_code == 1
+    assert "'question', 'answer'. Say which: --column question." in refused.stderr
+    assert not (tmp_path / "v.npy").exists()
+    said = json.loads(cosmith(*encode, "--column", "question", "--json").stdout)
+    assert said["columns"] == {"text": "question"}
+
+
 def test_encode_refuses_a_dim_that_the_model_has_not(world: Path, tmp_path: Path) -> None:
     vectors = tmp_path / "vectors.npy"
     result = cosmith("encode", world / "model", world / "documents.jsonl", "-o", vectors, "--dim", 99)

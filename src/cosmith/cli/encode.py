@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cosmith.cli.manner import manner_of
-from cosmith.cli.texts import rejected_value, report_cut, require_used, texts_of
+from cosmith.cli.texts import of_columns, rejected_value, report_cut, require_used, texts_of
 from cosmith.errors import InputError
 from cosmith.phrases import counted
 
@@ -30,7 +30,7 @@ def encode(
         str | None, typer.Option("--prompt", help="`query`, `document` or another prompt of the model.")
     ] = None,
     instruction: Annotated[str, typer.Option("--instruction", help="What stands for {task} in the prompt.")] = "",
-    column: Annotated[str, typer.Option("--column", help="The column of the texts.")] = "auto",
+    column: Annotated[str, typer.Option("--column", help="The column of the texts; auto: found by its name.")] = "auto",
     dim: Annotated[int | None, typer.Option("--dim", help="Keep the first DIM numbers of each vector.")] = None,
     precision: Annotated[str, typer.Option("--precision", help="auto, float32 or bf16.")] = "auto",
 ) -> None:
@@ -66,9 +66,10 @@ def encode(
         output.unlink(missing_ok=True)
     cut = report_cut(encoder, read.texts, manner, prompt=prompt, instruction=instruction)
     count, width = vectors.shape
-    value = {"texts": count, "dim": width, "vectors": str(output), "ids": str(ids), "cut": cut}
+    value = {"texts": count, "dim": width, "vectors": str(output), "ids": str(ids), "columns": read.columns, "cut": cut}
     value |= rejected_value(read.rejected, rejected)
-    manner.result(f"{counted(count, 'vector')} of {counted(width, 'number')} in {output}, ids in {ids}", value)
+    vectors_of = f"{counted(count, 'vector')} of {counted(width, 'number')}, of the texts{of_columns(read)}"
+    manner.result(f"{vectors_of}, in {output}, ids in {ids}", value)
 
 
 def _require_finite(vectors: npt.NDArray[np.float32], read: TextsRead, model: str) -> None:

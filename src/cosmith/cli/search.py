@@ -9,7 +9,16 @@ from typing import Annotated
 import typer
 
 from cosmith.cli.manner import first_code_lines, manner_of
-from cosmith.cli.texts import beside, model_reference, rejected_value, report_cut, require_used, texts_of, warn_of_cut
+from cosmith.cli.texts import (
+    beside,
+    model_reference,
+    of_columns,
+    rejected_value,
+    report_cut,
+    require_used,
+    texts_of,
+    warn_of_cut,
+)
 from cosmith.errors import InputError
 from cosmith.phrases import counted
 
@@ -19,7 +28,9 @@ def index(
     model: Annotated[str, typer.Argument(help="A model folder, a packaged model's name, or a Hugging Face id.")],
     texts: Annotated[Path, typer.Argument(help="JSONL, CSV, TSV, Parquet, .txt (a text a line), or a BEIR folder.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder of the index.")],
-    column: Annotated[str, typer.Option("--column", help="The column of the texts.")] = "auto",
+    column: Annotated[
+        str, typer.Option("--column", help="The column of the texts; auto: found by its name, in pairs the answer's.")
+    ] = "auto",
     dim: Annotated[int | None, typer.Option("--dim", help="Keep the first DIM numbers of each vector.")] = None,
     instruction: Annotated[
         str, typer.Option("--instruction", help="What searches ask for: stands for {task} in the model's prompts.")
@@ -35,7 +46,7 @@ def index(
 
     manner = manner_of(context)
     rejected = beside(output, ".rejected.jsonl")
-    read = texts_of(texts, column, manner, rejected=rejected)
+    read = texts_of(texts, column, manner, rejected=rejected, part="document")
     encoder = load_encoder(model, precision)
     require_used(instruction, "query", encoder)
     documents = dict(zip(read.ids, read.texts, strict=True))
@@ -43,10 +54,10 @@ def index(
         encoder, documents, dim=dim, folder=output, model=model_reference(model), instruction=instruction
     )
     cut = report_cut(encoder, read.texts, manner, prompt="document", instruction=instruction)
-    value = {"documents": len(built), "dim": built.card.dim, "index": str(output), "cut": cut}
+    value = {"documents": len(built), "dim": built.card.dim, "index": str(output), "columns": read.columns, "cut": cut}
     value |= rejected_value(read.rejected, rejected)
     count = counted(len(built), "document")
-    text = f'{count} in {output}. Search there: cosmith search {quote(str(output))} "your words"'
+    text = f'{count}{of_columns(read)} in {output}. Search there: cosmith search {quote(str(output))} "your words"'
     manner.result(text, value)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from cosmith.cli.manner import Manner
 from cosmith.errors import ColumnError, InputError
@@ -17,16 +17,26 @@ if TYPE_CHECKING:
     from cosmith.models import Encoder
 
 
-def texts_of(path: Path, column: str, manner: Manner, *, rejected: Path) -> TextsRead:
-    """The texts of a file, or of the corpus of a BEIR folder; says how many records could not be used."""
+def texts_of(
+    path: Path, column: str, manner: Manner, *, rejected: Path, part: Literal["text", "document"] = "text"
+) -> TextsRead:
+    """The texts of a file, or of the corpus of a BEIR folder; says which they are and how many could not be used."""
     from cosmith.data import read_texts
 
     try:
-        read = read_texts(path / "corpus.jsonl" if path.is_dir() else path, column=column, rejected=rejected)
+        file = path / "corpus.jsonl" if path.is_dir() else path
+        read = read_texts(file, column=column, part=part, rejected=rejected)
     except ColumnError as error:
         raise error.told_as("--column", "--column ") from error
+    manner.note(f"{counted(len(read.texts), 'text')}{of_columns(read)} in {file}")
     warn_of_rejected(read.rejected, rejected, manner)
     return read
+
+
+def of_columns(read: TextsRead) -> str:
+    """Which column the texts were read from, as part of a sentence."""
+    names = [repr(read.columns[part]) for part in ("title", "text") if part in read.columns]
+    return f" of the column{'s' if len(names) > 1 else ''} {' and '.join(names)}" if names else ""
 
 
 def warn_of_rejected(rows: Sequence[Rejected], written: Path | None, manner: Manner) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from cosmith.errors import ColumnError, InputError
 
+_DOCUMENT = ("text", "document", "passage", "content", "sentence", "positive", "positives", "pos", "answer")
+
 # The first of each is the canonical name: where it is there, others are not taken into account.
 SYNONYMS = {
     "query": ("query", "anchor", "question", "sentence1", "text1"),
@@ -17,7 +19,8 @@ SYNONYMS = {
     "group": ("group",),
     "scores": ("scores", "score"),
     "id": ("_id", "id"),
-    "text": ("text", "document", "passage", "content", "sentence", "query", "question"),
+    "document": _DOCUMENT,
+    "text": (*_DOCUMENT, "query", "question", "anchor"),
     "first": ("sentence1", "text1"),
     "second": ("sentence2", "text2"),
     "score": ("score",),

@@ -30,6 +30,7 @@ def texts(stage: TextsStage, context: StageContext) -> dict[str, Any]:
     return {
         "texts": len(read.texts),
         "characters": sum(map(len, read.texts)),
+        "columns": dict(read.columns),
         "dropped": reasons(read.rejected),
         "rejected_file": str(rejected_file) if read.rejected else None,
     }
