@@ -84,6 +84,22 @@ def test_models_can_be_merged_and_the_result_told(world: Path, tmp_path: Path) -
     assert told.exit_code == 0, told.output
     assert "→" in told.stdout
     assert f"cosmith evaluate {tmp_path / 'merged'}" in told.stdout
+    card = json.loads((tmp_path / "merged" / "lineage.json").read_text())
+    assert (card["kind"], card["settings"]["method"], card["model"]) == ("merge", "slerp", "merged")
+    assert [(each["model"], each["share"]) for each in card["made_from"]] == [(str(place), 0.5) for place in both]
+    assert card["made_from"][0]["fingerprint"] == Encoder.load(both[0]).fingerprint()
+    assert card["files"][0]["path"] == str(world / "task")
+    assert [scores["task"] for scores in card["scores"]] == ["task", "general-check"]
+    assert set(card["versions"]) == {"torch", "transformers", "cosmith"}
+    page = (tmp_path / "merged" / "README.md").read_text()
+    assert f"Merged by Cosmith {card['versions']['cosmith']} by slerp, from `{both[0]}, {both[1]}`" in page
+    assert f"| task | mean of the main metrics | {card['scores'][0]['values']['mean of the main metrics']:.4f}" in page
+    twice = cosmith("merge", tmp_path / "merged", tmp_path / "merged", "--base", both[0], "--output", tmp_path / "d")
+    assert twice.exit_code == 0, twice.output
+    card = json.loads((tmp_path / "d" / "lineage.json").read_text())
+    assert [each["share"] for each in card["made_from"]] == [0.5, 0.5, None]
+    assert card["made_from"][0]["lineage"]["settings"]["method"] == "slerp"
+    assert card["scores"] == []
     options = ("--method", "soup", "--weight", 3, "--weight", 1, "--output", tmp_path / "b")
     soup = cosmith("--json", "merge", *both, *options)
     assert json.loads(soup.stdout)["chosen"]["shares"] == [0.75, 0.25]
