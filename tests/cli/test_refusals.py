@@ -179,6 +179,15 @@ def test_what_is_put_aside_or_cut_is_told_in_every_manner(world: Path) -> None:
     assert "1 of 1 queries (100 %) is longer" in cosmith("search", "an index", "word " * 100, "--quiet").stderr
 
 
+def test_a_nul_is_put_aside_but_not_in_a_test_set(world: Path) -> None:
+    lines = [json.dumps({"_id": name, "text": text}) + "\n" for name, text in {"a": "apples", "b": "a\0b"}.items()]
+    (world / "task" / "corpus.jsonl").write_text("".join(lines))
+    indexed = cosmith("index", "../model", "../task", "--output", "an index", "--json")
+    assert json.loads(indexed.stdout)["rejected"] == 1
+    told = "corpus.jsonl:2 [text]: the text holds a NUL character. Mend that line, or remove it."
+    assert told in refused("evaluate", "../model", "--task", "../task")
+
+
 def test_vectors_that_are_not_finite_are_not_written(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Encoder, "encode", lambda *_, **__: np.full((4, 32), np.nan, dtype=np.float32))
     assert "not finite for the text 'a'" in refused("encode", "../model", "../documents.jsonl", "-o", "v.npy")

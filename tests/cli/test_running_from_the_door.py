@@ -170,6 +170,7 @@ def test_train_leaves_a_model_that_says_what_it_was_made_from(world: Path, tmp_p
     card = json.loads((tmp_path / "tuned" / "lineage.json").read_text())
     assert [origin["stage"] for origin in card["made_from"]] == ["data", "mined"]
     assert (tmp_path / "tuned.run" / "train" / "metrics.jsonl").is_file()
+    assert (tmp_path / "tuned.run" / "data" / "rejected.jsonl").read_text().count("has no positive") == 1
     again = cosmith(*command)
     assert again.exit_code == 0
     assert again.stderr.count("stands, skipped") == 4
