@@ -7,6 +7,7 @@ Everything that Cosmith refuses goes through :class:`CosmithError`: the message 
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -43,6 +44,30 @@ class CosmithError(Exception):
 
 class InputError(CosmithError, ValueError):
     """What was given (a file, a row, an argument) cannot be used."""
+
+
+class ColumnError(InputError):
+    """A column that is needed is not in a file, or could be several of those that are.
+
+    Args:
+        problem: As of every error.
+        path: The file.
+        field: The argument that says which column it is.
+        advice: What to do, up to where that argument is given: ``Say which it is:``.
+        column: The column that is likely meant, or a word that stands for one.
+        way: What is written before the column to give the argument; by default as in Python, ``positive='answer'``.
+    """
+
+    def __init__(
+        self, problem: str, *, path: str | Path | None, field: str, advice: str, column: str, way: str | None = None
+    ) -> None:
+        self.advice, self.column = advice, column
+        said = f"{field}={column!r}" if way is None else way + shlex.quote(column)
+        super().__init__(problem, path=path, field=field, remedy=f"{advice} {said}.")
+
+    def told_as(self, field: str, way: str) -> ColumnError:
+        """The same where the column is named in another way, e.g. by the option ``--positive``, ``"--positive "``."""
+        return ColumnError(self.problem, path=self.path, field=field, advice=self.advice, column=self.column, way=way)
 
 
 class StorageError(CosmithError, OSError):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from cosmith.cli.app import app, flags_first
@@ -53,25 +55,18 @@ def test_help_and_lists_load_no_heavy_library(command: list[str]) -> None:
     assert "python-docs" in done.stdout or "Example: cosmith" in done.stdout
 
 
-COMMANDS = [
-    "run",
-    "train",
-    "merge",
-    "evaluate",
-    "encode",
-    "index",
-    "search",
-    "recipe show",
-    "recipe list",
-    "recipe schema",
-]
+def commands_of(group: Any, name: str = "") -> Iterator[str]:
+    """The names of a group, of its commands and of the groups within it; the door itself is ''."""
+    yield name
+    for each, command in getattr(group, "commands", {}).items():
+        yield from commands_of(command, f"{name} {each}".strip())
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", commands_of(get_command(app)))
 def test_every_command_shows_an_example_of_itself(command: str) -> None:
     result = cosmith(*command.split(), "--help")
     assert result.exit_code == 0
-    assert f"Example: cosmith {command}" in " ".join(result.stdout.split())
+    assert f"Example: cosmith {command}".strip() in " ".join(result.stdout.split())
 
 
 def test_version_and_wrong_usage() -> None:
@@ -89,6 +84,22 @@ def test_models_can_be_merged_and_the_result_told(world: Path, tmp_path: Path) -
     assert told.exit_code == 0, told.output
     assert "→" in told.stdout
     assert f"cosmith evaluate {tmp_path / 'merged'}" in told.stdout
+    card = json.loads((tmp_path / "merged" / "lineage.json").read_text())
+    assert (card["kind"], card["settings"]["method"], card["model"]) == ("merge", "slerp", "merged")
+    assert [(each["model"], each["share"]) for each in card["made_from"]] == [(str(place), 0.5) for place in both]
+    assert card["made_from"][0]["fingerprint"] == Encoder.load(both[0]).fingerprint()
+    assert card["files"][0]["path"] == str(world / "task")
+    assert [scores["task"] for scores in card["scores"]] == ["task", "general-check"]
+    assert set(card["versions"]) == {"torch", "transformers", "cosmith"}
+    page = (tmp_path / "merged" / "README.md").read_text()
+    assert f"Merged by Cosmith {card['versions']['cosmith']} by slerp, from `{both[0]}, {both[1]}`" in page
+    assert f"| task | mean of the main metrics | {card['scores'][0]['values']['mean of the main metrics']:.4f}" in page
+    twice = cosmith("merge", tmp_path / "merged", tmp_path / "merged", "--base", both[0], "--output", tmp_path / "d")
+    assert twice.exit_code == 0, twice.output
+    card = json.loads((tmp_path / "d" / "lineage.json").read_text())
+    assert [each["share"] for each in card["made_from"]] == [0.5, 0.5, None]
+    assert card["made_from"][0]["lineage"]["settings"]["method"] == "slerp"
+    assert card["scores"] == []
     options = ("--method", "soup", "--weight", 3, "--weight", 1, "--output", tmp_path / "b")
     soup = cosmith("--json", "merge", *both, *options)
     assert json.loads(soup.stdout)["chosen"]["shares"] == [0.75, 0.25]
@@ -160,6 +171,24 @@ def test_encode_gives_the_encoders_vectors_and_says_what_it_left_out(world: Path
     assert [row["line"] for row in rejected] == [2, 4]
     ids = [json.loads(line)["_id"] for line in (tmp_path / "vectors.ids.jsonl").read_text().splitlines()]
     assert ids == ["1", "3"]
+
+
+def test_of_pairs_index_takes_the_answers_and_encode_asks(world: Path, tmp_path: Path) -> None:
+    pairs = tmp_path / "faq.jsonl"
+    pairs.write_text('{"question": "how to sort", "answer": "call sorted"}\n')
+    index = ["index", world / "model", pairs, "--output", tmp_path / "index"]
+    assert "1 document of the column 'answer' in" in cosmith(*index, "--quiet").stdout
+    assert "1 text of the column 'answer' in" in cosmith(*index).stderr
+    assert (
+        json.loads(cosmith("search", tmp_path / "index", "sort", "--json").stdout)["hits"][0]["text"] == "call sorted"
+    )
+    encode = ["encode", world / "model", pairs, "--output", tmp_path / "v.npy"]
+    refused = cosmith(*encode)
+    assert refused.exit_code == 1
+    assert "'question', 'answer'. Say which: --column question." in refused.stderr
+    assert not (tmp_path / "v.npy").exists()
+    said = json.loads(cosmith(*encode, "--column", "question", "--json").stdout)
+    assert said["columns"] == {"text": "question"}
 
 
 def test_encode_refuses_a_dim_that_the_model_has_not(world: Path, tmp_path: Path) -> None:

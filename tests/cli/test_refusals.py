@@ -70,6 +70,34 @@ def test_train_names_the_option_that_is_wrong(world: Path, options: list[Any], t
     assert not list(Path().iterdir())
 
 
+def test_train_names_the_option_of_a_length_that_keeps_nothing(world: Path) -> None:
+    train = ["train", "--pairs", "../pairs.jsonl", "--model", "../model", "--output", "tuned", "--max-length", 2]
+    assert refused(*train) == (
+        "error: [--max-length]: is 2, but must be more than 2 (the special tokens). Give a larger one."
+    )
+
+
+def test_a_column_that_is_not_found_is_named_as_each_command_names_it(world: Path) -> None:
+    (world / "pairs.csv").write_text("query,my reply\na,b\n")
+    train = ["train", "--pairs", "../pairs.csv", "--model", "../model", "--output", "tuned"]
+    run = ["run", "pairs", "--folder", "r", "--set", "data.path=../pairs.csv", "--set", "base=../model"]
+    encode = ["encode", "../model", "../pairs.csv", "--output", "v.npy", "--column", "my_reply"]
+    told = "pairs.csv [--positive]: no column is called positive or positives or "
+    assert told in refused(*train)
+    assert refused(*train).endswith("its columns: 'query', 'my reply'. Say which it is: --positive COLUMN.")
+    assert refused(*train, "--positive", "my_reply").endswith(
+        "pairs.csv [--positive]: has no column 'my_reply'. Did you mean 'my reply'? Say --positive 'my reply'."
+    )
+    assert "pairs.csv [stages.data.positive]: no column is called" in refused(*run)
+    assert refused(*run).endswith("Say which it is: --set data.positive=COLUMN.")
+    assert refused(*encode).endswith("Did you mean 'my reply'? Say --column 'my reply'.")
+    assert "[--column]: has no column 'my_reply'" in refused(*encode)
+    (world / "pairs.csv").write_text("query,positive,Label,LABEL\na,b,1,1\n")
+    for command in (train, run):
+        assert refused(*command).endswith("Call the right one 'label', which goes before the others.")
+    assert not list(Path().iterdir())
+
+
 def test_a_place_without_a_name_is_no_output(world: Path) -> None:
     told = "has no name of its own. Name a new file or folder within it."
     for place in (".", "..", "/"):
@@ -113,10 +141,78 @@ def test_models_of_one_name_are_told_apart_and_cut_texts_are_counted(world: Path
     assert result.stderr.count("1 of 4 documents (25 %) is longer than 64 tokens and is cut") == 2
 
 
+def put_aside_and_cut(said: str) -> bool:
+    return "put aside 1 row that cannot be used" in said and "is longer than 64 tokens and is cut" in said
+
+
+def test_what_is_put_aside_or_cut_is_told_in_every_manner(world: Path) -> None:
+    texts = {"a": "red apples", "b": "word " * 100, "c": "  "}
+    for corpus in (world / "documents.jsonl", world / "task" / "corpus.jsonl"):
+        corpus.write_text("".join(json.dumps({"_id": name, "text": text}) + "\n" for name, text in texts.items()))
+    tiny_encoder("bert", seed=1).save(world / "other")
+    commands = {
+        "encode": ["encode", "../model", "../documents.jsonl", "--output", "v.npy"],
+        "index": ["index", "../model", "../documents.jsonl", "--output", "an index"],
+        "evaluate": ["evaluate", "../model", "--task", "../task", "--output", "scores"],
+        "merge": ["merge", "../model", "../other", "--task", "../task", "--no-general", "--output"],
+    }
+    values = {}
+    for name, command in commands.items():
+        for manner in ("plain", "quiet", "json"):
+            rest = [f"merged {manner}"] if name == "merge" else []
+            result = cosmith(*command, *rest, *([f"--{manner}"] if manner != "plain" else []))
+            assert result.exit_code == 0, result.output
+            assert put_aside_and_cut(result.stderr) == (manner != "json")
+        values[name] = json.loads(result.stdout)
+    assert (values["encode"]["rejected"], values["encode"]["cut"]) == (1, 1)
+    assert (values["index"]["rejected"], values["index"]["cut"]) == (1, 1)
+    for value in (values["evaluate"], values["merge"]["tasks"][0]):
+        assert value["rejected"] == 1
+        assert [(each["what"], each["count"], each["of"]) for each in value["cut"]] == [
+            ("documents", 1, 2), ("queries", 0, 1),
+        ]  # fmt: skip
+    for name in ("encode", "index", "evaluate"):
+        assert len(Path(values[name]["rejected_file"]).read_text().splitlines()) == 1
+    assert values["merge"]["tasks"][0]["rejected_file"] is None
+    found = cosmith("search", "an index", "word " * 100, "--json")
+    assert json.loads(found.stdout)["cut"] is True
+    assert "1 of 1 queries (100 %) is longer" in cosmith("search", "an index", "word " * 100, "--quiet").stderr
+
+
+def test_a_nul_is_put_aside_but_not_in_a_test_set(world: Path) -> None:
+    lines = [json.dumps({"_id": name, "text": text}) + "\n" for name, text in {"a": "apples", "b": "a\0b"}.items()]
+    (world / "task" / "corpus.jsonl").write_text("".join(lines))
+    indexed = cosmith("index", "../model", "../task", "--output", "an index", "--json")
+    assert json.loads(indexed.stdout)["rejected"] == 1
+    told = "corpus.jsonl:2 [text]: the text holds a NUL character. Mend that line, or remove it."
+    assert told in refused("evaluate", "../model", "--task", "../task")
+
+
 def test_vectors_that_are_not_finite_are_not_written(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Encoder, "encode", lambda *_, **__: np.full((4, 32), np.nan, dtype=np.float32))
     assert "not finite for the text 'a'" in refused("encode", "../model", "../documents.jsonl", "-o", "v.npy")
     assert not list(Path().iterdir())
+
+
+def test_vectors_never_stand_beside_the_ids_of_other_texts(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (world / "one.jsonl").write_text('{"_id": "one", "text": "a text"}\n')
+    encode, documents = ("encode", "../model"), (world / "documents.jsonl", world / "one.jsonl")
+    replace = Path.replace
+    for killed_at in ("v.npy", "v.ids.jsonl"):
+        assert cosmith(*encode, documents[0], "-o", "v.npy").exit_code == 0
+        before = {name: Path(name).read_bytes() for name in ("v.npy", "v.ids.jsonl")}
+
+        def killed(place: Path, target: Path, at: str = killed_at) -> Path:
+            if target.name == at:
+                raise SystemExit
+            return replace(place, target)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "replace", killed)
+            cosmith(*encode, documents[1], "-o", "v.npy")
+        if Path("v.npy").exists():
+            assert {name: Path(name).read_bytes() for name in before} == before
+        assert Path("v.ids.jsonl").exists()
 
 
 def test_a_place_that_cannot_be_written_is_found_before_the_work(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,11 +66,55 @@ def test_run_tells_of_each_stage_and_skips_the_second_time(world: Path, tmp_path
 def test_a_failing_stage_is_named_and_says_how_to_go_on(world: Path, tmp_path: Path) -> None:
     result = cosmith("run", world / "recipe.yaml", "--folder", tmp_path / "run", "--set", "scores.dim=4096")
     assert result.exit_code == 1
-    assert "stopped in the stage 'scores'" in result.stderr
+    assert "stopped in the stage 'scores'; finished stages stand, and are skipped the next time" in result.stderr
     assert result.stderr.splitlines()[-1].startswith("error: ")
     assert "4096" in result.stderr
     assert (tmp_path / "run" / "data" / "stage.json").is_file()
     assert not (tmp_path / "run" / "scores").exists()
+
+
+def test_what_stands_is_said_only_where_something_does(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import cosmith.recipes.stages.data as data
+
+    run = ["run", world / "recipe.yaml", "--folder", tmp_path / "run"]
+    failed = cosmith(*run, "--set", "data.query=question")
+    assert failed.exit_code == 1
+    assert failed.stderr.splitlines()[-2] == "stopped in the stage 'data'"
+    assert not (tmp_path / "run").exists()
+
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(data, "split_pairs", interrupted)
+    stopped = cosmith(*run)
+    assert stopped.exit_code == 130
+    assert "Stopped in the stage 'data'. Start again with: cosmith" in stopped.stderr
+
+
+def test_only_training_goes_on_from_where_it_was(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import cosmith.recipes.stages.measuring as measuring
+    from cosmith.training import loop
+
+    recipe = (world / "recipe.yaml").read_text() + "  train: {kind: train, sources: data.train, steps: 4}\n"
+    (tmp_path / "recipe.yaml").write_text(recipe)
+    run = ["run", tmp_path / "recipe.yaml", "--folder", tmp_path / "run", "--set", "train.checkpoint_every_steps=1"]
+
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(measuring, "score_hits", interrupted)
+        assert cosmith(*run).exit_code == 130
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "_finish", interrupted)
+        again = cosmith(*run)
+        assert again.exit_code == 130, again.output
+    assert "scores: evaluate (interrupted before)" in again.stderr
+    third = cosmith(*run)
+    assert third.exit_code == 0, third.output
+    assert "train: train (interrupted before, going on from its last checkpoint)" in third.stderr
 
 
 def test_ctrl_c_says_how_to_go_on(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,12 +146,12 @@ def test_ctrl_c_elsewhere_exits_with_130(world: Path, tmp_path: Path, monkeypatc
 def test_a_full_disk_is_an_error_without_a_traceback(
     world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from cosmith.retrieval import storage
+    from cosmith.data import array_files
 
     def full(*_: Any, **__: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(storage, "write_array_to", full)
+    monkeypatch.setattr(array_files, "write_array_to", full)
     command = ["encode", world / "base", world / "pairs.csv", "--column", "frage", "--output", tmp_path / "v.npy"]
     result = cosmith(*command)
     assert result.exit_code == 1
@@ -126,6 +170,7 @@ def test_train_leaves_a_model_that_says_what_it_was_made_from(world: Path, tmp_p
     card = json.loads((tmp_path / "tuned" / "lineage.json").read_text())
     assert [origin["stage"] for origin in card["made_from"]] == ["data", "mined"]
     assert (tmp_path / "tuned.run" / "train" / "metrics.jsonl").is_file()
+    assert (tmp_path / "tuned.run" / "data" / "rejected.jsonl").read_text().count("has no positive") == 1
     again = cosmith(*command)
     assert again.exit_code == 0
     assert again.stderr.count("stands, skipped") == 4

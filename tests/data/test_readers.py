@@ -361,6 +361,31 @@ class TestTexts:
         assert [(row.line, row.reason) for row in read.rejected] == [(2, "the text is empty")]
         assert read_texts(path, column="text").texts == ["x"]
 
+    @pytest.mark.parametrize(
+        ("query", "answer"), [("question", "answer"), ("query", "positive"), ("Anchor", "passage")]
+    )
+    def test_of_pairs_the_answers_are_the_documents_and_neither_is_the_text(
+        self, write: Write, query: str, answer: str
+    ) -> None:
+        path = write("pairs.csv", f"id,{query},{answer}\n7,q,a\n")
+        read = read_texts(path, part="document")
+        assert (read.texts, read.columns) == (["a"], {"text": answer, "id": "id"})
+        with pytest.raises(InputError, match=rf"could be the text: '{query}', '{answer}'. Say which: column='{query}'"):
+            read_texts(path)
+        for part in ("text", "document"):
+            assert read_texts(path, column=query, part=part).texts == ["q"]
+            assert read_texts(write("one.csv", f"id,{query}\n7,q\n"), part=part).columns["text"] == query
+
+    def test_the_columns_that_were_read(self, write: Write) -> None:
+        row = {"_id": "1", "title": "t", "text": "x", "question": "q"}
+        for part in ("text", "document"):
+            assert read_texts(write("c.jsonl", [row]), part=part).columns == {
+                "text": "text",
+                "title": "title",
+                "id": "_id",
+            }
+        assert read_texts(write("c.txt", b"one\n")).columns == {}
+
     def test_the_only_column_there_is(self, write: Write) -> None:
         assert read_texts(write("t.csv", "utterance\nhello\n")).texts == ["hello"]
 
@@ -371,7 +396,9 @@ class TestTexts:
         assert [(row.line, row.reason) for row in read.rejected] == [
             (2, "the id is missing"), (3, "the text is only whitespace"),
         ]  # fmt: skip
-        with pytest.raises(InputError, match=r"\[text\]: no column is called text or .*'a', 'b'"):
+        with pytest.raises(
+            InputError, match=r"\[column\]: no column is called text or .*'a', 'b'. Say which it is: column='COLUMN'"
+        ):
             read_texts(write("t.csv", "a,b\n1,2\n"))
 
 

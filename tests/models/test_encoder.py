@@ -246,6 +246,15 @@ def test_truncation_keeps_the_closing_token_and_counts_what_was_cut() -> None:
     assert tokens.truncated.tolist() == [True, False]
 
 
+def test_a_length_that_keeps_nothing_of_a_text_is_refused() -> None:
+    encoder = tiny_encoder("bert")  # [CLS] before a text, [SEP] behind it
+    with pytest.raises(InputError, match=r"\[max_length\]: is 2, but must be more than 2 \(the special tokens\)"):
+        encoder.tokenize(TEXTS, max_length=2)
+    texts = encoder.tokenize(["apple", "bread"], max_length=3)
+    assert texts.lengths.tolist() == [3, 3]
+    assert texts.values[1] != texts.values[4]  # another text, other tokens
+
+
 def test_nested_dimensions_are_cut_and_normalised_again() -> None:
     encoder = tiny_encoder("bert")
     short = encoder.encode(TEXTS, dim=8)

@@ -64,7 +64,7 @@ def _show_version(asked: bool) -> None:
 @app.callback()
 def door(
     context: typer.Context,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress; print results only.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress; print results and warnings only.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print results as JSON, progress as JSON lines.")] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")

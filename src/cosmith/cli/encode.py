@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cosmith.cli.manner import manner_of
-from cosmith.cli.texts import report_cut, require_used, texts_of
+from cosmith.cli.texts import of_columns, rejected_value, report_cut, require_used, texts_of
 from cosmith.errors import InputError
 from cosmith.phrases import counted
 
@@ -29,7 +30,7 @@ def encode(
         str | None, typer.Option("--prompt", help="`query`, `document` or another prompt of the model.")
     ] = None,
     instruction: Annotated[str, typer.Option("--instruction", help="What stands for {task} in the prompt.")] = "",
-    column: Annotated[str, typer.Option("--column", help="The column of the texts.")] = "auto",
+    column: Annotated[str, typer.Option("--column", help="The column of the texts; auto: found by its name.")] = "auto",
     dim: Annotated[int | None, typer.Option("--dim", help="Keep the first DIM numbers of each vector.")] = None,
     precision: Annotated[str, typer.Option("--precision", help="auto, float32 or bf16.")] = "auto",
 ) -> None:
@@ -38,30 +39,37 @@ def encode(
     Example: cosmith encode all-MiniLM-L6-v2 documents.jsonl --prompt document --output vectors.npy
     """
     from cosmith.atomic import atomic_file
+    from cosmith.data.array_files import write_array_to
     from cosmith.recipes.artefacts import load_encoder
-    from cosmith.retrieval.storage import write_array_to
 
     if output.suffix != ".npy":
         raise InputError("is not the name of an .npy file", path=output, field="--output", remedy="End it in .npy.")
     manner = manner_of(context)
-    read = texts_of(texts, column, manner, rejected=output.with_suffix(".rejected.jsonl"))
+    rejected = output.with_suffix(".rejected.jsonl")
+    read = texts_of(texts, column, manner, rejected=rejected)
     encoder = load_encoder(model, precision)
     require_used(instruction, prompt, encoder)
     ids = output.with_suffix(".ids.jsonl")
-    # Both are opened before the work, to find out before it that they cannot be written; neither stands without the
-    # other, since the ids are on the disk before the vectors take their name.
-    with atomic_file(ids) as names, atomic_file(output, "wb") as handle:
+    # Both are opened before the work, to find out before it that they cannot be written. Vectors never stand beside the
+    # ids of other texts, wherever the command is killed: when all is on the disk, the old vectors go, then the ids take
+    # their name, then the vectors.
+    with atomic_file(output, "wb") as handle, atomic_file(ids) as names:
         names.writelines(json.dumps({"_id": given}, ensure_ascii=False) + "\n" for given in read.ids)
-        names.flush()
         vectors = encoder.encode(
             read.texts, prompt=prompt, instruction=instruction, dim=dim, show_progress="Encoding texts"
         )
         _require_finite(vectors, read, model)
         write_array_to(handle, vectors.shape, vectors.dtype, [vectors])
+        for file in (names, handle):
+            file.flush()
+            os.fsync(file.fileno())
+        output.unlink(missing_ok=True)
     cut = report_cut(encoder, read.texts, manner, prompt=prompt, instruction=instruction)
     count, width = vectors.shape
-    value = {"texts": count, "dim": width, "vectors": str(output), "ids": str(ids), "cut": cut}
-    manner.result(f"{counted(count, 'vector')} of {counted(width, 'number')} in {output}, ids in {ids}", value)
+    value = {"texts": count, "dim": width, "vectors": str(output), "ids": str(ids), "columns": read.columns, "cut": cut}
+    value |= rejected_value(read.rejected, rejected)
+    vectors_of = f"{counted(count, 'vector')} of {counted(width, 'number')}, of the texts{of_columns(read)}"
+    manner.result(f"{vectors_of}, in {output}, ids in {ids}", value)
 
 
 def _require_finite(vectors: npt.NDArray[np.float32], read: TextsRead, model: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cosmith.cli.manner import Manner, manner_of
-from cosmith.cli.texts import note_cut, note_rejected, require_used
+from cosmith.cli.texts import rejected_value, require_used, task_cut, warn_of_rejected
 from cosmith.errors import InputError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def evaluate(
     """
     from cosmith.atomic import require_writable
     from cosmith.data import Collection
-    from cosmith.evaluation import evaluate_bm25, evaluate_retrieval, evaluate_sts, texts_cut
+    from cosmith.evaluation import evaluate_bm25, evaluate_retrieval, evaluate_sts
     from cosmith.recipes.artefacts import load_encoder
 
     manner = manner_of(context)
@@ -69,28 +69,33 @@ def evaluate(
     for path, task in read.items():
         name = path.resolve().name
         scores = [score(encoder, task, name) for encoder in encoders.values()]
-        for encoder in encoders.values():
-            note_cut(encoder, texts_cut(encoder, task), manner)
+        cut = [each for encoder in encoders.values() for each in task_cut(encoder, task, manner)]
         if bm25 and isinstance(task, Collection):
             scores.append(evaluate_bm25(task, seed=seed))
         if output is not None:
             for each in scores:
                 each.to_json(output / f"{name}--{each.model.replace('/', '-')}.json")
-        manner.result(scores[0].table(*scores[1:]) + "\n", _as_json(path, scores))
+        value = _as_json(path, scores) | {"cut": cut} | rejected_value(task.rejected, rejected_file(path, output))
+        manner.result(scores[0].table(*scores[1:]) + "\n", value)
 
 
 def read_task(path: Path, split: str, output: Path | None, manner: Manner) -> Collection | StsPairs:
     """A task by what it looks like: a folder is a collection, a file holds scored pairs."""
     from cosmith.data import Collection, read_sts
 
-    put_aside = None if output is None else output / f"{path.resolve().name}.rejected.jsonl"
+    put_aside = rejected_file(path, output)
     task: Collection | StsPairs
     if path.is_dir():
         task = Collection.read_beir(path, split=split, rejected=put_aside)
     else:
         task = read_sts(path, rejected=put_aside)
-    note_rejected(task.rejected, put_aside, manner)
+    warn_of_rejected(task.rejected, put_aside, manner)
     return task
+
+
+def rejected_file(path: Path, output: Path | None) -> Path | None:
+    """Where the rows of a task that cannot be used are written down; nowhere without a folder for the scores."""
+    return None if output is None else output / f"{path.resolve().name}.rejected.jsonl"
 
 
 def _require_two(model: str, against: str | None) -> None:

@@ -16,7 +16,7 @@ class Manner:
     """The global options.
 
     Attributes:
-        quiet: Print results only.
+        quiet: Print results only, and warnings.
         json: Print results as JSON lines.
     """
 
@@ -26,6 +26,11 @@ class Manner:
     def note(self, text: str) -> None:
         """Say something beside the result, on stderr; not when quiet or to machines."""
         if not (self.quiet or self.json):
+            print(text, file=sys.stderr, flush=True)
+
+    def warn(self, text: str) -> None:
+        """Say on stderr what nobody may miss, also when quiet; to machines the result must say it."""
+        if not self.json:
             print(text, file=sys.stderr, flush=True)
 
     def result(self, text: str, value: Mapping[str, Any]) -> None:

@@ -11,6 +11,7 @@ import typer
 from cosmith.cli.evaluate import read_task
 from cosmith.cli.manner import manner_of
 from cosmith.cli.summaries import merge_lines
+from cosmith.cli.texts import model_reference, rejected_value, task_cut
 from cosmith.errors import InputError
 
 
@@ -49,29 +50,47 @@ def merge(
 
     Example: cosmith merge seed-1 seed-2 seed-3 --method slerp --task my-dev-set --output merged
     """
+    from cosmith.atomic import atomic_folder, require_name, require_writable
     from cosmith.data import general_check_collection
     from cosmith.evaluation import mean_score
     from cosmith.recipes.artefacts import load_encoder
+    from cosmith.recipes.lineage import merge_lineage, write_card
     from cosmith.recipes.stages.merging import described
     from cosmith.training import merge as merge_encoders
 
     manner = manner_of(context)
     if output.exists() and not (output.is_dir() and not any(output.iterdir())):
         raise InputError("exists already", path=output, field="--output", remedy="Choose another folder.")
+    require_name(output)
+    require_writable(output)
     read = {path.resolve().name: read_task(path, split, None, manner) for path in tasks or []}
     encoders = [load_encoder(model, precision) for model in models]
+    base_encoder = None if base is None else load_encoder(base, precision)
     result = merge_encoders(
         encoders,
         method,  # type: ignore[arg-type]
-        base=None if base is None else load_encoder(base, precision),
+        base=base_encoder,
         weights=weights or None,
         density=density,
         scale=scale,
         dev=mean_score(read) if read else None,
         general=mean_score({"general-check": general_check_collection()}) if general and read else None,
     )
-    result.encoder.save(output)
-    told = {"method": method, "models": models} | described(result)
+    outcome = described(result)
+    settings = {"method": method, "base": base, "weights": weights or None, "density": density, "scale": scale,
+                "split": split, "precision": precision}  # fmt: skip
+    made_from = [(model_reference(name), encoder) for name, encoder in zip(models, encoders, strict=True)]
+    if base is not None and base_encoder is not None:
+        made_from.append((model_reference(base), base_encoder))
+    lineage = merge_lineage(output.name, made_from, [str(path.resolve()) for path in tasks or []], settings, outcome)
+    with atomic_folder(output) as place:
+        result.encoder.save(place)
+        write_card(place, lineage, title=output.name)
+    scored_on = [
+        {"task": name, "cut": task_cut(encoders[0], task, manner)} | rejected_value(task.rejected, None)
+        for name, task in read.items()
+    ]  # all models cut alike, or they could not be merged
+    told = {"method": method, "models": models, "tasks": scored_on} | outcome
     text = "\n".join([*merge_lines(told), f"The model is in {output}. How good is it: cosmith evaluate"
                       f" {quote(str(output))} --against {quote(models[0])} --task my-test-set"])  # fmt: skip
     manner.result(text, told | {"model": str(output)})

@@ -10,7 +10,11 @@ import typer
 from cosmith.cli.manner import manner_of
 from cosmith.cli.run import print_recipes
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Show recipes and what may stand in them.")
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Show recipes and what may stand in them.\n\nExample: cosmith recipe show pairs > mine.yaml",
+)
 
 
 @app.command("show")

@@ -28,7 +28,7 @@ def run(
     folder: Annotated[Path | None, typer.Option("--folder", help="The run's folder. Default: runs/NAME.")] = None,
     listing: Annotated[bool, typer.Option("--list", help="Show the built-in recipes.")] = False,
 ) -> None:
-    """Run a recipe. What is finished is skipped; what was interrupted goes on.
+    """Run a recipe. Stages that are finished are skipped; a training that was interrupted goes on.
 
     Example: cosmith run pairs --set data.path=pairs.jsonl --set train.epochs=2
     """
@@ -55,20 +55,27 @@ def run_loaded(loaded: LoadedRecipe, folder: Path, manner: Manner, *, again: str
     try:
         run_recipe(loaded, folder, listen=teller)
     except KeyboardInterrupt as error:
-        print(f"\nStopped{teller.where}. Finished stages stand. Go on with: {again}", file=sys.stderr)
+        how = "Finished stages stand. Go on with" if teller.standing else "Start again with"
+        print(f"\nStopped{teller.where}. {how}: {again}", file=sys.stderr)
         raise typer.Exit(130) from error
     except CosmithError:
         if teller.where:
-            print(f"stopped{teller.where}; finished stages stand, and are skipped the next time", file=sys.stderr)
+            standing = "; finished stages stand, and are skipped the next time" if teller.standing else ""
+            print(f"stopped{teller.where}{standing}", file=sys.stderr)
         raise
 
 
 class Teller:
-    """Tells of stages as they begin and end."""
+    """Tells of stages as they begin and end.
+
+    Attributes:
+        where: The stage that runs, as part of a sentence; empty between stages.
+        standing: How many stages have ended, or were skipped since they stand.
+    """
 
     def __init__(self, manner: Manner, opening: str) -> None:
         self.manner, self.opening = manner, opening
-        self.where = ""
+        self.where, self.standing = "", 0
 
     def __call__(self, event: StageEvent) -> None:
         from cosmith.cli.summaries import summary
@@ -81,10 +88,11 @@ class Teller:
         head = f"[{event.number}/{event.count}] {event.stage}"
         if event.what == "begin":
             self.where = f" in the stage {event.stage!r}"
-            going_on = ", going on from where it was" if event.resumed else ""
+            going_on = ", going on from its last checkpoint" if event.resumed else ""
             self.manner.note(f"\n{head}: {event.kind} ({event.reason}{going_on})")
             return
         self.where = ""
+        self.standing += 1
         value: dict[str, Any] = {
             "event": event.what,
             "stage": event.stage,

@@ -9,7 +9,16 @@ from typing import Annotated
 import typer
 
 from cosmith.cli.manner import first_code_lines, manner_of
-from cosmith.cli.texts import beside, model_reference, report_cut, require_used, texts_of
+from cosmith.cli.texts import (
+    beside,
+    model_reference,
+    of_columns,
+    rejected_value,
+    report_cut,
+    require_used,
+    texts_of,
+    warn_of_cut,
+)
 from cosmith.errors import InputError
 from cosmith.phrases import counted
 
@@ -19,7 +28,9 @@ def index(
     model: Annotated[str, typer.Argument(help="A model folder, a packaged model's name, or a Hugging Face id.")],
     texts: Annotated[Path, typer.Argument(help="JSONL, CSV, TSV, Parquet, .txt (a text a line), or a BEIR folder.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder of the index.")],
-    column: Annotated[str, typer.Option("--column", help="The column of the texts.")] = "auto",
+    column: Annotated[
+        str, typer.Option("--column", help="The column of the texts; auto: found by its name, in pairs the answer's.")
+    ] = "auto",
     dim: Annotated[int | None, typer.Option("--dim", help="Keep the first DIM numbers of each vector.")] = None,
     instruction: Annotated[
         str, typer.Option("--instruction", help="What searches ask for: stands for {task} in the model's prompts.")
@@ -34,7 +45,8 @@ def index(
     from cosmith.retrieval import Index
 
     manner = manner_of(context)
-    read = texts_of(texts, column, manner, rejected=beside(output, ".rejected.jsonl"))
+    rejected = beside(output, ".rejected.jsonl")
+    read = texts_of(texts, column, manner, rejected=rejected, part="document")
     encoder = load_encoder(model, precision)
     require_used(instruction, "query", encoder)
     documents = dict(zip(read.ids, read.texts, strict=True))
@@ -42,9 +54,10 @@ def index(
         encoder, documents, dim=dim, folder=output, model=model_reference(model), instruction=instruction
     )
     cut = report_cut(encoder, read.texts, manner, prompt="document", instruction=instruction)
-    value = {"documents": len(built), "dim": built.card.dim, "index": str(output), "cut": cut}
+    value = {"documents": len(built), "dim": built.card.dim, "index": str(output), "columns": read.columns, "cut": cut}
+    value |= rejected_value(read.rejected, rejected)
     count = counted(len(built), "document")
-    text = f'{count} in {output}. Search there: cosmith search {quote(str(output))} "your words"'
+    text = f'{count}{of_columns(read)} in {output}. Search there: cosmith search {quote(str(output))} "your words"'
     manner.result(text, value)
 
 
@@ -65,6 +78,7 @@ def search(
 
     Example: cosmith search runs/python-docs/index/index "read a file line by line" -k 3
     """
+    from cosmith.data import Cut
     from cosmith.data.texts import text_problem
     from cosmith.recipes.artefacts import load_encoder
     from cosmith.retrieval import Index
@@ -78,6 +92,9 @@ def search(
     encoder = load_encoder(model or opened.card.model, "float32")
     require_used(instruction or "", "query", encoder)
     hits = opened.search(encoder, queries, k, dim=dim, instruction=instruction)
+    told = opened.card.instruction if instruction is None else instruction
+    cut = encoder.tokenize(queries, prompt="query", instruction=told).truncated
+    warn_of_cut(encoder, [Cut.among("queries", cut, encoder.max_length)], manner)
     for row, query in enumerate(queries):
         found = [(name, score, opened.text(name)) for name, score in hits.of(row)]
         lines = [query]
@@ -85,4 +102,4 @@ def search(
             lines.append(f"{rank:>4}  {score:.3f}  {name}")
             lines += [f"             {line}" for line in first_code_lines(text)]
         shown = [{"id": name, "score": round(score, 6), "text": text} for name, score, text in found]
-        manner.result("\n".join(lines) + "\n", {"query": query, "hits": shown})
+        manner.result("\n".join(lines) + "\n", {"query": query, "cut": bool(cut[row]), "hits": shown})

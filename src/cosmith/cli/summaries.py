@@ -37,6 +37,8 @@ def _data(result: Result, folder: Path) -> list[str]:
         )
     elif "pairs" in result:
         lines.append(counted(result["pairs"], "row"))
+    if result.get("columns"):
+        lines.append("columns: " + ", ".join(f"{part} {name!r}" for part, name in result["columns"].items()))
     dropped = result.get("dropped") or {}
     if dropped:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in dropped.items())

@@ -2,38 +2,57 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from cosmith.cli.manner import Manner
-from cosmith.errors import InputError
+from cosmith.errors import ColumnError, InputError
 from cosmith.phrases import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from cosmith.data import Cut, Rejected, TextsRead
+    from cosmith.data import Collection, Cut, Rejected, StsPairs, TextsRead
     from cosmith.models import Encoder
 
 
-def texts_of(path: Path, column: str, manner: Manner, *, rejected: Path) -> TextsRead:
-    """The texts of a file, or of the corpus of a BEIR folder; says how many records could not be used."""
+def texts_of(
+    path: Path, column: str, manner: Manner, *, rejected: Path, part: Literal["text", "document"] = "text"
+) -> TextsRead:
+    """The texts of a file, or of the corpus of a BEIR folder; says which they are and how many could not be used."""
     from cosmith.data import read_texts
 
-    read = read_texts(path / "corpus.jsonl" if path.is_dir() else path, column=column, rejected=rejected)
-    note_rejected(read.rejected, rejected, manner)
+    try:
+        file = path / "corpus.jsonl" if path.is_dir() else path
+        read = read_texts(file, column=column, part=part, rejected=rejected)
+    except ColumnError as error:
+        raise error.told_as("--column", "--column ") from error
+    manner.note(f"{counted(len(read.texts), 'text')}{of_columns(read)} in {file}")
+    warn_of_rejected(read.rejected, rejected, manner)
     return read
 
 
-def note_rejected(rows: Sequence[Rejected], written: Path | None, manner: Manner) -> None:
+def of_columns(read: TextsRead) -> str:
+    """Which column the texts were read from, as part of a sentence."""
+    names = [repr(read.columns[part]) for part in ("title", "text") if part in read.columns]
+    return f" of the column{'s' if len(names) > 1 else ''} {' and '.join(names)}" if names else ""
+
+
+def warn_of_rejected(rows: Sequence[Rejected], written: Path | None, manner: Manner) -> None:
     """Say how many rows of a file could not be used, and where they are written down with the reason for each."""
     if rows:
         first = rows[0]
-        where = f"; all are in {written}" if written else "; --output FOLDER writes them down"
-        manner.note(
+        where = f"; all are in {written}" if written else "; cosmith evaluate --output FOLDER writes them down"
+        manner.warn(
             f"put aside {counted(len(rows), 'row')} that cannot be used, e.g. {first.path}:{first.line}:"
             f" {first.reason}{where}"
         )
+
+
+def rejected_value(rows: Sequence[Rejected], written: Path | None) -> dict[str, object]:
+    """How many rows could not be used, and the file that lists them, for the JSON of a result."""
+    return {"rejected": len(rows), "rejected_file": str(written) if rows and written else None}
 
 
 def report_cut(
@@ -45,15 +64,24 @@ def report_cut(
     cut = Cut.count_in(
         "texts", texts, lambda part: encoder.tokenize(part, prompt=prompt, instruction=instruction), encoder.max_length
     )
-    note_cut(encoder, [cut], manner)
+    warn_of_cut(encoder, [cut], manner)
     return cut.count
 
 
-def note_cut(encoder: Encoder, cut: Iterable[Cut], manner: Manner) -> None:
+def task_cut(encoder: Encoder, task: Collection | StsPairs, manner: Manner) -> list[dict[str, object]]:
+    """Count, and say, how many texts of a test set are longer than the model reads; the counts as plain values."""
+    from cosmith.evaluation import texts_cut
+
+    cut = texts_cut(encoder, task)
+    warn_of_cut(encoder, cut, manner)
+    return [{"model": encoder.name, **asdict(each)} for each in cut]
+
+
+def warn_of_cut(encoder: Encoder, cut: Iterable[Cut], manner: Manner) -> None:
     """Say of which kinds of text the model does not read all."""
     for each in cut:
         if each.count:
-            manner.note(f"{encoder.name}: {each.describe()}")
+            manner.warn(f"{encoder.name}: {each.describe()}")
 
 
 def require_used(instruction: str, prompt: str | None, *encoders: Encoder) -> None:

@@ -14,10 +14,12 @@ import typer
 from cosmith.cli.manner import manner_of
 from cosmith.cli.run import run_loaded, same_command
 from cosmith.cli.texts import beside
-from cosmith.errors import InputError
+from cosmith.errors import ColumnError, InputError
 
 _OPTIONS = {"path": "--pairs", "base": "--model", "max_document_length": "--max-length"}
 """The options of the recipe's keys, where they are called otherwise."""
+_WITHOUT_STAGE = ("base", "seed", "max_document_length")
+"""Keys that errors name by themselves."""
 
 
 def train(
@@ -96,9 +98,14 @@ def told_by_option() -> Iterator[None]:
         yield
     except InputError as error:
         stage, _, key = (error.field or "").rpartition(".")
-        if not stage.startswith("stages.") and key not in ("base", "seed"):
+        if not stage.startswith("stages.") and key not in _WITHOUT_STAGE:
             raise
         option = _OPTIONS.get(key, f"--{key.replace('_', '-')}")
+        if isinstance(error, ColumnError):
+            if key in ("query", "positive"):
+                raise error.told_as(option, f"{option} ") from error
+            remedy = f"Call the right one {key!r}, which goes before the others."
+            raise InputError(error.problem, path=error.path, remedy=remedy) from error
         raise InputError(error.problem, path=error.path, field=option, remedy=error.remedy) from error
 
 

@@ -7,7 +7,9 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from cosmith.errors import InputError, nearest
+from cosmith.errors import ColumnError, InputError
+
+_DOCUMENT = ("text", "document", "passage", "content", "sentence", "positive", "positives", "pos", "answer")
 
 # The first of each is the canonical name: where it is there, others are not taken into account.
 SYNONYMS = {
@@ -17,7 +19,8 @@ SYNONYMS = {
     "group": ("group",),
     "scores": ("scores", "score"),
     "id": ("_id", "id"),
-    "text": ("text", "document", "passage", "content", "sentence", "query", "question"),
+    "document": _DOCUMENT,
+    "text": (*_DOCUMENT, "query", "question", "anchor"),
     "first": ("sentence1", "text1"),
     "second": ("sentence2", "text2"),
     "score": ("score",),
@@ -25,7 +28,15 @@ SYNONYMS = {
 _NEGATIVE = re.compile(r"neg(?:ative)?s?(?:[_ -]?(\d+))?", re.IGNORECASE)
 
 
-def find_column(columns: Sequence[str], choice: str | None, part: str, path: Path) -> str | None:
+def find_column(
+    columns: Sequence[str],
+    choice: str | None,
+    part: str,
+    path: Path,
+    *,
+    argument: str | None = None,
+    remedy: str | None = None,
+) -> str | None:
     """Find the column of a part, e.g. the query.
 
     Args:
@@ -33,53 +44,61 @@ def find_column(columns: Sequence[str], choice: str | None, part: str, path: Pat
         choice: A column's name, ``"auto"`` to find it among the part's synonyms (case does not count), None for none.
         part: A key of :data:`SYNONYMS`.
         path: The file, for the message.
+        argument: The argument that gives the choice; by default called as the part.
+        remedy: What to do where several could be meant; by default to say which.
 
     Returns:
         The column's name; None where there is none.
 
     Raises:
-        InputError: When the named column is not there, or several could be meant.
+        ColumnError: When the named column is not there, or several could be meant.
+        InputError: The latter, with ``remedy``.
     """
+    argument = argument or part
     if choice is None:
         return None
     if choice != "auto":
-        return _named(columns, choice, part, path)
+        return _named(columns, choice, argument, path)
     names = SYNONYMS[part]
     if names[0] in columns:
         return names[0]
     found = [column for column in columns if column.strip().lower() in names]
     if len(found) > 1:
-        raise InputError(
-            f"several columns could be the {part}: {', '.join(map(repr, found))}",
-            path=path,
-            field=part,
-            remedy=f"Say which: {part}={found[0]!r}.",
-        )
+        problem = f"several columns could be the {part}: {', '.join(map(repr, found))}"
+        if remedy is not None:
+            raise InputError(problem, path=path, field=argument, remedy=remedy)
+        raise ColumnError(problem, path=path, field=argument, advice="Say which:", column=found[0])
     return found[0] if found else None
 
 
-def require_column(columns: Sequence[str], choice: str, part: str, path: Path, remedy: str | None = None) -> str:
+def require_column(
+    columns: Sequence[str],
+    choice: str,
+    part: str,
+    path: Path,
+    *,
+    argument: str | None = None,
+    remedy: str | None = None,
+) -> str:
     """As :func:`find_column`, for a part that there must be.
 
     Args:
-        columns, choice, part, path: As there.
-        remedy: What to do where there is none; by default to say which it is.
+        columns, choice, part, path, argument: As there.
+        remedy: What to do where there is none, or several; by default to say which it is.
 
     Raises:
-        InputError: When there is none; it names the columns that there are.
+        ColumnError: As there, and when there is none; it names the columns that there are.
+        InputError: The same, with ``remedy``.
     """
-    column = find_column(columns, choice, part, path)
+    argument = argument or part
+    column = find_column(columns, choice, part, path, argument=argument, remedy=remedy)
     if column is None:
         names = SYNONYMS[part]
         close = next((name for name in columns if difflib.get_close_matches(name.lower(), names, n=1)), None)
-        hint = f"Did you mean {close!r}? Say {part}={close!r}." if close else f"Say which it is: {part}=COLUMN."
-        listed = ", ".join(map(repr, columns)) or "none"
-        raise InputError(
-            f"no column is called {' or '.join(names)}; its columns: {listed}",
-            path=path,
-            field=part,
-            remedy=remedy or hint,
-        )
+        problem = f"no column is called {' or '.join(names)}; its columns: {', '.join(map(repr, columns)) or 'none'}"
+        if remedy is not None:
+            raise InputError(problem, path=path, field=argument, remedy=remedy)
+        raise ColumnError(problem, path=path, field=argument, **_which(close))
     return column
 
 
@@ -87,7 +106,7 @@ def find_negatives(columns: Sequence[str], choice: str | Sequence[str] | None, p
     """The columns of negatives: ``negative``, ``negatives``, ``neg``, ``negative_1``, ``negative_2``, … in order.
 
     Raises:
-        InputError: When a named column is not there.
+        ColumnError: When a named column is not there.
     """
     if choice is None:
         return ()
@@ -98,7 +117,16 @@ def find_negatives(columns: Sequence[str], choice: str | Sequence[str] | None, p
     return tuple(column for match, column in sorted(found, key=lambda pair: int(pair[0][1] or 0)))
 
 
-def _named(columns: Sequence[str], name: str, part: str, path: Path) -> str:
+def _named(columns: Sequence[str], name: str, argument: str, path: Path) -> str:
     if name not in columns:
-        raise InputError(f"has no column {name!r}", path=path, field=part, remedy=nearest(name, columns))
+        close = next(iter(difflib.get_close_matches(name, columns, n=1)), None)
+        listed = "" if close else f"; its columns: {', '.join(map(repr, columns)) or 'none'}"
+        raise ColumnError(f"has no column {name!r}{listed}", path=path, field=argument, **_which(close))
     return name
+
+
+def _which(close: str | None) -> dict[str, str]:
+    """What to do about a column that is not there: the advice, and the column that is likely meant."""
+    if close is None:
+        return {"advice": "Say which it is:", "column": "COLUMN"}
+    return {"advice": f"Did you mean {close!r}? Say", "column": close}

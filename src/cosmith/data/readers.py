@@ -10,14 +10,14 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from cosmith.data.columns import find_column, find_negatives, require_column
 from cosmith.data.rows import Rejected, TrainingRow, write_rejected
-from cosmith.data.tabular import Record, Table, open_table
+from cosmith.data.tabular import Record, Table, file_format, open_table
 from cosmith.data.texts import document_text, text_problem
 from cosmith.errors import InputError
 from cosmith.phrases import counted
@@ -56,12 +56,14 @@ class TextsRead:
         ids: The id of each text, all different.
         texts: The texts, as many as ids.
         rejected: The records that cannot be used.
+        columns: The column of each part that was found: text, title, id; none in a plain text file.
         path: The file.
     """
 
     ids: list[str]
     texts: list[str]
     rejected: list[Rejected]
+    columns: Mapping[str, str]
     path: Path
 
 
@@ -142,14 +144,22 @@ def read_rows(
     return RowsRead(rows, bad, columns | ({"negative": ", ".join(negatives)} if negatives else {}), table.path)
 
 
-def read_texts(path: str | Path, *, column: str = "auto", rejected: str | Path | None = None) -> TextsRead:
+def read_texts(
+    path: str | Path,
+    *,
+    column: str = "auto",
+    part: Literal["text", "document"] = "text",
+    rejected: str | Path | None = None,
+) -> TextsRead:
     """Read texts from a JSONL, CSV, TSV, Parquet or plain text file (.txt: a text a line; blank lines are passed over).
 
     Args:
         path: The file.
-        column: The column of the text. ``"auto"``: text, document, passage, content, sentence, query or question, or
-            the only column there is; and where a BEIR corpus has ``title`` beside ``text``, the two as
-            :meth:`cosmith.data.Collection.read_beir` joins them.
+        column: The column of the text. ``"auto"``: text, or whichever one there is of document, passage, content,
+            sentence, positive, pos, answer, query, question and anchor, or the only column; and where a BEIR corpus
+            has ``title`` beside ``text``, the two as :meth:`cosmith.data.Collection.read_beir` joins them.
+        part: What is wanted of a file of pairs: ``"document"``, the texts that are searched for, so that an answer
+            goes before a query; ``"text"``, of which the two are equally one, so that ``column`` must say which.
         rejected: Where to write the records that cannot be used, as JSON lines.
 
     Returns:
@@ -160,8 +170,10 @@ def read_texts(path: str | Path, *, column: str = "auto", rejected: str | Path |
     """
     table = open_table(path)
     choice = table.columns[0] if column == "auto" and len(table.columns) == 1 else column
-    text_column = require_column(table.columns, choice, "text", table.path)
-    id_column = find_column([name for name in table.columns if name != text_column], "auto", "id", table.path)
+    wanted = find_column(table.columns, choice, part, table.path, argument="column")
+    text_column = wanted or require_column(table.columns, choice, "text", table.path, argument="column")
+    others = [name for name in table.columns if name != text_column]
+    id_column = find_column(others, "auto", "id", table.path, remedy="Call the right one '_id'.")
     title_column = "title" if column == "auto" and text_column == "text" and "title" in table.columns else None
     line_of: dict[str, int] = {}
 
@@ -183,7 +195,9 @@ def read_texts(path: str | Path, *, column: str = "auto", rejected: str | Path |
         return given, text
 
     pairs, bad = _usable(table, text_of, rejected)
-    return TextsRead([given for given, _ in pairs], [text for _, text in pairs], bad, table.path)
+    found = {} if file_format(table.path) == ".txt" else {"text": text_column, "title": title_column, "id": id_column}
+    columns = {each: name for each, name in found.items() if name is not None}
+    return TextsRead([given for given, _ in pairs], [text for _, text in pairs], bad, columns, table.path)
 
 
 def read_sts(path: str | Path, *, rejected: str | Path | None = None) -> StsPairs:
@@ -199,7 +213,7 @@ def read_sts(path: str | Path, *, rejected: str | Path | None = None) -> StsPair
     table = open_table(path)
     remedy = "Call the columns sentence1, sentence2 and score."
     first, second, score = (
-        require_column(table.columns, "auto", part, table.path, remedy) for part in ("first", "second", "score")
+        require_column(table.columns, "auto", part, table.path, remedy=remedy) for part in ("first", "second", "score")
     )
 
     def pair_of(record: Record) -> tuple[str, str, float]:

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import xxhash
 
 from cosmith.atomic import atomic_folder, write_json
+from cosmith.data.array_files import write_array, write_header_to
 from cosmith.data.ragged import Int32, Int64, checked_numbers, offsets_of, take_rows
 from cosmith.data.texts import TextTable
 from cosmith.phrases import counted
@@ -183,7 +184,7 @@ def _keep(
     prompts: Int32 | None = None
     with atomic_folder(place) as folder:
         with (folder / "values.npy").open("wb") as handle:
-            _write_header(handle, 0)
+            write_header_to(handle, (0,), np.int32)
             total = 0
             for chunk, tokens in _tokenised(texts, wanted, tokenize):
                 handle.write(np.ascontiguousarray(tokens.values).data)
@@ -193,23 +194,12 @@ def _keep(
                     prompts = np.zeros(len(texts), np.int32) if prompts is None else prompts
                     prompts[chunk] = tokens.prompt_lengths
             handle.seek(0)
-            _write_header(handle, total)
-        np.save(folder / "offsets.npy", offsets_of(lengths))
-        np.save(folder / "full_lengths.npy", full_lengths)
+            write_header_to(handle, (total,), np.int32)  # as long as the first one
+        write_array(folder / "offsets.npy", (len(texts) + 1,), np.int64, [offsets_of(lengths)])
+        write_array(folder / "full_lengths.npy", (len(texts),), np.int32, [full_lengths])
         if prompts is not None:
-            np.save(folder / "prompt_lengths.npy", prompts)
+            write_array(folder / "prompt_lengths.npy", (len(texts),), np.int32, [prompts])
         write_json(folder / "tokens.json", identity | {"prompt_lengths": prompts is not None})
-
-
-def _write_header(handle: IO[bytes], count: int) -> None:
-    """The header of a one-dimensional int32 .npy file.
-
-    NumPy pads headers so that the first dimension can grow in place, so the one written first, for no values, takes
-    as many bytes as the one that replaces it in the end.
-    """
-    np.lib.format.write_array_header_1_0(
-        handle, {"descr": np.dtype(np.int32).str, "fortran_order": False, "shape": (count,)}
-    )
 
 
 def _kept(place: Path, identity: dict[str, Any]) -> RaggedTokens | None:

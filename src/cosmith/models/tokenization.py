@@ -57,13 +57,12 @@ class TextTokenizer:
         Args:
             texts: Any number of texts.
             max_length: The most tokens of a text that are kept, special tokens included.
+
+        Raises:
+            InputError: When nothing but special tokens would be kept, or a text cannot be used.
         """
         closing = self._around[1]
-        if max_length <= len(closing):
-            raise InputError(
-                f"is {max_length}, but must be more than {len(closing)} (the special tokens)", field="max_length",
-                remedy="Give a larger one.",
-            )  # fmt: skip
+        self._room(max_length)
         rows: list[np.ndarray] = []
         full = np.empty(len(texts), dtype=np.int32)
         for start in range(0, len(texts), _TEXTS_PER_CALL):
@@ -97,14 +96,12 @@ class TextTokenizer:
         Returns:
             A row a piece, in the order of the texts; ``full_lengths`` are those of the pieces. A text without a token
             of its own has none.
+
+        Raises:
+            InputError: As when it is called.
         """
         opening, closing = self._around
-        room = max_length - len(opening) - len(closing)
-        if room < 1:
-            raise InputError(
-                f"is {max_length}, but must be more than {len(opening) + len(closing)} (the special tokens)",
-                field="max_length", remedy="Give a larger one.",
-            )  # fmt: skip
+        room = self._room(max_length)
         rows: list[np.ndarray] = []
         for start in range(0, len(texts), _TEXTS_PER_CALL):
             for encoding in self._encoded(texts[start : start + _TEXTS_PER_CALL], start):
@@ -123,6 +120,16 @@ class TextTokenizer:
         rows[:, : len(opening)], rows[:, len(opening)], rows[:, len(opening) + 1 :] = opening, np.arange(count), closing
         lengths = np.full(count, rows.shape[1], dtype=np.int32)
         return RaggedTokens(rows.reshape(-1), np.arange(count + 1, dtype=np.int64) * rows.shape[1], lengths)
+
+    def _room(self, max_length: int) -> int:
+        """How many tokens of a text itself are kept beside the special ones."""
+        special = sum(map(len, self._around))
+        if max_length <= special:
+            raise InputError(
+                f"is {max_length}, but must be more than {special} (the special tokens)", field="max_length",
+                remedy="Give a larger one.",
+            )  # fmt: skip
+        return max_length - special
 
     def _encoded(self, texts: Sequence[str], start: int) -> list[Any]:
         """Tokenise some texts, the first of which is number ``start``."""

@@ -1,15 +1,18 @@
-"""What a model was made from: a lineage card beside every model that a run has trained."""
+"""What a model was made from: a lineage card beside every model that a run or `cosmith merge` has made."""
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cosmith
 from cosmith.atomic import atomic_file, write_json
+from cosmith.recipes.fingerprints import content_fingerprint
 from cosmith.recipes.graph import stage_of
 from cosmith.recipes.pretraining_schemas import AdaptStage
 from cosmith.recipes.rebuilding_schemas import RebuildStage, StaticStage
@@ -17,6 +20,9 @@ from cosmith.recipes.references import ReadsPath, uses
 from cosmith.recipes.run_folder import read_record
 from cosmith.recipes.schema import Recipe, Stage
 from cosmith.recipes.stage_schemas import MergeStage, TrainStage
+
+if TYPE_CHECKING:
+    from cosmith.models import Encoder
 
 _VERBS = {"initialise": "Initialised", "rebuild": "Rebuilt", "static": "Made static", "adapt": "Pre-trained",
           "train": "Trained", "merge": "Merged"}  # fmt: skip
@@ -35,12 +41,22 @@ def write_lineage_cards(recipe: Recipe, run: Path, results: Mapping[str, Mapping
     for name, stage in recipe.stages.items():
         folder = run / name / "model"
         if stage.kind in _VERBS and name in results and folder.is_dir():
-            card = lineage(recipe, name, run, results)
-            write_json(folder / "lineage.json", card)
-            readme = folder / "README.md"
-            text = readme.read_text(encoding="utf-8") if readme.is_file() else f"# {recipe.name}: {name}\n"
-            with atomic_file(readme) as handle:
-                handle.write(with_section(text, card_section(card)))
+            write_card(folder, lineage(recipe, name, run, results), title=f"{recipe.name}: {name}")
+
+
+def write_card(folder: Path, card: Mapping[str, Any], *, title: str) -> None:
+    """Write a lineage into a model's folder: as `lineage.json`, and as a section of its `README.md`.
+
+    Args:
+        folder: The model's.
+        card: What :func:`lineage` or :func:`merge_lineage` gives.
+        title: The heading of the page where there is none yet.
+    """
+    write_json(folder / "lineage.json", card)
+    readme = folder / "README.md"
+    text = readme.read_text(encoding="utf-8") if readme.is_file() else f"# {title}\n"
+    with atomic_file(readme) as handle:
+        handle.write(with_section(text, card_section(card)))
 
 
 def lineage(recipe: Recipe, name: str, run: Path, results: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -57,10 +73,66 @@ def lineage(recipe: Recipe, name: str, run: Path, results: Mapping[str, Mapping[
         "settings": dict(record.config) if record else {},
         "training": {key: value for key, value in results[name].items() if not isinstance(value, list | dict)},
         "scores": list(_scores_of(recipe, name, results)),
-        "versions": {each: metadata.version(each) for each in ("torch", "transformers")}
-        | {"cosmith": cosmith.__version__},
-        "finished": record.finished if record else time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        "versions": _versions(),
+        "finished": record.finished if record else _now(),
     }
+
+
+def merge_lineage(
+    name: str,
+    models: Sequence[tuple[str, Encoder]],
+    files: Sequence[str],
+    settings: Mapping[str, Any],
+    outcome: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The lineage of a model that was merged outside of a run, in the form of :func:`lineage`.
+
+    Args:
+        name: What it is called.
+        models: What it was made from, each with where it is: the merged ones, then the base where there was one.
+        files: The test sets that all were scored on.
+        settings: How it was merged.
+        outcome: What :func:`cosmith.recipes.stages.merging.described` says of it.
+    """
+    chosen = outcome["chosen"]
+    main = "mean of the main metrics"
+    measured = ((", ".join(Path(file).name for file in files), "dev"), ("general-check", "general"))
+    return {
+        "model": name,
+        "kind": "merge",
+        "recipe": None,
+        "base": ", ".join(place for place, _ in models),
+        "made_from": [
+            {"model": place, "fingerprint": encoder.fingerprint(), "share": share, "lineage": _read(Path(place))}
+            for (place, encoder), share in zip_longest(models, chosen["shares"])
+        ],
+        "files": [{"path": file, "fingerprint": content_fingerprint(file)} for file in files],
+        "settings": dict(settings),
+        "scores": [
+            {"task": task, "main": main, "values": {main: chosen[score]}, "intervals": {}}
+            for task, score in measured
+            if chosen[score] is not None
+        ],
+        "candidates": outcome["candidates"],
+        "versions": _versions(),
+        "finished": _now(),
+    }
+
+
+def _read(folder: Path) -> Any:
+    """The lineage that stands beside a model; None where there is none that can be read."""
+    try:
+        return json.loads((folder / "lineage.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def _versions() -> dict[str, str]:
+    return {each: metadata.version(each) for each in ("torch", "transformers")} | {"cosmith": cosmith.__version__}
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S%z")
 
 
 def _parents(stage: Stage) -> list[str]:
@@ -107,12 +179,9 @@ def _scores_of(recipe: Recipe, name: str, results: Mapping[str, Mapping[str, Any
 def card_section(card: Mapping[str, Any]) -> str:
     """The lineage as a section of a model card (Markdown)."""
     made = f"{_VERBS[card['kind']]} by Cosmith {card['versions']['cosmith']}"
-    lines = ["## How it was made", "", f"{made} with the recipe"
-             f" `{card['recipe']}`, from `{card['base']}`, finished {card['finished']}.", ""]  # fmt: skip
-    for origin in card["made_from"]:
-        numbers = ", ".join(f"{value:,} {key.replace('_', ' ')}" for key, value in origin["numbers"].items())
-        files = "".join(f" `{file['path']}` ({file['fingerprint']})" for file in origin["files"])
-        lines.append(f"* {origin['stage']} ({origin['kind']}):{files} {numbers}".rstrip(" :"))
+    how = f"with the recipe `{card['recipe']}`" if card["recipe"] else f"by {card['settings']['method']}"
+    lines = ["## How it was made", "", f"{made} {how}, from `{card['base']}`, finished {card['finished']}.", ""]
+    lines += [_model_line(each) if "model" in each else _stage_line(each) for each in card["made_from"]]
     if card["scores"]:
         lines += ["", "| task | metric | score | 95 % interval |", "|---|---|---|---|"]
         for scores in card["scores"]:
@@ -122,6 +191,17 @@ def card_section(card: Mapping[str, Any]) -> str:
             lines.append(f"| {scores['task']} | {main} | {scores['values'][main]:.4f} | {shown} |")
     versions = ", ".join(f"{name} {version}" for name, version in card["versions"].items())
     return "\n".join([*lines, "", f"Versions: {versions}. Settings and fingerprints: `lineage.json`.", ""])
+
+
+def _stage_line(origin: Mapping[str, Any]) -> str:
+    numbers = ", ".join(f"{value:,} {key.replace('_', ' ')}" for key, value in origin["numbers"].items())
+    files = "".join(f" `{file['path']}` ({file['fingerprint']})" for file in origin["files"])
+    return f"* {origin['stage']} ({origin['kind']}):{files} {numbers}".rstrip(" :")
+
+
+def _model_line(origin: Mapping[str, Any]) -> str:
+    share = "" if origin["share"] is None else f", share {origin['share']:.3g}"
+    return f"* `{origin['model']}` ({origin['fingerprint']}){share}"
 
 
 def with_section(text: str, section: str) -> str:

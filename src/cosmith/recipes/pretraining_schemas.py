@@ -18,7 +18,11 @@ class TextsStage(StageSettings):
 
     kind: Literal["texts"] = "texts"
     path: InputPath = Field(description="The file.")
-    column: str = Field("auto", description="The column of the text; `auto` knows the usual names.")
+    column: str = Field(
+        "auto",
+        description="The column of the text; `auto` knows the usual names, but does not choose between a query and its "
+        "answer.",
+    )
 
     def outputs(self) -> dict[str, Kind]:
         return {"": "texts"}

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import xxhash
 
 from cosmith.atomic import atomic_file
+from cosmith.data.array_files import write_array_to
 from cosmith.models import TextEncoder
 
 _FEWEST = 256
@@ -70,7 +71,7 @@ class RememberedVectors:
             texts, prompt=prompt, instruction=instruction, dim=dim, show_progress=show_progress
         )
         with atomic_file(file, "wb") as handle:
-            np.save(handle, vectors)
+            write_array_to(handle, vectors.shape, vectors.dtype, [vectors])
         return vectors
 
     def _key(self, texts: Sequence[str], prompt: str | None, instruction: str, dim: int) -> str:

@@ -68,7 +68,8 @@ class StageEvent:
         number: Its place, from 1.
         count: How many stages there are.
         reason: With ``begin``: why it runs, e.g. ``not run yet`` or ``steps 50 → 100``.
-        resumed: With ``begin``: whether it goes on from what an interrupted run left.
+        resumed: With ``begin``: whether it goes on from a checkpoint that an interrupted run left. Only training
+            leaves some; other stages start again.
         seconds: With ``end``: how long it took.
         result: With ``end`` and ``skip``: what it found.
         folder: The stage's folder.
@@ -128,7 +129,7 @@ def run_recipe(
                 tell(replace(event, result=results[name]))
                 continue
             artefacts.forget(name)
-            resumed = begin_stage(place, fingerprint.whole)
+            resumed = begin_stage(place, fingerprint.whole) and _has_checkpoint(place)
             tell(replace(event, what="begin", reason=reason, resumed=resumed))
             started = time.monotonic()
             context = StageContext(name, recipe, place, run, config["seed"], artefacts)
@@ -153,6 +154,14 @@ def stage_function(stage: Stage) -> Callable[[Any, StageContext], dict[str, Any]
     module, _, name = STAGE_FUNCTIONS[stage.kind].partition(":")
     function: Callable[[Any, StageContext], dict[str, Any]] = getattr(importlib.import_module(module), name)
     return function
+
+
+def _has_checkpoint(place: Path) -> bool:
+    if not (place / "checkpoints").is_dir():
+        return False
+    from cosmith.training.checkpoint import latest_checkpoint
+
+    return latest_checkpoint(place) is not None
 
 
 def _write_recipe(loaded: LoadedRecipe, run: Path) -> None:

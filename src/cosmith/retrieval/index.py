@@ -22,11 +22,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from cosmith.atomic import atomic_folder, require_replaceable, write_json
+from cosmith.data.array_files import map_array, write_array
 from cosmith.data.arrow_files import map_batch, write_batch
 from cosmith.errors import InputError
 from cosmith.retrieval.dense import search_dense
 from cosmith.retrieval.hits import Hits
-from cosmith.retrieval.storage import map_array, write_array
 
 if TYPE_CHECKING:
     from cosmith.models import TextEncoder

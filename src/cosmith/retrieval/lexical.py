@@ -18,12 +18,12 @@ import numpy as np
 import numpy.typing as npt
 
 from cosmith.atomic import atomic_folder, require_replaceable, write_json
+from cosmith.data.array_files import map_array, write_array
 from cosmith.errors import InputError, nearest
 from cosmith.phrases import counted
 from cosmith.progress import track
 from cosmith.retrieval.dense import BestSoFar
 from cosmith.retrieval.hits import Hits
-from cosmith.retrieval.storage import map_array, write_array
 
 LANGUAGES = (
     "danish", "dutch", "english", "french", "german", "italian", "norwegian", "portuguese", "russian", "spanish",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 
 from cosmith.data import RaggedTokens, Source, tokens_of
 from cosmith.data.ragged import Float32, take_rows
+from cosmith.errors import InputError
 from cosmith.losses import StepStructure
 from cosmith.models import Encoder
 from cosmith.training.teaching import TeacherVectors
@@ -67,6 +70,9 @@ def tokenise(
         max_query_length: Tokens at which queries are cut; the Source's own setting goes first.
         max_document_length: Likewise for positives and negatives.
         folder: Where tokens are kept; None: the Source's own folder if it has one, else memory.
+
+    Raises:
+        InputError: When a maximum length keeps nothing of a text.
     """
     said = source.settings
     place = folder or source.folder
@@ -80,7 +86,10 @@ def tokenise(
 
     def tokens(numbers: Int64, role: int) -> RaggedTokens:
         def tokenised(texts: list[str]) -> RaggedTokens:
-            return encoder.tokenize(texts, prompt=prompts[role], instruction=said.instruction, max_length=limits[role])
+            with length_told_as(("max_query_length", "max_document_length")[role], limits[role]):
+                return encoder.tokenize(
+                    texts, prompt=prompts[role], instruction=said.instruction, max_length=limits[role]
+                )
 
         return tokens_of(source.texts, numbers, tokenised, keys[role], place)
 
@@ -88,6 +97,17 @@ def tokenise(
         both = tokens(np.union1d(queries, documents), 0)
         return TokenisedSource(source, both, both)
     return TokenisedSource(source, tokens(queries, 0), tokens(documents, 1))
+
+
+@contextmanager
+def length_told_as(setting: str, given: int | None) -> Iterator[None]:
+    """Tell of a maximum length that is too small by the setting that gives it, if one does."""
+    try:
+        yield
+    except InputError as error:
+        if given is None or error.field != "max_length":
+            raise
+        raise InputError(error.problem, field=setting, remedy=error.remedy) from error
 
 
 def assemble(tokenised: TokenisedSource, rows: Int64) -> StepBatch:

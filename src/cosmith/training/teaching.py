@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from cosmith.atomic import atomic_file
 from cosmith.data import Source
+from cosmith.data.array_files import map_array, write_array_to
 from cosmith.errors import InputError
 from cosmith.models import Encoder
-from cosmith.retrieval.storage import map_array, write_array_to
 
 Int64 = NDArray[np.int64]
 Float32 = NDArray[np.float32]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,9 +21,10 @@ from cosmith.data import (
 )
 from cosmith.data.python_docs import build_python_docs
 from cosmith.data.python_functions import collect_functions
-from cosmith.errors import InputError
+from cosmith.errors import ColumnError, InputError
 from cosmith.recipes.artefacts import StageContext
 from cosmith.recipes.pair_splits import Limits, sampled, split_pairs
+from cosmith.recipes.pretraining_schemas import TextsStage
 from cosmith.recipes.stage_schemas import CollectionStage, PythonFunctionsStage, SourceStage, StsStage
 
 _EXAMPLES = 5
@@ -45,10 +48,11 @@ def python_functions(stage: PythonFunctionsStage, context: StageContext) -> dict
 def source(stage: SourceStage, context: StageContext) -> dict[str, Any]:
     """A file of rows, parted into training rows, a development and a test set."""
     rejected_file = context.folder / "rejected.jsonl"
-    read = read_rows(
-        stage.path, query=stage.query, positive=stage.positive, negative=stage.negative, group=stage.group,
-        rejected=rejected_file,
-    )  # fmt: skip
+    with columns_by_key(stage, context):
+        read = read_rows(
+            stage.path, query=stage.query, positive=stage.positive, negative=stage.negative, group=stage.group,
+            rejected=rejected_file,
+        )  # fmt: skip
     rows, rejected = read.rows, read.rejected
     try:
         split = split_pairs(
@@ -122,6 +126,24 @@ def sts(stage: StsStage, context: StageContext) -> dict[str, Any]:
         "dropped": reasons(pairs.rejected),
         "rejected_file": str(rejected_file) if pairs.rejected else None,
     }
+
+
+@contextmanager
+def columns_by_key(stage: SourceStage | TextsStage, context: StageContext) -> Iterator[None]:
+    """Tell which column is missing by the stage's key that names it.
+
+    Raises:
+        ColumnError: In place of that of a reader.
+        InputError: The same, where the stage has no such key.
+    """
+    try:
+        yield
+    except ColumnError as error:
+        key = str(error.field)
+        if key not in type(stage).model_fields:
+            remedy = f"Call the right one {key!r}, which goes before the others."
+            raise InputError(error.problem, path=error.path, remedy=remedy) from error
+        raise error.told_as(f"stages.{context.name}.{key}", f"--set {context.name}.{key}=") from error
 
 
 def _instruction(read: Collection, stage: CollectionStage) -> str:

@@ -11,6 +11,7 @@ from cosmith.errors import InputError
 from cosmith.models import initialise
 from cosmith.recipes.artefacts import StageContext, load_encoder
 from cosmith.recipes.pretraining_schemas import AdaptStage, InitialiseStage, ModelStage, TextsStage
+from cosmith.recipes.stages.data import columns_by_key
 from cosmith.recipes.stages.training import outcome, score_on, training_settings
 from cosmith.training import Interrupted
 from cosmith.training.pretraining import pretrain_with_result
@@ -19,7 +20,8 @@ from cosmith.training.pretraining import pretrain_with_result
 def texts(stage: TextsStage, context: StageContext) -> dict[str, Any]:
     """Raw texts, checked and kept as JSON lines."""
     rejected_file = context.folder / "rejected.jsonl"
-    read = read_texts(stage.path, column=stage.column, rejected=rejected_file)
+    with columns_by_key(stage, context):
+        read = read_texts(stage.path, column=stage.column, rejected=rejected_file)
     folder = context.artefacts.folder(context.name)
     folder.mkdir(parents=True, exist_ok=True)
     with atomic_file(folder / "texts.jsonl") as handle:
@@ -28,6 +30,7 @@ def texts(stage: TextsStage, context: StageContext) -> dict[str, Any]:
     return {
         "texts": len(read.texts),
         "characters": sum(map(len, read.texts)),
+        "columns": dict(read.columns),
         "dropped": reasons(read.rejected),
         "rejected_file": str(rejected_file) if read.rejected else None,
     }

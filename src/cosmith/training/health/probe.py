@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cosmith.atomic import atomic_file, write_json
 from cosmith.data import Source
+from cosmith.data.array_files import write_array_to
 from cosmith.models import Encoder
 
 PROBE = "probe"
@@ -59,7 +60,7 @@ def take_snapshot(folder: Path, encoder: Encoder, texts: Sequence[ProbeText], st
         alike = [number for number, text in enumerate(texts) if (text.role, text.instruction) == (role, instruction)]
         vectors[alike] = encoder.encode([texts[number].text for number in alike], prompt=role, instruction=instruction)
     with atomic_file(place / f"step-{step:06d}.npy", "wb") as handle:
-        np.save(handle, vectors.astype(np.float16), allow_pickle=False)
+        write_array_to(handle, vectors.shape, np.float16, [vectors])
 
 
 def read_snapshots(folder: Path) -> tuple[list[int], NDArray[np.float16]]:

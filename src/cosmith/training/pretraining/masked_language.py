@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from cosmith.data import RaggedTokens
 from cosmith.errors import InputError
 from cosmith.models import Encoder
+from cosmith.training.batch import length_told_as
 from cosmith.training.batch_report import token_problems
 from cosmith.training.distributed import ALONE, Ranks, start_ranks
 from cosmith.training.encoding import Batch, Strategy
@@ -208,7 +209,8 @@ def prepare(encoder: Encoder, texts: Sequence[str], settings: TrainingSettings, 
             remedy="Masked language modelling is for encoders such as BERT; a decoder needs another objective.",
         )  # fmt: skip
     longest = min(settings.max_document_length or encoder.max_length, encoder.max_length)
-    pieces = encoder.tokenizer.pieces(texts, longest)
+    with length_told_as("max_document_length", settings.max_document_length):
+        pieces = encoder.tokenizer.pieces(texts, longest)
     if not len(pieces):
         raise InputError("hold no token to learn from", field="texts", remedy="Give texts with words.")
     words = _words(encoder)

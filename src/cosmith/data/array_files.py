@@ -1,4 +1,9 @@
-"""Indexes on disk: arrays written a block at a time."""
+"""Arrays as `.npy` files: mapped into memory for reading, and written so that a full disk is told as one.
+
+Writing goes through Python's own file object: a full disk is then an ``OSError`` that says so, where ``numpy.save``
+and ``ndarray.tofile`` give one without a reason ("10240 requested and 992 written"), and a writable memory map kills
+the process.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +18,7 @@ from cosmith.errors import InputError
 
 
 def write_array(path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike, blocks: Iterable[npt.NDArray[Any]]) -> None:
-    """Write an array whose rows come in blocks; the caller sees to it that the place is a temporary one.
-
-    Through Python's own file object: a full disk is then an ``OSError`` that says so, where ``ndarray.tofile`` gives
-    one without a reason and a writable memory map kills the process.
-    """
+    """Write an array whose rows come in blocks; the caller sees to it that the place is a temporary one."""
     with path.open("wb") as handle:
         write_array_to(handle, shape, dtype, blocks)
 
@@ -26,10 +27,19 @@ def write_array_to(
     handle: IO[bytes], shape: tuple[int, ...], dtype: npt.DTypeLike, blocks: Iterable[npt.NDArray[Any]]
 ) -> None:
     """As :func:`write_array`, into a file that is open."""
-    header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(handle, header)
+    write_header_to(handle, shape, dtype)
     for block in blocks:
         handle.write(np.ascontiguousarray(block, dtype=dtype).reshape(-1).view(np.uint8).data)
+
+
+def write_header_to(handle: IO[bytes], shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
+    """Write what stands before the values.
+
+    NumPy pads headers so that the first dimension can grow in place: one that is written first, for no rows, takes as
+    many bytes as the one that replaces it in the end.
+    """
+    header = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(handle, header)
 
 
 def map_array(path: Path, dtype: npt.DTypeLike, remedy: str) -> npt.NDArray[Any]:

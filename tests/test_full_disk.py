@@ -1,0 +1,74 @@
+"""Arrays that do not fit onto the disk: the error says why, wherever they are written, and nothing is left."""
+
+from __future__ import annotations
+
+import errno
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cosmith.data import Collection, RaggedTokens, tokens_of
+from cosmith.data.texts import TextTable
+from cosmith.models import tiny_encoder
+from cosmith.recipes.remembered import RememberedVectors
+from cosmith.recipes.stages.measuring import save_hits
+from cosmith.retrieval import Hits
+from cosmith.training.health.probe import ProbeText, take_snapshot
+
+TEXTS = [f"text {number}" for number in range(300)]
+
+
+@contextmanager
+def room_for(size: int) -> Iterator[None]:
+    """Let no file grow beyond so many bytes: the system writes what fits, then gives an error, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def remember(folder: Path) -> None:
+    RememberedVectors(tiny_encoder("bert"), folder).encode(TEXTS)
+
+
+def snapshot(folder: Path) -> None:
+    (folder / "probe").mkdir(exist_ok=True)
+    (folder / "probe" / "texts.json").touch()  # there from an earlier step; it is larger than the vectors
+    take_snapshot(folder, tiny_encoder("bert"), [ProbeText("query", text) for text in TEXTS], step=0)
+
+
+def tokens(folder: Path) -> None:
+    """Texts without tokens, so that it is the lengths that do not fit."""
+    table, _ = TextTable.from_texts(f"text {number}" for number in range(20_000))
+    empty = RaggedTokens(np.empty(0, np.int32), np.zeros(1, np.int64), np.empty(0, np.int32))
+
+    def none(texts: list[str]) -> RaggedTokens:
+        return RaggedTokens(empty.values, np.zeros(len(texts) + 1, np.int64), np.zeros(len(texts), np.int32))
+
+    tokens_of(table, None, none, "key", folder)
+
+
+def hits(folder: Path) -> None:
+    collection = Collection("c", {str(n): text for n, text in enumerate(TEXTS)}, {"q": "a"}, {"q": {"0": 1}})
+    scores = np.random.default_rng(0).normal(size=(1, len(TEXTS))).astype(np.float32)
+    names = Hits.names_of(list(collection.documents))
+    save_hits(Hits.from_positions(names, np.arange(len(TEXTS))[None], scores), collection, folder / "hits.npz")
+
+
+@pytest.mark.parametrize(
+    ("write", "size"), [(remember, 10_000), (snapshot, 10_000), (tokens, 50_000), (hits, 1_000)]
+)  # fmt: skip
+def test_an_array_that_does_not_fit_is_told_with_the_reason(
+    write: Callable[[Path], None], size: int, tmp_path: Path
+) -> None:
+    with pytest.raises(OSError, match="File too large") as error, room_for(size):
+        write(tmp_path)
+    assert error.value.errno == errno.EFBIG
+    assert not [file for file in tmp_path.rglob("*") if file.suffix in (".npy", ".npz", ".tmp")]
+    write(tmp_path)
