@@ -175,9 +175,14 @@ def main() -> None:
             encoder.precision = "auto"
             tuned[name].append(evaluate_retrieval(encoder, test_set, model=name))
             print(f"seed {seed}  {name}: {tuned[name][-1].value:.4f}", flush=True)
+        write(given, protocol, test_set, describe(base, tuned), seed + 1)
+
+
+def write(given: argparse.Namespace, protocol: Protocol, test_set: Collection, table: str, seeds: int) -> None:
+    """Write what is known after so many seeds: all of it takes hours on a small machine."""
     command = [
         f"--data {given.data.name} --pairs {given.pairs} --batch {given.batch} --learning-rate {given.learning_rate:g} "
-        f"--max-length {given.max_length} --seeds {given.seeds}"
+        f"--max-length {given.max_length} --seeds {seeds}"
     ]
     notes = (
         f"{test_set.name}: {len(test_set.queries):,} test questions over all {len(test_set.documents):,} answers; "
@@ -188,7 +193,7 @@ def main() -> None:
         "Intervals: 95 %, bootstrap over queries, of the mean over seeds."
     )
     title, module = f"Fine-tuning on {test_set.name}", "benchmarks.quality.finetune"
-    interleaved.write_up(title, module, command, notes, describe(base, tuned), given.output)
+    interleaved.write_up(title, module, command, notes, table, given.output)
 
 
 if __name__ == "__main__":
