@@ -13,7 +13,8 @@ import pytest
 
 from cosmith.data import Collection, RaggedTokens, tokens_of
 from cosmith.data.texts import TextTable
-from cosmith.models import tiny_encoder
+from cosmith.errors import StorageError
+from cosmith.models import Encoder, tiny_encoder
 from cosmith.recipes.remembered import RememberedVectors
 from cosmith.recipes.stages.measuring import save_hits
 from cosmith.retrieval import Hits
@@ -72,3 +73,13 @@ def test_an_array_that_does_not_fit_is_told_with_the_reason(
     assert error.value.errno == errno.EFBIG
     assert not [file for file in tmp_path.rglob("*") if file.suffix in (".npy", ".npz", ".tmp")]
     write(tmp_path)
+
+
+def test_a_model_that_does_not_fit_leaves_the_old_one(tmp_path: Path) -> None:
+    old, new = tiny_encoder("bert", seed=0), tiny_encoder("bert", seed=1)
+    old.save(tmp_path / "model")
+    with pytest.raises(StorageError, match="could not be written") as error, room_for(20_000):
+        new.save(tmp_path / "model")
+    assert error.value.path == tmp_path / "model"
+    assert [file.name for file in tmp_path.iterdir()] == ["model"]
+    np.testing.assert_array_equal(Encoder.load(tmp_path / "model").encode(TEXTS[:3]), old.encode(TEXTS[:3]))

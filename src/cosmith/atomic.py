@@ -46,6 +46,12 @@ def explained(path: Path) -> Iterator[None]:
         else:
             raise
         raise StorageError(problem, path=path, remedy=remedy) from error
+    except Exception as error:
+        if not type(error).__module__.startswith("safetensors"):
+            raise
+        # It reports a full disk with an error of its own, and hides the reason in its text.
+        remedy = "What was there before stands; check the free space and permissions, then run it again."
+        raise StorageError(f"could not be written ({error})", path=path, remedy=remedy) from error
 
 
 def require_name(path: Path) -> None:

@@ -142,9 +142,16 @@ class StageContext:
     seed: int
     artefacts: Artefacts
 
-    def of_stage(self, error: InputError) -> InputError:
-        """The error with its field as a dotted key of the recipe."""
-        field = f"stages.{self.name}" + (f".{error.field}" if error.field else "")
+    def of_stage(self, error: InputError, stage: str | None = None) -> InputError:
+        """The error with its field as a dotted key of the recipe.
+
+        Args:
+            error: What a setting led to.
+            stage: Whose setting; this stage's where absent.
+        """
+        if (error.field or "").startswith("stages."):
+            return error
+        field = f"stages.{stage or self.name}" + (f".{error.field}" if error.field else "")
         return InputError(error.problem, path=error.path, field=field, remedy=error.remedy)
 
 

@@ -77,7 +77,7 @@ def save_checkpoint(
     """
     numbers = _numbers(folder / "checkpoints")
     place = folder / "checkpoints" / f"{max(numbers, default=0) + 1:06d}"
-    with atomic_folder(place) as temporary, _writing(place):
+    with atomic_folder(place) as temporary:
         save_state(temporary, module, optimizer)
         write_json(temporary / _STATE, {"format": _FORMAT, "progress": asdict(progress), "identity": dict(identity)})
     _leave_only(folder / "checkpoints", place.name)
@@ -216,7 +216,7 @@ class BestWeights:
             self._memory = {name: value.detach().clone() for name, value in module.state_dict().items()}
             return
         place = _best_place(self._folder, step)
-        with atomic_folder(place) as temporary, _writing(place):
+        with atomic_folder(place) as temporary:
             save_model(module, str(temporary / _WEIGHTS))
 
     def put_back(self, module: torch.nn.Module, step: int) -> None:
@@ -277,16 +277,3 @@ def _reading(path: Path) -> Iterator[None]:
         yield
     except (SafetensorError, FileNotFoundError) as error:
         raise StorageError(f"is damaged ({error})", path=path, remedy=_REMOVE) from error
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """safetensors reports a full disk with an error of its own."""
-    try:
-        yield
-    except SafetensorError as error:
-        raise StorageError(
-            f"could not be written ({error})",
-            path=path,
-            remedy="What was there before stands; check the free space and permissions, then run it again.",
-        ) from error

@@ -75,9 +75,9 @@ def initialise_model(stage: InitialiseStage, context: StageContext) -> dict[str,
 def adapt(stage: AdaptStage, context: StageContext) -> dict[str, Any]:
     """Learn the language of raw texts, going on from the last checkpoint where an interrupted run left one."""
     read = _all_texts(stage.texts, context)
-    settings = training_settings(stage, context, context.seed)
     base = context.artefacts.encoder(stage.model)
     try:
+        settings = training_settings(stage, context, context.seed)
         result = pretrain_with_result(
             base, read, settings, mask_rate=stage.mask_rate, folder=context.folder, dev=score_on(stage.dev, context)
         )

@@ -36,7 +36,7 @@ def training_settings(stage: TrainStage | AdaptStage, context: StageContext, see
     """The stage's settings as the trainer takes them.
 
     Raises:
-        InputError: A value is impossible; its field is the dotted key in the recipe.
+        InputError: A value is impossible.
     """
     given = stage.model_dump(include={field.name for field in fields(TrainingSettings)})
     given |= {"seed": seed, "precision": stage.precision or context.recipe.precision}
@@ -44,17 +44,13 @@ def training_settings(stage: TrainStage | AdaptStage, context: StageContext, see
         given["interpolate"] = tuple(given["interpolate"])
     if isinstance(given.get("loss"), dict):
         given["loss"] = loss_spec(**given["loss"])
-    try:
-        return TrainingSettings(**given)
-    except InputError as error:
-        raise context.of_stage(error) from error
+    return TrainingSettings(**given)
 
 
 def estimate_cost(stage: EstimateStage, context: StageContext) -> dict[str, Any]:
     """Say what a training stage will cost, before it begins."""
     trained = context.recipe.stages[stage.train]
     assert isinstance(trained, TrainStage)
-    settings = training_settings(trained, context, context.seed)
     # A model that is not there yet is as large as the base that it will have been made from.
     known = output_names(context.recipe, before=context.name)
     encoder = context.artefacts.encoder(trained.model if trained.model in known else "base")
@@ -65,7 +61,11 @@ def estimate_cost(stage: EstimateStage, context: StageContext) -> dict[str, Any]
     teacher = None
     if trained.teacher is not None:
         teacher = context.artefacts.encoder(trained.teacher if trained.teacher in known else "base")
-    cost = estimate(encoder, sources, settings, teacher=teacher)
+    try:
+        settings = training_settings(trained, context, context.seed)
+        cost = estimate(encoder, sources, settings, teacher=teacher)
+    except InputError as error:
+        raise context.of_stage(error, stage.train) from error
     return {
         "steps": cost.steps,
         "epochs": cost.epochs,
@@ -170,15 +170,17 @@ def _number(value: float) -> float | None:
 def train_model(stage: TrainStage, context: StageContext) -> dict[str, Any]:
     """Fine-tune, going on from the last checkpoint where an interrupted run left one."""
     sources = [_named_source(name, context) for name in stage.sources]
-    settings = training_settings(stage, context, context.seed)
     base = context.artefacts.encoder(stage.model)
     teacher = None if stage.teacher is None else context.artefacts.encoder(stage.teacher)
     try:
+        settings = training_settings(stage, context, context.seed)
         result = train_with_result(base, sources, settings, folder=context.folder, dev=score_on(stage.dev, context),
                                    general=score_on(stage.general, context) if stage.dev else None,
                                    teacher=teacher)  # fmt: skip
     except Interrupted as error:
         raise KeyboardInterrupt from error
+    except InputError as error:
+        raise context.of_stage(error) from error
     pairs = sum(len(source) for source in sources)
     return {"pairs": pairs, "pairs_per_second": _pairs_per_second(context.folder)} | outcome(result, context, base)
 
