@@ -52,7 +52,7 @@ def test_an_epoch_takes_every_row_once(size: int, batch_size: int, seed: int) ->
 @given(
     st.lists(st.tuples(st.integers(1, 10_000), st.integers(1, 64), st.floats(0.1, 10)), min_size=1, max_size=6),
     st.integers(0, 1000),
-    st.sampled_from(["proportional", "round_robin"]),
+    st.sampled_from(["proportional", "round_robin", "curriculum"]),
     st.floats(0, 1),
     st.lists(st.integers(0, 10_000_000), min_size=1, max_size=10),
 )
@@ -106,6 +106,17 @@ def test_every_source_goes_through_its_own_rows_in_a_mixture() -> None:
 def test_round_robin_takes_turns() -> None:
     plan = Plan((1000, 10, 10), (8, 8, 8), 0, "round_robin")
     assert [plan.at(step).source for step in range(7)] == [0, 1, 2, 0, 1, 2, 0]
+
+
+def test_a_curriculum_takes_one_source_after_another_in_every_epoch() -> None:
+    plan = Plan((100, 40), (10, 8), 0, "curriculum")
+    assert [plan.at(step).source for step in range(30)] == ([0] * 10 + [1] * 5) * 2
+    assert plan.steps(2) == 30
+    assert plan.epoch(15) == 1
+    later = np.concatenate([plan.at(step).rows for step in range(25, 30)])
+    assert sorted(later.tolist()) == list(range(40))
+    heavier = Plan((100, 40), (10, 8), 0, "curriculum", weights=(1, 5))  # of 140 rows 100 : 200
+    assert heavier.slots.tolist() == [5, 12]
 
 
 def test_epochs_and_steps_agree() -> None:

@@ -270,7 +270,9 @@ class TrainStage(StageSettings):
     micro_batch_tokens: Count | None = Field(None, description="The most tokens embedded at once; null: by device.")
     max_query_length: Count | None = Field(None, description="Tokens at which queries are cut; null: the model's.")
     max_document_length: Count | None = Field(None, description="Likewise for positives and negatives.")
-    mixing: Literal["proportional", "round_robin"] = Field("proportional", description="How several sources mix.")
+    mixing: Literal["proportional", "round_robin", "curriculum"] = Field(
+        "proportional", description="How several sources mix; `curriculum`: one after another in every epoch."
+    )
     alpha: ShareOrAll = Field(1.0, description="The power of a source's size in proportional mixing.")
     evaluate_every: Count | None = Field(None, description="Steps between evaluations; null: ten a run.")
     patience: Count | None = Field(None, description="Stop after so many evaluations without a better one.")

@@ -16,6 +16,7 @@ from cosmith.errors import InputError
 from cosmith.losses import ContrastiveSpec, EmbeddingMseSpec, LossSpec
 from cosmith.models import Encoder
 from cosmith.models.dropout import drops
+from cosmith.phrases import counted
 from cosmith.training.batch import StepBatch, TokenisedSource, assemble, tokenise
 from cosmith.training.batch_report import batch_problems, describe_text
 from cosmith.training.distributed import ALONE, Ranks, start_ranks
@@ -270,6 +271,9 @@ def prepare(
     if teacher is not None:
         _teach(teacher, tokenised, specs, places, encoder.dimension, nested=bool(settings.dims))
     steps = settings.steps or plan.steps(1.0 if settings.epochs is None else settings.epochs)
+    if settings.mixing == "curriculum" and steps < plan.cycle_length:
+        raise InputError(f"{counted(steps, 'step')} end before the last Source has its turn", field="mixing",
+                         remedy=f"Take {plan.cycle_length:,} steps or more, or another mixing.")  # fmt: skip
     strategy = strategy_of(settings, encoder.device)
     return ContrastiveJob(encoder, tuple(tokenised), specs, plan, steps, settings, strategy, lanes_of(encoder))
 

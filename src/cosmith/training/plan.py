@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from cosmith.errors import InputError, nearest
 from cosmith.training.mixing import key_of, mix, shuffled
 
-Mixing = Literal["proportional", "round_robin"]
+Mixing = Literal["proportional", "round_robin", "curriculum"]
 
 _LONGEST_CYCLE = 4096
 _TOLERANCE = 0.02  # how far a Source's share of a cycle may be from what was asked for, as a part of that share
@@ -39,7 +39,9 @@ class Plan:
     A step takes its rows from one Source only. ``proportional``: the Sources' shares of all rows drawn are
     ``weight * size ** alpha``; with ``alpha`` 1 and equal weights all Sources finish an epoch together. Steps come in
     cycles in which each Source has an exact number of slots, in an order that (seed, cycle) shuffles.
-    ``round_robin``: the Sources take turns, whatever their sizes and weights.
+    ``round_robin``: the Sources take turns, whatever their sizes and weights. ``curriculum``: in every epoch the
+    Sources come one after another in the order in which they are given, each with the share of the rows that it has
+    in ``proportional``.
 
     Within a Source, epoch after epoch, every row comes exactly once an epoch, in an order that (seed, Source, epoch)
     chooses. A batch may span the border of two epochs.
@@ -48,7 +50,7 @@ class Plan:
         sizes: Rows of each Source.
         batch_sizes: Rows a step takes of each Source; a step of more rows than the Source has takes some twice.
         seed: Chooses every order.
-        mixing: ``"proportional"`` or ``"round_robin"``.
+        mixing: ``"proportional"``, ``"round_robin"`` or ``"curriculum"``.
         weights: The Sources' weights; all 1 where absent.
         alpha: The power of the size, 1 (proportional to size) down to 0 (size does not matter).
 
@@ -86,6 +88,10 @@ class Plan:
             return np.ones(len(self.sizes), np.int64)
         sizes = np.asarray(self.sizes, np.float64)
         rows = np.asarray(self.weights) * sizes**self.alpha
+        if self.mixing == "curriculum":
+            steps = rows * (sizes.sum() / rows.sum()) / np.asarray(self.batch_sizes, np.float64)
+            whole: NDArray[np.int64] = np.ceil(steps - 1e-9).astype(np.int64)
+            return whole
         steps = rows / np.asarray(self.batch_sizes)
         return _slots(steps / steps.sum())
 
@@ -116,7 +122,7 @@ class Plan:
     def _order(self, cycle: int) -> NDArray[np.int64]:
         """The Source of each step of a cycle."""
         order = np.repeat(np.arange(len(self.sizes)), self.slots)
-        if self.mixing == "round_robin":
+        if self.mixing != "proportional":
             return order
         key = np.uint64(key_of(self.seed, _SLOTS, cycle))
         return order[np.argsort(mix(mix(np.arange(len(order), dtype=np.uint64)) ^ key), kind="stable")]

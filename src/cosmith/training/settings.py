@@ -66,7 +66,7 @@ class TrainingSettings:
         micro_batch_tokens: The most tokens embedded at once; None: by device.
         max_query_length: Tokens at which queries are cut; None: the model's maximum.
         max_document_length: Likewise for positives and negatives.
-        mixing: ``proportional`` or ``round_robin``, see :class:`~cosmith.training.Plan`.
+        mixing: ``proportional``, ``round_robin`` or ``curriculum``, see :class:`~cosmith.training.Plan`.
         alpha: The power of a Source's size in proportional mixing.
         evaluate_every: Steps between evaluations on the development set; None: ten evaluations a run.
         patience: Stop after so many evaluations in a row without a better score; None: never.
