@@ -37,8 +37,25 @@ class LanguageHead(torch.nn.Module):
         return torch.nn.functional.linear(shaped, words, self.bias)
 
 
+class TiedHead(torch.nn.Module):
+    """A decoder's own head where it shares its weights with the input embeddings: nothing of it is made anew.
+
+    Args:
+        cap: Scores are squeezed into ±cap (Gemma 2's ``final_logit_softcapping``); None: they are left as they are.
+    """
+
+    def __init__(self, cap: float | None) -> None:
+        super().__init__()
+        self.cap = cap
+
+    def forward(self, states: torch.Tensor, words: torch.Tensor) -> torch.Tensor:
+        """States [n, hidden] and word embeddings [V, hidden] → scores [n, V]."""
+        scores = torch.nn.functional.linear(states, words)
+        return scores if self.cap is None else torch.tanh(scores / self.cap) * self.cap
+
+
 def word_loss(
-    head: LanguageHead,
+    head: LanguageHead | TiedHead,
     words: torch.Tensor,
     labels: torch.Tensor,
     *,

@@ -1,4 +1,4 @@
-"""Masked language modelling: hide words of raw texts and let the backbone guess them (arXiv:1810.04805).
+"""Hide words of raw texts and let the backbone guess them: BERT's objective, and LLM2Vec's for decoders.
 
 It is a kind of training like any other here: what a step embeds is the states of the hidden words, and its loss is
 their cross-entropy. Micro-batches, threads, gradient caching, ranks, checkpoints and exact resume are the loop's.
@@ -28,8 +28,9 @@ from cosmith.training.health import ProbeText
 from cosmith.training.loop import run_job
 from cosmith.training.mixing import key_of
 from cosmith.training.plan import Plan
-from cosmith.training.pretraining.language_head import LanguageHead, word_loss
+from cosmith.training.pretraining.language_head import LanguageHead, TiedHead, word_loss
 from cosmith.training.pretraining.masking import mask_tokens
+from cosmith.training.pretraining.objective import Objective, head_of, objective_of
 from cosmith.training.result import TrainingResult
 from cosmith.training.run import Dev
 from cosmith.training.settings import TrainingSettings
@@ -51,18 +52,20 @@ class MaskedLanguageJob:
         plan: Which pieces each step takes.
         steps: How many steps.
         settings: What the user decided.
+        objective: How they are guessed.
         mask_rate: The share of tokens to guess.
         strategy: How many graphs are kept.
         lanes: Threads that share a step.
     """
 
     encoder: Encoder
-    head: LanguageHead
+    head: LanguageHead | TiedHead
     module: torch.nn.Module
     pieces: RaggedTokens
     plan: Plan
     steps: int
     settings: TrainingSettings
+    objective: Objective
     mask_rate: float
     strategy: Strategy
     lanes: int
@@ -94,10 +97,11 @@ class MaskedLanguageJob:
         masked = mask_tokens(
             self.pieces.take(rows),
             special=np.array(sorted(set(tokenizer.all_special_ids)), dtype=np.int64),
-            mask=tokenizer.mask_token_id,
+            mask=self.objective.mask,
             vocabulary=len(tokenizer),
             rate=self.mask_rate,
             seed=key_of(self.settings.seed, step, _MASKS),
+            first=not self.objective.shift,
         )
         tokens, offsets = masked.tokens, masked.tokens.offsets
         text_of = np.searchsorted(offsets, masked.positions, side="right") - 1
@@ -107,7 +111,7 @@ class MaskedLanguageJob:
             texts = text_of[numbers][np.flatnonzero(np.diff(text_of[numbers], prepend=-1))]
             part = tokens.take(texts)
             starts = np.repeat(part.offsets[:-1] - offsets[texts], np.diff(first)[texts])
-            places = masked.positions[numbers] + starts
+            places = masked.positions[numbers] + starts - self.objective.shift
             return self.encoder.token_states(part)[torch.as_tensor(places, device=self.device)]
 
         budget = self.settings.micro_batch_tokens
@@ -169,8 +173,8 @@ def pretrain_with_result(
     """Let the backbone learn the language of the texts, and tell what came of it.
 
     Args:
-        encoder: Where to start; it is left as it is. A head that turns states into words is made anew and dropped in
-            the end.
+        encoder: Where to start; it is left as it is. For an encoder a head that turns states into words is made anew
+            and dropped in the end; a decoder has its own.
         texts: Whole texts; those longer than ``settings.max_document_length`` (by default the model's maximum) make
             several pieces.
         settings: How; of what concerns losses and queries nothing is used. Rows and batches are of pieces.
@@ -180,7 +184,8 @@ def pretrain_with_result(
         dev: Likewise; without one the last weights are the result.
 
     Raises:
-        InputError: When there is no text, the tokenizer has no mask token, or a setting makes no sense.
+        InputError: When there is no text, an encoder's tokenizer has no mask token, a decoder's tokens cannot see
+            ahead or its head is not tied, or a setting makes no sense.
         Interrupted: As there.
     """
     settings = settings or TrainingSettings()
@@ -190,7 +195,7 @@ def pretrain_with_result(
     pieces.update(job.pieces.offsets.tobytes())
     identity: dict[str, Any] = {
         "settings": settings.identity(),
-        "objective": {"kind": "masked-language", "mask_rate": mask_rate},
+        "objective": {"kind": job.objective.kind, "mask_rate": mask_rate},
         "texts": pieces.hexdigest(),
         "model": encoder.fingerprint(),
     }
@@ -203,19 +208,14 @@ def prepare(encoder: Encoder, texts: Sequence[str], settings: TrainingSettings, 
     """Check that encoder, texts and settings fit each other, and tokenise."""
     if not 0 < mask_rate < 1:
         raise InputError(f"must lie between 0 and 1, not {mask_rate}", field="mask_rate")
-    if encoder.tokenizer.tokenizer.mask_token_id is None:
-        raise InputError(
-            f"the tokenizer of {encoder.name} has no mask token", field="encoder",
-            remedy="Masked language modelling is for encoders such as BERT; a decoder needs another objective.",
-        )  # fmt: skip
+    objective = objective_of(encoder)
     longest = min(settings.max_document_length or encoder.max_length, encoder.max_length)
     with length_told_as("max_document_length", settings.max_document_length):
         pieces = encoder.tokenizer.pieces(texts, longest)
     if not len(pieces):
         raise InputError("hold no token to learn from", field="texts", remedy="Give texts with words.")
     words = _words(encoder)
-    hidden = int(encoder.module["backbone"].config.hidden_size)  # type: ignore[union-attr, arg-type]
-    head = LanguageHead(hidden, words.shape[1], words.shape[0], settings.seed).to(encoder.device)
+    head = head_of(encoder, objective, words, settings.seed)
     plan = Plan((len(pieces),), (min(settings.batch_size, len(pieces)),), settings.seed)
     return MaskedLanguageJob(
         encoder=encoder,
@@ -225,6 +225,7 @@ def prepare(encoder: Encoder, texts: Sequence[str], settings: TrainingSettings, 
         plan=plan,
         steps=settings.steps or plan.steps(1.0 if settings.epochs is None else settings.epochs),
         settings=settings,
+        objective=objective,
         mask_rate=mask_rate,
         strategy=strategy_of(settings, encoder.device),
         lanes=lanes_of(encoder),

@@ -35,6 +35,7 @@ def mask_tokens(
     vocabulary: int,
     rate: float,
     seed: int,
+    first: bool = True,
 ) -> MaskedTokens:
     """Hide a random share of the tokens: 80 % behind the mask token, 10 % behind a random one, 10 % stay.
 
@@ -45,6 +46,7 @@ def mask_tokens(
         vocabulary: The number of ids.
         rate: The share of tokens to guess; in each text that has any at least one.
         seed: Nothing else decides.
+        first: Whether the first token of a text may be hidden (not where the token before it has to guess it).
 
     Returns:
         The masked texts (Devlin et al., "BERT", arXiv:1810.04805, section 3.1).
@@ -52,6 +54,8 @@ def mask_tokens(
     rng = np.random.default_rng(seed)
     draws = rng.random(len(tokens.values))
     draws[np.isin(tokens.values, special)] = np.inf
+    if not first:
+        draws[tokens.offsets[:-1][tokens.lengths > 0]] = np.inf
     lowest = np.minimum.reduceat(draws, tokens.offsets[:-1]) if len(draws) else draws
     chosen = np.isfinite(draws) & ((draws < rate) | (draws == np.repeat(lowest, np.diff(tokens.offsets))))
     positions = np.flatnonzero(chosen)
