@@ -74,6 +74,7 @@ def door(
 
     Example: cosmith run python-docs --size small
     """
+    quiet = quiet or os.environ.get("RANK", "0") != "0"  # of several processes the first one speaks
     context.obj = Manner(quiet, json)
     set_style("silent" if quiet else "json" if json else "auto")
     _silence_libraries()

@@ -52,7 +52,7 @@ def train(
 
     Example: cosmith train --pairs pairs.jsonl --model all-MiniLM-L6-v2 --output tuned
     """
-    from cosmith.recipes import load_recipe
+    from cosmith.recipes import is_follower, load_recipe
 
     run = beside(output, ".run")
     if output.exists() and not (output.is_dir() and (not any(output.iterdir()) or (output / "lineage.json").is_file())):
@@ -83,6 +83,8 @@ def train(
     manner = manner_of(context)
     with told_by_option():
         run_loaded(load_recipe(as_document(recipe)), run, manner, again=same_command())
+    if is_follower():
+        return
     copy_model(run / "train" / "model", output)
     text = (
         f"The model is in {output}, how it came about in {run}. Make documents searchable with it: cosmith index"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cosmith.recipes.document import Document, parse_document, read_document
+from cosmith.recipes.following import is_follower
 from cosmith.recipes.loading import LoadedRecipe, built_in_recipes, find_recipe, load_recipe
 from cosmith.recipes.overrides import AsTyped, parse_override
 from cosmith.recipes.runner import Listener, StageEvent, run_recipe
@@ -19,6 +20,7 @@ __all__ = [
     "StageEvent",
     "built_in_recipes",
     "find_recipe",
+    "is_follower",
     "load_recipe",
     "parse_document",
     "parse_override",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -16,6 +15,7 @@ from cosmith.atomic import atomic_file, require_writable, write_json
 from cosmith.errors import CosmithError
 from cosmith.recipes.artefacts import Artefacts, StageContext
 from cosmith.recipes.fingerprints import settings_of, stage_fingerprints
+from cosmith.recipes.following import Company
 from cosmith.recipes.lineage import write_lineage_cards
 from cosmith.recipes.loading import LoadedRecipe
 from cosmith.recipes.lock import run_lock
@@ -32,29 +32,7 @@ from cosmith.recipes.run_folder import (
     why_to_run,
     without_queries,
 )
-from cosmith.recipes.schema import Stage
-
-# Imported when a stage of the kind runs: some need torch, and the report needs none of it.
-STAGE_FUNCTIONS: Mapping[str, str] = {
-    "python-functions": "cosmith.recipes.stages.data:python_functions",
-    "source": "cosmith.recipes.stages.data:source",
-    "collection": "cosmith.recipes.stages.data:collection",
-    "sts": "cosmith.recipes.stages.data:sts",
-    "texts": "cosmith.recipes.stages.pretraining:texts",
-    "model": "cosmith.recipes.stages.pretraining:bring_model",
-    "initialise": "cosmith.recipes.stages.pretraining:initialise_model",
-    "rebuild": "cosmith.recipes.stages.rebuilding:rebuild",
-    "static": "cosmith.recipes.stages.rebuilding:make_static",
-    "adapt": "cosmith.recipes.stages.pretraining:adapt",
-    "estimate": "cosmith.recipes.stages.training:estimate_cost",
-    "mine": "cosmith.recipes.stages.training:mine",
-    "train": "cosmith.recipes.stages.training:train_model",
-    "merge": "cosmith.recipes.stages.merging:merge_models",
-    "evaluate": "cosmith.recipes.stages.measuring:evaluate",
-    "compare": "cosmith.recipes.stages.measuring:compare",
-    "index": "cosmith.recipes.stages.searching:index",
-    "report": "cosmith.recipes.stages.searching:report",
-}
+from cosmith.recipes.stages import stage_function
 
 
 @dataclass(frozen=True)
@@ -97,7 +75,8 @@ def run_recipe(
 
     A stage whose settings and inputs are those that made what stands in its folder is skipped. Whatever ends the run
     (an error, an interrupt, a kill), the next call goes on behind the last finished stage, and a training stage from
-    its last checkpoint.
+    its last checkpoint. Where a launcher has started several processes, all call this and share the stages that
+    train (:mod:`cosmith.recipes.following`); only the first tells and returns results.
 
     Args:
         loaded: The recipe.
@@ -114,6 +93,10 @@ def run_recipe(
     require_writable(run)
     require_run_folder(run)
     fingerprints = stage_fingerprints(recipe)  # also finds missing files before anything is written
+    company = Company()
+    if not company.leads:
+        company.follow(loaded, run)
+        return {}
     tell: Listener = listen or (lambda event: None)
     results: dict[str, dict[str, Any]] = {}
     with run_lock(run):
@@ -125,6 +108,7 @@ def run_recipe(
             reason = why_to_run(place, fingerprint.whole, config, fingerprint.inputs)
             event = StageEvent("skip", name, stage.kind, number, len(recipe.stages), place)
             if reason is None:
+                company.tell(stage, runs=False)
                 results[name] = read_result(place)
                 tell(replace(event, result=results[name]))
                 continue
@@ -133,6 +117,7 @@ def run_recipe(
             tell(replace(event, what="begin", reason=reason, resumed=resumed))
             started = time.monotonic()
             context = StageContext(name, recipe, place, run, config["seed"], artefacts)
+            company.tell(stage, runs=True)
             try:
                 results[name] = stage_function(stage)(stage, context)
             except CosmithError:
@@ -147,13 +132,6 @@ def run_recipe(
         _gather(loaded, run, results)
         shutil.rmtree(run / ".vectors", ignore_errors=True)
     return results
-
-
-def stage_function(stage: Stage) -> Callable[[Any, StageContext], dict[str, Any]]:
-    """The function that runs a stage of this kind."""
-    module, _, name = STAGE_FUNCTIONS[stage.kind].partition(":")
-    function: Callable[[Any, StageContext], dict[str, Any]] = getattr(importlib.import_module(module), name)
-    return function
 
 
 def _has_checkpoint(place: Path) -> bool:

@@ -24,7 +24,7 @@ from cosmith.errors import CosmithError
 from cosmith.training.mixing import key_of
 
 _BUCKET = 32 * 1024 * 1024  # numbers in one all-reduce: large enough for the wire, small beside the gradients
-_PATIENCE = timedelta(hours=2)  # a rank may wait this long for the one that evaluates
+_PATIENCE = timedelta(days=2)  # a rank may wait this long for the first one, which mines and evaluates
 
 
 def deal(costs: Sequence[int], shares: int) -> list[list[int]]:
@@ -202,6 +202,11 @@ def start_ranks(device: torch.device) -> tuple[Ranks, torch.device]:
     state = PartialState(cpu=device.type == "cpu", timeout=_PATIENCE)
     atexit.register(_leave)
     return Ranks(state.process_index, state.num_processes), state.device
+
+
+def is_first_rank() -> bool:
+    """Whether this is the first of the processes that a launcher has started, or the only one."""
+    return not (dist.is_available() and dist.is_initialized()) or dist.get_rank() == 0
 
 
 def _leave() -> None:

@@ -14,6 +14,7 @@ from cosmith.recipes.pretraining_schemas import AdaptStage, InitialiseStage, Mod
 from cosmith.recipes.stages.data import columns_by_key
 from cosmith.recipes.stages.training import outcome, score_on, training_settings
 from cosmith.training import Interrupted
+from cosmith.training.distributed import is_first_rank
 from cosmith.training.pretraining import pretrain_with_result
 
 
@@ -85,6 +86,8 @@ def adapt(stage: AdaptStage, context: StageContext) -> dict[str, Any]:
         raise KeyboardInterrupt from error
     except InputError as error:
         raise context.of_stage(error) from error
+    if not is_first_rank():
+        return {}  # the first one keeps the model and tells
     return {"texts": len(read)} | outcome(result, context, base)
 
 

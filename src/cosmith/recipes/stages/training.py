@@ -25,6 +25,7 @@ from cosmith.recipes.graph import estimated_sources, output_names
 from cosmith.recipes.pretraining_schemas import AdaptStage
 from cosmith.recipes.stage_schemas import EstimateStage, MineStage, TrainStage
 from cosmith.training import Interrupted, TrainingResult, TrainingSettings, estimate, train_with_result
+from cosmith.training.distributed import is_first_rank
 from cosmith.training.health import advise, read_history
 
 _BINS = 24
@@ -181,6 +182,8 @@ def train_model(stage: TrainStage, context: StageContext) -> dict[str, Any]:
         raise KeyboardInterrupt from error
     except InputError as error:
         raise context.of_stage(error) from error
+    if not is_first_rank():
+        return {}  # the first one keeps the model and tells
     pairs = sum(len(source) for source in sources)
     return {"pairs": pairs, "pairs_per_second": _pairs_per_second(context.folder)} | outcome(result, context, base)
 
