@@ -11,9 +11,10 @@ from cosmith.inspection.charts import IntervalRow
 from cosmith.inspection.markup import Markup, element, facts, joined, table
 from cosmith.inspection.measurements import Measured, measured, shown_interval
 from cosmith.inspection.pictures import figure
-from cosmith.inspection.run_record import RunRecord, StageView, read_metrics
+from cosmith.inspection.run_record import RunRecord, StageView
 from cosmith.inspection.verdict import GENERAL, outcome_of
 from cosmith.phrases import share, size
+from cosmith.training.health.history import read_entries
 
 
 def baseline_section(run: RunRecord) -> Markup | None:
@@ -228,7 +229,7 @@ def _told(result: Mapping[str, Any]) -> str:
 
 
 def _curves(stage: StageView) -> list[Markup]:
-    entries = read_metrics(stage)
+    entries = read_entries(stage.folder / "metrics.jsonl")
     losses = [(entry["step"], entry["loss"]) for entry in entries if _is_number(entry.get("loss"))]
     devs = [(entry["step"], entry["dev"]) for entry in entries if _is_number(entry.get("dev"))]
     pictures = []

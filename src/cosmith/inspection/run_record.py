@@ -119,22 +119,6 @@ def _stages(folder: Path, order: list[str]) -> list[StageView]:
     return sorted(found.values(), key=lambda stage: (stage.finished, stage.name))
 
 
-def read_metrics(stage: StageView) -> list[dict[str, Any]]:
-    """The lines of a training stage's ``metrics.jsonl``; one that a kill tore is passed over."""
-    path = stage.folder / "metrics.jsonl"
-    if not path.is_file():
-        return []
-    entries = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(entry, dict) and "step" in entry:
-            entries.append(entry)
-    return entries
-
-
 def _json(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))

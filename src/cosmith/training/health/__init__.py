@@ -1,11 +1,39 @@
-"""The training doctor: what a run is watched for, and why a step failed."""
+"""The training doctor: what a run is watched for, why a step failed, and what the figures of a run say."""
 
-from cosmith.training.health.advice import RULES, Advice, advise
-from cosmith.training.health.checks import CHECKS, Case, Finding
-from cosmith.training.health.diagnosis import HEALTH, Diagnosis, Diverged, diagnose, read_findings, write_diagnosis
-from cosmith.training.health.history import FACTS, Evaluation, History, read_history
-from cosmith.training.health.probe import PROBE, ProbeText, is_snapshot_step, probe_texts, read_snapshots, take_snapshot
-from cosmith.training.health.watch import Before, Parameters, layer_groups, look_at_embeddings
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+# Imported on first use: who reads what a run wrote down does not pay for torch.
+_PUBLIC = {
+    "Advice": "cosmith.training.health.advice",
+    "Before": "cosmith.training.health.watch",
+    "CHECKS": "cosmith.training.health.checks",
+    "Case": "cosmith.training.health.checks",
+    "Diagnosis": "cosmith.training.health.diagnosis",
+    "Diverged": "cosmith.training.health.diagnosis",
+    "Evaluation": "cosmith.training.health.history",
+    "FACTS": "cosmith.training.health.history",
+    "Finding": "cosmith.training.health.checks",
+    "HEALTH": "cosmith.training.health.diagnosis",
+    "History": "cosmith.training.health.history",
+    "PROBE": "cosmith.training.health.probe",
+    "Parameters": "cosmith.training.health.watch",
+    "ProbeText": "cosmith.training.health.probe",
+    "RULES": "cosmith.training.health.advice",
+    "advise": "cosmith.training.health.advice",
+    "diagnose": "cosmith.training.health.diagnosis",
+    "is_snapshot_step": "cosmith.training.health.probe",
+    "layer_groups": "cosmith.training.health.watch",
+    "look_at_embeddings": "cosmith.training.health.watch",
+    "probe_texts": "cosmith.training.health.probe",
+    "read_findings": "cosmith.training.health.diagnosis",
+    "read_history": "cosmith.training.health.history",
+    "read_snapshots": "cosmith.training.health.probe",
+    "take_snapshot": "cosmith.training.health.probe",
+    "write_diagnosis": "cosmith.training.health.diagnosis",
+}
 
 __all__ = [
     "CHECKS",
@@ -35,3 +63,24 @@ __all__ = [
     "take_snapshot",
     "write_diagnosis",
 ]
+
+if TYPE_CHECKING:
+    from cosmith.training.health.advice import RULES, Advice, advise
+    from cosmith.training.health.checks import CHECKS, Case, Finding
+    from cosmith.training.health.diagnosis import HEALTH, Diagnosis, Diverged, diagnose, read_findings, write_diagnosis
+    from cosmith.training.health.history import FACTS, Evaluation, History, read_history
+    from cosmith.training.health.probe import (
+        PROBE,
+        ProbeText,
+        is_snapshot_step,
+        probe_texts,
+        read_snapshots,
+        take_snapshot,
+    )
+    from cosmith.training.health.watch import Before, Parameters, layer_groups, look_at_embeddings
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PUBLIC:
+        return getattr(importlib.import_module(_PUBLIC[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -69,14 +69,7 @@ def read_history(folder: Path) -> History:
     path = folder / "metrics.jsonl"
     if not path.is_file():
         raise InputError("holds no metrics.jsonl", path=folder, remedy="Give the folder of a training run.")
-    entries = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(entry, dict) and isinstance(entry.get("step"), int):
-            entries.append(entry)
+    entries = read_entries(path)
     facts = folder / "health" / FACTS
     return History(
         steps=[entry for entry in entries if "loss" in entry or "skipped" in entry],
@@ -87,6 +80,20 @@ def read_history(folder: Path) -> History:
         ],
         facts=json.loads(facts.read_text(encoding="utf-8")) if facts.is_file() else {},
     )
+
+
+def read_entries(path: Path) -> list[dict[str, Any]]:
+    """The lines of a ``metrics.jsonl``; one that a kill tore is passed over, and a file that is not there has none."""
+    entries = []
+    if path.is_file():
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            try:
+                entry = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(entry, dict) and isinstance(entry.get("step"), int):
+                entries.append(entry)
+    return entries
 
 
 def _is_finite(value: object) -> bool:
