@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 import torch
 
-from cosmith.data.tokens import RaggedTokens
 from cosmith.errors import InputError
 from cosmith.models.batching import micro_batches
 from cosmith.models.threads import on_all_cores
@@ -20,20 +19,37 @@ from cosmith.progress import track
 CPU_TOKENS, ACCELERATOR_TOKENS, STATIC_TOKENS = 1_024, 16_384, 65_536
 _TEXTS_AT_ONCE = 50_000
 
+Item = TypeVar("Item", bound="str | tuple[str, str]")
+
+
+class Tokenised(Protocol):
+    """The tokens of some items."""
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """int64 ``[n]``."""
+
+    def take(self, numbers: Any) -> Any:
+        """Those of these items."""
+
+
+Tokens = TypeVar("Tokens", bound=Tokenised)
+
 
 def encode_texts(
-    texts: Sequence[str],
+    texts: Sequence[Item],
     *,
-    tokenize: Callable[[Sequence[str]], RaggedTokens],
-    embed: Callable[[RaggedTokens], np.ndarray],
+    tokenize: Callable[[Sequence[Item]], Tokens],
+    embed: Callable[[Tokens], np.ndarray],
     module: torch.nn.Module,
     width: int,
     padded: bool,
     context: Callable[[], AbstractContextManager[Any]],
     token_budget: int | None,
     show_progress: str | None,
+    called: str = "texts",
 ) -> np.ndarray:
-    """Encode texts with a module in evaluation mode, which is left in the mode it was in.
+    """Encode texts, or pairs of texts, with a module in evaluation mode, which is left in the mode it was in.
 
     Args:
         texts: Any number of texts.
@@ -45,13 +61,14 @@ def encode_texts(
         context: Makes the context of the precision, one for each thread.
         token_budget: The most tokens in a micro-batch; None: by device.
         show_progress: What to call this step in the progress display; None shows nothing.
+        called: What the items are called there.
 
     Returns:
         float32 ``[len(texts), width]``, in the order of ``texts``.
     """
     if isinstance(texts, str):
         raise InputError("is one text, not a list of texts", field="texts", remedy="Pass [text].")
-    unique: dict[str, int] = {}
+    unique: dict[Item, int] = {}
     places = np.fromiter((unique.setdefault(text, len(unique)) for text in texts), np.int64, len(texts))
     distinct = list(unique)
     vectors = np.empty((len(distinct), width), dtype=np.float32)
@@ -67,7 +84,7 @@ def encode_texts(
     was_training = module.training
     module.eval()
     try:
-        with track(show_progress or "", len(distinct) if show_progress else 0, "texts") as bar:
+        with track(show_progress or "", len(distinct) if show_progress else 0, called) as bar:
             for start in range(0, len(distinct), _TEXTS_AT_ONCE):
                 tokens = tokenize(distinct[start : start + _TEXTS_AT_ONCE])
                 batches = micro_batches(tokens.lengths, budget, padded=padded)
@@ -79,5 +96,5 @@ def encode_texts(
     return vectors[places]
 
 
-def _embedding(embed: Callable[[RaggedTokens], np.ndarray], tokens: RaggedTokens) -> Callable[[np.ndarray], np.ndarray]:
+def _embedding(embed: Callable[[Tokens], np.ndarray], tokens: Tokens) -> Callable[[np.ndarray], np.ndarray]:
     return lambda batch: embed(tokens.take(batch))
