@@ -9,7 +9,7 @@ from cosmith.models.from_vocabulary import distil_static, initialise_static
 from cosmith.models.packaged import find_model
 from cosmith.models.pooling import POOLINGS, Pooling, pool
 from cosmith.models.precision import Precision, has_bf16, resolve_precision
-from cosmith.models.protocol import TextEncoder
+from cosmith.models.protocol import PairScorer, TextEncoder, Trainable
 from cosmith.models.tiny import tiny_cross_encoder, tiny_encoder
 
 __all__ = [
@@ -18,9 +18,11 @@ __all__ = [
     "AdapterSpec",
     "CrossEncoder",
     "Encoder",
+    "PairScorer",
     "Pooling",
     "Precision",
     "TextEncoder",
+    "Trainable",
     "distil_static",
     "find_model",
     "has_bf16",

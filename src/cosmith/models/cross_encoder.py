@@ -54,8 +54,6 @@ class CrossEncoder:
         variable_length: Whether pairs run without padding (known families) or as padded batches.
     """
 
-    is_static = False
-
     def __init__(
         self, model: Any, tokenizer: Any, spec: CrossEncoderSpec, *, name: str, precision: Precision = "float32"
     ) -> None:
@@ -146,6 +144,11 @@ class CrossEncoder:
         """The most tokens of a pair that are read, special tokens included."""
         assert self.spec.max_length is not None
         return self.spec.max_length
+
+    @property
+    def is_static(self) -> bool:
+        """No: a pair is always read in its context."""
+        return False
 
     @property
     def device(self) -> torch.device:

@@ -1,11 +1,20 @@
-"""The one verb that every other room uses."""
+"""What other rooms ask of a model: the verb of encoders, that of rerankers, and what training needs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    import torch
+
+    from cosmith.models.precision import Precision
 
 
 class TextEncoder(Protocol):
@@ -43,3 +52,46 @@ class TextEncoder(Protocol):
 
     def fingerprint(self) -> str:
         """A hash over everything that the vectors depend on."""
+
+
+class PairScorer(Protocol):
+    """Anything that says how well a document answers a query, seeing both."""
+
+    def score(
+        self,
+        queries: Sequence[str],
+        documents: Sequence[str],
+        *,
+        instruction: str = "",
+        show_progress: str | None = None,
+    ) -> npt.NDArray[np.float32]:
+        """Score pairs; see :meth:`cosmith.models.CrossEncoder.score`."""
+
+
+class Trainable(Protocol):
+    """A model that the training loop can train, whatever it makes of texts.
+
+    Attributes:
+        module: Its weights; the part ``backbone`` is the transformer.
+        variable_length: Whether it computes without padding.
+    """
+
+    module: torch.nn.ModuleDict
+    variable_length: bool
+
+    @property
+    def is_static(self) -> bool:
+        """Whether tokens do not see their context."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+
+    def copy(self) -> Self:
+        """An independent copy, weights and all."""
+
+    def fingerprint(self) -> str:
+        """A hash over everything that its results depend on."""
+
+    def compute_in(self, precision: Precision | None = None, *, remember: bool = True) -> AbstractContextManager[Any]:
+        """The context in which to run it."""

@@ -25,6 +25,7 @@ _PUBLIC = {
     "merge": "cosmith.training.merging",
     "pareto_front": "cosmith.training.merging",
     "train": "cosmith.training.contrastive",
+    "train_reranker": "cosmith.training.reranking",
     "train_with_result": "cosmith.training.contrastive",
 }
 
@@ -47,6 +48,7 @@ __all__ = [
     "merge",
     "pareto_front",
     "train",
+    "train_reranker",
     "train_with_result",
 ]
 
@@ -67,6 +69,7 @@ if TYPE_CHECKING:
         pareto_front,
     )
     from cosmith.training.plan import Plan
+    from cosmith.training.reranking import train_reranker
     from cosmith.training.result import TrainingResult
     from cosmith.training.settings import TrainingSettings
 

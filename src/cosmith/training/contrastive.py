@@ -27,6 +27,7 @@ from cosmith.training.loop import run_job
 from cosmith.training.objective import spec_of, step_loss
 from cosmith.training.plan import Plan
 from cosmith.training.result import TrainingResult
+from cosmith.training.rows import plan_of
 from cosmith.training.run import Dev
 from cosmith.training.settings import TrainingSettings
 from cosmith.training.step import StepWork, lanes_of, shared_micro_batches, strategy_of
@@ -169,7 +170,7 @@ def train_with_result(
     dev: Dev | None = None,
     general: Dev | None = None,
     teacher: Encoder | None = None,
-) -> TrainingResult:
+) -> TrainingResult[Encoder]:
     """Fine-tune an encoder and tell what came of it.
 
     Args:
@@ -227,29 +228,14 @@ def prepare(
         InputError: When there is no Source, two have one name, one has rows that its loss cannot be trained on, a
             nested dimension is larger than the model's, or texts are to be embedded twice without dropout.
     """
-    if not sources:
-        raise InputError("no Source to train on", field="sources", remedy="Give at least one.")
-    names = [source.name for source in sources]
-    if len(set(names)) < len(names):
-        raise InputError(f"two Sources have one name: {', '.join(sorted(names))}", field="sources",
-                         remedy="Give each its own.")  # fmt: skip
     for dim in settings.dims:
         if dim >= encoder.dimension:
             raise InputError(f"{dim} is not smaller than the model's {encoder.dimension} dimensions", field="dims",
                              remedy="Name the smaller ones only; the full size is always trained.")  # fmt: skip
-    # A batch larger than its Source would hold rows twice: a query would meet itself, and count for more than others.
-    batch_sizes = [min(wanted_batch_size(source, settings), len(source)) for source in sources]
-    plan = Plan(
-        tuple(len(source) for source in sources),
-        tuple(batch_sizes),
-        settings.seed,
-        settings.mixing,
-        tuple(source.settings.weight for source in sources),
-        settings.alpha,
-    )
+    plan = plan_of(sources, settings)
     specs = tuple(
         spec_of(source, settings, size, teacher=teacher is not None)
-        for source, size in zip(sources, batch_sizes, strict=True)
+        for source, size in zip(sources, plan.batch_sizes, strict=True)
     )
     places = [source.folder or (folder and folder / "sources" / source.fingerprint()) for source in sources]
     tokenised = [
@@ -298,8 +284,3 @@ def _teach(
         taught |= zip(followed, turned([taught[each] for each in followed], dimension, nested), strict=True)
     for number, vectors in taught.items():
         tokenised[number] = replace(tokenised[number], teacher=vectors)
-
-
-def wanted_batch_size(source: Source, settings: TrainingSettings) -> int:
-    """Rows a step of a Source as they are asked for; a step takes fewer where the Source has not as many."""
-    return source.settings.batch_size or settings.batch_size

@@ -15,8 +15,9 @@ from cosmith.models import Encoder, resolve_precision
 from cosmith.phrases import counted, share, size
 from cosmith.progress import clock
 from cosmith.training.batch import StepBatch, TokenisedSource
-from cosmith.training.contrastive import ContrastiveJob, prepare, wanted_batch_size
+from cosmith.training.contrastive import ContrastiveJob, prepare
 from cosmith.training.encoding import backward_step, graph_bytes
+from cosmith.training.rows import wanted_batch_size
 from cosmith.training.settings import TrainingSettings
 from cosmith.training.tuning import changes_encoder, trainable
 

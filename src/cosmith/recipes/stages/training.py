@@ -185,7 +185,7 @@ def train_model(stage: TrainStage, context: StageContext) -> dict[str, Any]:
     return {"pairs": pairs, "pairs_per_second": _pairs_per_second(context.folder)} | outcome(result, context, base)
 
 
-def outcome(result: TrainingResult, context: StageContext, base: Encoder) -> dict[str, Any]:
+def outcome(result: TrainingResult[Encoder], context: StageContext, base: Encoder) -> dict[str, Any]:
     """Keep the model of a finished run, and tell how it went."""
     result.encoder.save(context.artefacts.folder(context.name))
     scores = {mixed.alpha: mixed.score for mixed in result.mixtures}
