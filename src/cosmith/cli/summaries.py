@@ -104,6 +104,13 @@ def _train(result: Result, folder: Path) -> list[str]:
     return [*lines, f"model: {folder / 'model'}"]
 
 
+def _train_reranker(result: Result, folder: Path) -> list[str]:
+    lines = _train(result, folder)[:-1]
+    if result["first_dev"] is not None:
+        lines.append(f"the order of {result['first']} itself has {result['first_dev']:.4f} there")
+    return [*lines, f"reranker: {folder / 'reranker'}"]
+
+
 def _texts(result: Result, folder: Path) -> list[str]:
     texts, characters = counted(result["texts"], "text"), counted(result["characters"], "character")
     return [f"{texts}, {characters}", *_data(result, folder)]
@@ -209,6 +216,7 @@ _SUMMARIES: Mapping[str, Callable[[Result, Path], list[str]]] = {
     "evaluate": _evaluate,
     "mine": _mine,
     "train": _train,
+    "train-reranker": _train_reranker,
     "texts": _texts,
     "model": _model,
     "initialise": _initialise,

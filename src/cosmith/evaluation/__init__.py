@@ -22,10 +22,13 @@ _PUBLIC = {
     "interval_of": "significance",
     "judged_queries": "retrieval_task",
     "largest_changes": "changes",
+    "mean_reranked_score": "reranking_task",
     "mean_score": "development",
+    "mean_score_of": "reranking_task",
     "models_by_cut": "cut",
     "minimum_detectable_difference": "significance",
     "paired_difference": "significance",
+    "rerank_collection": "reranking_task",
     "retrieval_metrics": "metrics",
     "score_hits": "retrieval_task",
     "search_collection": "retrieval_task",
@@ -50,10 +53,13 @@ __all__ = [
     "interval_of",
     "judged_queries",
     "largest_changes",
+    "mean_reranked_score",
     "mean_score",
+    "mean_score_of",
     "minimum_detectable_difference",
     "models_by_cut",
     "paired_difference",
+    "rerank_collection",
     "retrieval_metrics",
     "score_hits",
     "search_collection",
@@ -67,6 +73,7 @@ if TYPE_CHECKING:
     from cosmith.evaluation.cut import models_by_cut, texts_cut
     from cosmith.evaluation.development import mean_score
     from cosmith.evaluation.metrics import retrieval_metrics
+    from cosmith.evaluation.reranking_task import mean_reranked_score, mean_score_of, rerank_collection
     from cosmith.evaluation.retrieval_task import (
         evaluate_bm25,
         evaluate_retrieval,

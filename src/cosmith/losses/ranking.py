@@ -74,7 +74,8 @@ def listwise(scores: Tensor, candidates: RowCandidates, *, rows: slice | None = 
 def margin_mse(scores: Tensor, candidates: RowCandidates, *, rows: slice | None = None) -> Tensor:
     r"""The distance of a positive's score from a negative's is to be the teacher's.
 
-    The mean (Hofstätter et al., arXiv:2010.02666) over each positive p with each negative n of its row of :math:`((s_p - s_n) - (t_p - t_n))^2`.
+    The mean over each positive p with each negative n of its row of :math:`((s_p - s_n) - (t_p - t_n))^2` (Hofstätter
+    et al., arXiv:2010.02666).
     """
     error = scores[candidates.pair] - _teacher(candidates, scores)
     positive, negative = candidates.positive.nonzero()[:, 0], (~candidates.positive).nonzero()[:, 0]

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from cosmith.recipes.pretraining_schemas import AdaptStage, InitialiseStage, ModelStage, TextsStage
 from cosmith.recipes.rebuilding_schemas import RebuildStage, StaticStage
+from cosmith.recipes.reranking_schemas import TrainRerankerStage
 from cosmith.recipes.stage_schemas import (
     CollectionStage,
     CompareStage,
@@ -20,13 +21,13 @@ from cosmith.recipes.stage_schemas import (
     IndexStage,
     MergeStage,
     MineStage,
-    Precision,
     PythonFunctionsStage,
     ReportStage,
     SourceStage,
     StsStage,
     TrainStage,
 )
+from cosmith.recipes.stage_settings import Precision
 
 Stage = (
     PythonFunctionsStage
@@ -43,6 +44,7 @@ Stage = (
     | MineStage
     | AdaptStage
     | TrainStage
+    | TrainRerankerStage
     | MergeStage
     | CompareStage
     | IndexStage
@@ -66,6 +68,7 @@ STAGE_KINDS: dict[str, type[BaseModel]] = {
         MineStage,
         AdaptStage,
         TrainStage,
+        TrainRerankerStage,
         MergeStage,
         CompareStage,
         IndexStage,
