@@ -282,7 +282,6 @@ class TrainStage(StepSettings):
         False, description="Keep the inputs of layers only and compute the rest again: slower, less memory."
     )
 
-
     def outputs(self) -> dict[str, Kind]:
         return {"": "model"}
 
