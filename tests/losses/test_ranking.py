@@ -92,6 +92,7 @@ def theirs(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return CrossEncoder(str(model.save(Path(tmp_path_factory.mktemp("m")) / "m")), device="cpu")
 
 
+@torch.no_grad()
 def test_equal_to_sentence_transformers(theirs: Any) -> None:
     """Two rows of a positive and two negatives, scored by the same model."""
     from sentence_transformers.cross_encoder import losses

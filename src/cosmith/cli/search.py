@@ -101,7 +101,7 @@ def search(
     cut = encoder.tokenize(queries, prompt="query", instruction=told).truncated
     warn_of_cut(encoder, [Cut.among("queries", cut, encoder.max_length)], manner)
     if reranker:
-        texts = {name: opened.text(name) for name in hits.ids.flat if name}
+        texts = {str(name): opened.text(str(name)) for name in hits.ids.flat if name}
         hits = rerank(hits, CrossEncoder.load(reranker), queries, texts, top=read, instruction=told).top(k)
     for row, query in enumerate(queries):
         found = [(name, score, opened.text(name)) for name, score in hits.of(row)]
