@@ -9,7 +9,9 @@ from cosmith.models.from_vocabulary import distil_static, initialise_static
 from cosmith.models.packaged import find_model
 from cosmith.models.pooling import POOLINGS, Pooling, pool
 from cosmith.models.precision import Precision, has_bf16, resolve_precision
-from cosmith.models.protocol import PairScorer, TextEncoder, Trainable
+from cosmith.models.protocol import Embedder, PairScorer, TextEncoder, Trainable
+from cosmith.models.sparse_encoder import SparseEncoder
+from cosmith.models.sparse_vectors import SparseVectors
 from cosmith.models.tiny import tiny_cross_encoder, tiny_encoder
 
 __all__ = [
@@ -17,10 +19,13 @@ __all__ = [
     "AdapterKind",
     "AdapterSpec",
     "CrossEncoder",
+    "Embedder",
     "Encoder",
     "PairScorer",
     "Pooling",
     "Precision",
+    "SparseEncoder",
+    "SparseVectors",
     "TextEncoder",
     "Trainable",
     "distil_static",

@@ -32,6 +32,7 @@ from cosmith.models.fingerprint import add_weights
 from cosmith.models.inference import encode_texts
 from cosmith.models.lengths import longest_input
 from cosmith.models.module import ACTIVATIONS
+from cosmith.models.new_heads import parts_of, with_new_head
 from cosmith.models.packaged import find_model
 from cosmith.models.pairs import Pair, PairTokenizer, PairTokens, SegmentTokenizer, TemplateTokenizer
 from cosmith.models.precision import Precision, computing_in, resolve_precision
@@ -68,9 +69,7 @@ class CrossEncoder:
         declared = spec.max_length or int(tokenizer.model_max_length)
         self.spec = replace(spec, max_length=longest_input(model.config, declared))
         tokenizer.model_max_length = self.max_length  # where sentence-transformers looks for it
-        backbone = model.base_model
-        head = {name: part for name, part in model.named_children() if part is not backbone}
-        self.module = torch.nn.ModuleDict({"backbone": backbone, "head": torch.nn.ModuleDict(head)})
+        self.module = parts_of(model)
         self.module.eval()
 
     # ---------------------------------------------------------------- making, loading, saving
@@ -97,24 +96,9 @@ class CrossEncoder:
             seed: Of the head; torch's generators are left as they were.
 
         Raises:
-            InputError: When the encoder is static, or has an adapter that is not merged.
+            InputError: When the encoder is static, has an adapter, or is of a family without such a head.
         """
-        from transformers import AutoModelForSequenceClassification
-
-        backbone: Any = encoder.module["backbone"]
-        if encoder.is_static or has_adapter(backbone):
-            what = "a static model reads no context" if encoder.is_static else "the model has an adapter"
-            raise InputError(what, field="encoder", remedy="Take a transformer whose adapters are merged.")
-        tokenizer = copy.deepcopy(encoder.tokenizer.tokenizer)
-        config = copy.deepcopy(backbone.config)
-        config.num_labels = 1
-        config.pad_token_id = tokenizer.pad_token_id
-        make: Any = AutoModelForSequenceClassification.from_config
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            model = make(config, dtype=torch.float32)
-        wanted, known = model.base_model.state_dict(), backbone.state_dict()  # one of them may have a pooler more
-        model.base_model.load_state_dict({name: known.get(name, value) for name, value in wanted.items()})
+        model, tokenizer = with_new_head(encoder, "AutoModelForSequenceClassification", seed, num_labels=1)
         spec = CrossEncoderSpec(max_length=encoder.max_length)
         return cls(model, tokenizer, spec, name=encoder.name, precision=encoder.precision).to(str(encoder.device))
 

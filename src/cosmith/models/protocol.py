@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
     import torch
 
+    from cosmith.data.tokens import RaggedTokens
     from cosmith.models.precision import Precision
+    from cosmith.models.tokenization import TextTokenizer
 
 
 class TextEncoder(Protocol):
@@ -54,20 +56,6 @@ class TextEncoder(Protocol):
         """A hash over everything that the vectors depend on."""
 
 
-class PairScorer(Protocol):
-    """Anything that says how well a document answers a query, seeing both."""
-
-    def score(
-        self,
-        queries: Sequence[str],
-        documents: Sequence[str],
-        *,
-        instruction: str = "",
-        show_progress: str | None = None,
-    ) -> npt.NDArray[np.float32]:
-        """Score pairs; see :meth:`cosmith.models.CrossEncoder.score`."""
-
-
 class Trainable(Protocol):
     """A model that the training loop can train, whatever it makes of texts.
 
@@ -95,3 +83,46 @@ class Trainable(Protocol):
 
     def compute_in(self, precision: Precision | None = None, *, remember: bool = True) -> AbstractContextManager[Any]:
         """The context in which to run it."""
+
+
+class Embedder(Trainable, Protocol):
+    """A trainable model that makes a vector of each text by itself."""
+
+    tokenizer: TextTokenizer
+
+    @property
+    def dimension(self) -> int:
+        """The length of a full vector."""
+
+    @property
+    def max_length(self) -> int:
+        """The most tokens of a text that are read."""
+
+    @property
+    def prompts(self) -> Mapping[str, str]:
+        """Name → text put before each text of that kind."""
+
+    def tokenize(
+        self, texts: Sequence[str], *, prompt: str | None = None, instruction: str = "", max_length: int | None = None
+    ) -> RaggedTokens:
+        """Texts with their prompt → tokens."""
+
+    def token_key(self, *, prompt: str | None = None, instruction: str = "", max_length: int | None = None) -> str:
+        """A key for stored tokens."""
+
+    def embed(self, tokens: RaggedTokens) -> torch.Tensor:
+        """One forward with graph, float32 ``[len(tokens), dimension]``."""
+
+
+class PairScorer(Protocol):
+    """Anything that says how well a document answers a query, seeing both."""
+
+    def score(
+        self,
+        queries: Sequence[str],
+        documents: Sequence[str],
+        *,
+        instruction: str = "",
+        show_progress: str | None = None,
+    ) -> npt.NDArray[np.float32]:
+        """Score pairs; see :meth:`cosmith.models.CrossEncoder.score`."""

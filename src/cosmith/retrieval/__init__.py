@@ -14,9 +14,10 @@ _PUBLIC = {
     "IndexCard": "cosmith.retrieval.index",
     "rerank": "cosmith.retrieval.reranking",
     "search_dense": "cosmith.retrieval.dense",
+    "search_sparse": "cosmith.retrieval.sparse",
 }
 
-__all__ = ["BestSoFar", "Bm25", "Hits", "Index", "IndexCard", "rerank", "search_dense"]
+__all__ = ["BestSoFar", "Bm25", "Hits", "Index", "IndexCard", "rerank", "search_dense", "search_sparse"]
 
 if TYPE_CHECKING:
     from cosmith.retrieval.dense import BestSoFar, search_dense
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from cosmith.retrieval.index import Index, IndexCard
     from cosmith.retrieval.lexical import Bm25
     from cosmith.retrieval.reranking import rerank
+    from cosmith.retrieval.sparse import search_sparse
 
 
 def __getattr__(name: str) -> Any:

@@ -7,14 +7,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 
 from cosmith.data import Source
 from cosmith.errors import InputError
 from cosmith.losses import ContrastiveSpec, EmbeddingMseSpec, LossSpec
-from cosmith.models import Encoder
+from cosmith.models import Embedder, Encoder
 from cosmith.models.dropout import drops
 from cosmith.phrases import counted
 from cosmith.training.batch import StepBatch, TokenisedSource, assemble, tokenise
@@ -34,9 +34,11 @@ from cosmith.training.step import StepWork, lanes_of, shared_micro_batches, stra
 from cosmith.training.teaching import teach, turned
 from cosmith.training.tuning import trainable
 
+Model = TypeVar("Model", bound=Embedder)
+
 
 @dataclass(frozen=True)
-class ContrastiveJob:
+class ContrastiveJob(Generic[Model]):
     """A run that is ready to go: everything that a step needs besides its number.
 
     Attributes:
@@ -50,7 +52,7 @@ class ContrastiveJob:
         lanes: Threads that share the micro-batches of a step, see :func:`~cosmith.training.step.lanes_of`.
     """
 
-    encoder: Encoder
+    encoder: Model
     sources: tuple[TokenisedSource, ...]
     specs: tuple[LossSpec, ...]
     plan: Plan
@@ -209,12 +211,12 @@ def train_with_result(
 
 
 def prepare(
-    encoder: Encoder,
+    encoder: Model,
     sources: Sequence[Source],
     settings: TrainingSettings,
     folder: Path | None = None,
     teacher: Encoder | None = None,
-) -> ContrastiveJob:
+) -> ContrastiveJob[Model]:
     """Check that encoder, Sources and settings fit each other, and tokenise.
 
     Args:
