@@ -25,6 +25,7 @@ _PUBLIC = {
     "mean_reranked_score": "reranking_task",
     "mean_score": "development",
     "mean_score_of": "reranking_task",
+    "mean_sparse_score": "sparse_task",
     "models_by_cut": "cut",
     "minimum_detectable_difference": "significance",
     "paired_difference": "significance",
@@ -33,6 +34,7 @@ _PUBLIC = {
     "score_hits": "retrieval_task",
     "search_collection": "retrieval_task",
     "search_collection_bm25": "retrieval_task",
+    "search_collection_sparse": "sparse_task",
     "sign_flip_p_value": "significance",
     "texts_cut": "cut",
 }
@@ -56,6 +58,7 @@ __all__ = [
     "mean_reranked_score",
     "mean_score",
     "mean_score_of",
+    "mean_sparse_score",
     "minimum_detectable_difference",
     "models_by_cut",
     "paired_difference",
@@ -64,6 +67,7 @@ __all__ = [
     "score_hits",
     "search_collection",
     "search_collection_bm25",
+    "search_collection_sparse",
     "sign_flip_p_value",
     "texts_cut",
 ]
@@ -94,6 +98,7 @@ if TYPE_CHECKING:
         paired_difference,
         sign_flip_p_value,
     )
+    from cosmith.evaluation.sparse_task import mean_sparse_score, search_collection_sparse
     from cosmith.evaluation.sts_task import evaluate_sts
 
 

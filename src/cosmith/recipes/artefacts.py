@@ -17,7 +17,7 @@ from cosmith.recipes.stage_schemas import StsStage
 if TYPE_CHECKING:
     from cosmith.data import Collection, Source, StsPairs
     from cosmith.evaluation import Scores
-    from cosmith.models import CrossEncoder, Encoder
+    from cosmith.models import CrossEncoder, Encoder, SparseEncoder
     from cosmith.recipes.remembered import RememberedVectors
 
 T = TypeVar("T")
@@ -103,6 +103,10 @@ class Artefacts:
         """A reranker."""
         return self._once(name, lambda: _load_reranker(self.folder(name), self.recipe.precision, name))
 
+    def sparse_encoder(self, name: str) -> SparseEncoder:
+        """A sparse encoder."""
+        return self._once(name, lambda: load_sparse_encoder(str(self.folder(name)), self.recipe.precision, name))
+
     def remembering(self, name: str) -> RememberedVectors:
         """A model that does not encode the same long list of texts twice in a run."""
         from cosmith.recipes.remembered import RememberedVectors
@@ -175,6 +179,15 @@ def _load_reranker(folder: Path, precision: str, name: str) -> CrossEncoder:
     reranker = CrossEncoder.load(folder, precision=precision, device=_device())  # type: ignore[arg-type]
     reranker.name = name
     return reranker
+
+
+def load_sparse_encoder(path: str, precision: str, name: str) -> SparseEncoder:
+    """Load a sparse encoder, or a masked language model as one, and call it ``name``."""
+    from cosmith.models import SparseEncoder
+
+    encoder = SparseEncoder.load(path, precision=precision, device=_device())  # type: ignore[arg-type]
+    encoder.name = name
+    return encoder
 
 
 def _device() -> str:

@@ -15,6 +15,7 @@ CALLED: dict[Kind, str] = {
     "texts": "texts",
     "model": "a model",
     "reranker": "a reranker",
+    "sparse": "a sparse encoder",
     "lexical": "BM25",
     "scores": "the scores of an evaluate stage",
     "index": "an index",

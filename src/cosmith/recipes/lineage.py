@@ -14,10 +14,10 @@ import cosmith
 from cosmith.atomic import atomic_file, write_json
 from cosmith.recipes.fingerprints import content_fingerprint
 from cosmith.recipes.graph import stage_of
+from cosmith.recipes.model_kind_schemas import ModelKindSettings
 from cosmith.recipes.pretraining_schemas import AdaptStage
 from cosmith.recipes.rebuilding_schemas import RebuildStage, StaticStage
 from cosmith.recipes.references import ReadsPath, uses
-from cosmith.recipes.reranking_schemas import TrainRerankerStage
 from cosmith.recipes.run_folder import read_record
 from cosmith.recipes.schema import Recipe, Stage
 from cosmith.recipes.stage_schemas import MergeStage, TrainStage
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cosmith.models import Encoder
 
 _VERBS = {"initialise": "Initialised", "rebuild": "Rebuilt", "static": "Made static", "adapt": "Pre-trained",
-          "train": "Trained", "train-reranker": "Trained", "merge": "Merged"}  # fmt: skip
+          "train": "Trained", "train-reranker": "Trained", "train-sparse": "Trained", "merge": "Merged"}  # fmt: skip
 
 BEGIN, END = "<!-- cosmith: lineage -->", "<!-- cosmith: end of lineage -->"
 
@@ -140,7 +140,7 @@ def _parents(stage: Stage) -> list[str]:
     """The models that a model was made from."""
     if isinstance(stage, MergeStage):
         return [*stage.models, stage.base]
-    made_from_one = TrainStage | TrainRerankerStage | AdaptStage | RebuildStage | StaticStage
+    made_from_one = TrainStage | ModelKindSettings | AdaptStage | RebuildStage | StaticStage
     return [stage.model] if isinstance(stage, made_from_one) else []
 
 

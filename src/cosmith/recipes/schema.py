@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from cosmith.recipes.model_kind_schemas import TrainRerankerStage, TrainSparseStage
 from cosmith.recipes.pretraining_schemas import AdaptStage, InitialiseStage, ModelStage, TextsStage
 from cosmith.recipes.rebuilding_schemas import RebuildStage, StaticStage
-from cosmith.recipes.reranking_schemas import TrainRerankerStage
 from cosmith.recipes.stage_schemas import (
     CollectionStage,
     CompareStage,
@@ -45,6 +45,7 @@ Stage = (
     | AdaptStage
     | TrainStage
     | TrainRerankerStage
+    | TrainSparseStage
     | MergeStage
     | CompareStage
     | IndexStage
@@ -69,6 +70,7 @@ STAGE_KINDS: dict[str, type[BaseModel]] = {
         AdaptStage,
         TrainStage,
         TrainRerankerStage,
+        TrainSparseStage,
         MergeStage,
         CompareStage,
         IndexStage,

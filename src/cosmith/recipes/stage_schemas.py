@@ -157,7 +157,7 @@ class EvaluateStage(StageSettings):
 
     kind: Literal["evaluate"] = "evaluate"
     models: Annotated[list[RankerName], OneOrMore, Field(min_length=1)] = Field(
-        ["base"], description="`base`, `bm25`, training stages or rerankers."
+        ["base"], description="`base`, `bm25`, or what stages of training have made."
     )
     tasks: Annotated[list[TaskName], OneOrMore, Field(min_length=1)] = Field(
         description="Collections or sts sets; `general-check` is a small general-purpose one that comes with Cosmith."

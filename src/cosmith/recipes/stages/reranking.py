@@ -8,7 +8,7 @@ from cosmith.errors import InputError
 from cosmith.evaluation import mean_reranked_score, mean_score_of
 from cosmith.models import CrossEncoder
 from cosmith.recipes.artefacts import StageContext
-from cosmith.recipes.reranking_schemas import TrainRerankerStage
+from cosmith.recipes.model_kind_schemas import TrainRerankerStage
 from cosmith.recipes.stages.measuring import first_hits
 from cosmith.recipes.stages.training import outcome, pairs_per_second, training_settings
 from cosmith.training import Interrupted, train_reranker
@@ -40,8 +40,7 @@ def train(stage: TrainRerankerStage, context: StageContext) -> dict[str, Any]:
     except Interrupted as error:
         raise KeyboardInterrupt from error
     except InputError as error:
-        field = f"stages.{context.name}" + (f".{error.field}" if error.field in type(stage).model_fields else "")
-        raise InputError(error.problem, path=error.path, field=field, remedy=error.remedy) from error
+        raise context.of_stage(error) from error
     told = {
         "pairs": sum(len(source) for source in sources),
         "pairs_per_second": pairs_per_second(context.folder),

@@ -19,11 +19,11 @@ from cosmith.errors import InputError
 from cosmith.evaluation import mean_score
 from cosmith.losses import loss_spec
 from cosmith.mining import mine_hard_negatives
-from cosmith.models import CrossEncoder, Encoder
+from cosmith.models import CrossEncoder, Encoder, SparseEncoder, Trainable
 from cosmith.recipes.artefacts import StageContext
 from cosmith.recipes.graph import estimated_sources, output_names
+from cosmith.recipes.model_kind_schemas import ModelKindSettings, TrainRerankerStage
 from cosmith.recipes.pretraining_schemas import AdaptStage
-from cosmith.recipes.reranking_schemas import TrainRerankerStage
 from cosmith.recipes.stage_schemas import EstimateStage, MineStage, TrainStage
 from cosmith.training import Interrupted, TrainingResult, TrainingSettings, estimate, train_with_result
 from cosmith.training.health import advise, read_history
@@ -34,7 +34,7 @@ _EXAMPLES = 5
 
 
 def training_settings(
-    stage: TrainStage | TrainRerankerStage | AdaptStage, context: StageContext, seed: int
+    stage: TrainStage | ModelKindSettings | AdaptStage, context: StageContext, seed: int
 ) -> TrainingSettings:
     """The stage's settings as the trainer takes them.
 
@@ -43,8 +43,10 @@ def training_settings(
     """
     given = stage.model_dump(include={field.name for field in fields(TrainingSettings)})
     given |= {"seed": seed, "precision": stage.precision or context.recipe.precision}
+    if isinstance(stage, ModelKindSettings):
+        given["interpolate"] = False  # a new head is nothing to mix with
     if isinstance(stage, TrainRerankerStage):
-        given |= {"loss": "default", "interpolate": False}  # its loss is none of embeddings, its head none to mix with
+        del given["loss"]  # its loss is none of embeddings
     if isinstance(given["interpolate"], list):
         given["interpolate"] = tuple(given["interpolate"])
     if isinstance(given.get("loss"), dict):
@@ -191,9 +193,9 @@ def train_model(stage: TrainStage, context: StageContext) -> dict[str, Any]:
 
 
 def outcome(
-    result: TrainingResult[Encoder] | TrainingResult[CrossEncoder],
+    result: TrainingResult[Encoder] | TrainingResult[CrossEncoder] | TrainingResult[SparseEncoder],
     context: StageContext,
-    base: Encoder | CrossEncoder,
+    base: Encoder | CrossEncoder | SparseEncoder,
 ) -> dict[str, Any]:
     """Keep the model of a finished run, and tell how it went."""
     result.encoder.save(context.artefacts.folder(context.name))
@@ -225,7 +227,7 @@ def pairs_per_second(folder: Path) -> float | None:
     return float(np.median(rates)) if rates else None
 
 
-def _peak_bytes(encoder: Encoder | CrossEncoder) -> int:
+def _peak_bytes(encoder: Trainable) -> int:
     """The most memory that this process has held: of the accelerator where one is used, else of the machine."""
     if encoder.device.type == "cuda":
         import torch
