@@ -37,7 +37,7 @@ SOURCE = Source.from_rows("colours", map(answers, range(96)))
 SETTINGS = TrainingSettings(steps=6, batch_size=12, learning_rate=5e-3, precision="float32", micro_batch_tokens=120)
 
 
-def gradients(job: RerankerJob, step: int = 0, ranks: Ranks | None = None) -> tuple[float, dict[str, torch.Tensor]]:
+def gradients(job: RerankerJob, step: int = 0) -> tuple[float, dict[str, torch.Tensor]]:
     job.module.train()
     job.module.zero_grad()
     loss = add_gradients(job, step).loss
@@ -88,7 +88,7 @@ def test_a_step_is_the_loss_of_its_pairs_scored_one_by_one(family: Family, loss:
         "score-kl": lambda: (taught.softmax(0) * (taught.log_softmax(0) - table.log_softmax(1))).sum(1).mean(),
     }[loss]()
     expected.backward()  # type: ignore[no-untyped-call]
-    assert value == pytest.approx(float(expected), rel=1e-4, abs=1e-6)
+    assert value == pytest.approx(expected.item(), rel=1e-4, abs=1e-6)
     for name, parameter in job.module.named_parameters():
         if parameter.grad is not None:
             torch.testing.assert_close(got[name], parameter.grad, rtol=1e-3, atol=1e-6)
@@ -121,6 +121,15 @@ def test_cached_is_direct_and_lanes_change_nothing_but_rounding(lanes: int, monk
     if lanes == 1:
         for name, gradient in alone[1].items():
             torch.testing.assert_close(gradient, expected[name], rtol=1e-4, atol=1e-5)
+
+
+def test_the_shares_of_ranks_add_up_to_the_step() -> None:
+    job = prepare(tiny_cross_encoder("bert"), [SOURCE], SETTINGS, "listwise")
+    whole = job.work(0)
+    scores = torch.randn(sum(map(len, whole.batches)), 1)
+    parts = [job.work(0, Ranks(rank, 3)) for rank in range(3)]
+    assert sorted(np.concatenate(parts[0].batches).tolist()) == list(range(len(scores)))
+    torch.testing.assert_close(sum(part.loss(scores) for part in parts), whole.loss(scores))
 
 
 def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

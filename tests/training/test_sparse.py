@@ -14,6 +14,7 @@ from cosmith.data import Source, TrainingRow
 from cosmith.errors import InputError
 from cosmith.models import SparseEncoder, tiny_encoder
 from cosmith.training import Sparsity, TrainingSettings, train_sparse
+from cosmith.training.distributed import Ranks
 from cosmith.training.sparse import SparseJob, prepare
 from cosmith.training.step import add_gradients
 
@@ -62,6 +63,14 @@ def test_a_step_is_info_nce_on_dot_products_with_flops(step: int) -> None:
     for name, parameter in job.module.named_parameters():
         if parameter.grad is not None:
             torch.testing.assert_close(got[name], parameter.grad, rtol=1e-3, atol=1e-5)
+
+
+def test_the_shares_of_ranks_add_up_to_the_step() -> None:
+    job = prepare(sparse(), [SOURCE], SETTINGS, Sparsity(0.3, 0.2))
+    whole = job.work(4)
+    embeddings = torch.rand(sum(map(len, whole.batches)), job.encoder.dimension)
+    parts = [job.work(4, Ranks(rank, 3)).loss(embeddings) for rank in range(3)]
+    torch.testing.assert_close(sum(parts), whole.loss(embeddings))
 
 
 def margins(model: SparseEncoder) -> np.ndarray:

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from cosmith.losses.normalisation import log_softmax_of_rows
+
 RankingLossName = Literal["binary", "listwise", "margin-mse", "score-kl"]
 
 
@@ -67,7 +69,7 @@ def listwise(scores: Tensor, candidates: RowCandidates, *, rows: slice | None = 
     """
     positives = torch.bincount(candidates.row[candidates.positive], minlength=candidates.rows)
     share = candidates.positive.to(scores.dtype) / positives[candidates.row]
-    logarithm = _log_softmax_of_rows(scores[candidates.pair], candidates)
+    logarithm = log_softmax_of_rows(scores[candidates.pair], candidates.row, candidates.rows)
     return -(share * logarithm)[_mine(candidates, rows)].sum() / candidates.rows
 
 
@@ -93,8 +95,9 @@ def score_kl(
     The mean over rows of :math:`\mathrm{KL}(T \,\|\, S)` with :math:`S = \mathrm{softmax}(s)` and
     :math:`T = \mathrm{softmax}(t / \tau)`.
     """
-    student = _log_softmax_of_rows(scores[candidates.pair], candidates)
-    teacher = _log_softmax_of_rows(_teacher(candidates, scores) / teacher_temperature, candidates)
+    student = log_softmax_of_rows(scores[candidates.pair], candidates.row, candidates.rows)
+    wanted = _teacher(candidates, scores) / teacher_temperature
+    teacher = log_softmax_of_rows(wanted, candidates.row, candidates.rows)
     return (teacher.exp() * (teacher - student))[_mine(candidates, rows)].sum() / candidates.rows
 
 
@@ -115,11 +118,3 @@ def _mine(candidates: RowCandidates, rows: slice | None) -> Tensor:
 def _teacher(candidates: RowCandidates, like: Tensor) -> Tensor:
     assert candidates.teacher is not None
     return candidates.teacher.to(like.dtype)
-
-
-def _log_softmax_of_rows(logit: Tensor, candidates: RowCandidates) -> Tensor:
-    """[N] of logits [N], each among those of its row."""
-    row = candidates.row
-    lowest = logit.detach().new_full((candidates.rows,), -torch.inf)
-    logit = logit - lowest.scatter_reduce(0, row, logit.detach(), "amax")[row]
-    return logit - logit.new_zeros(candidates.rows).index_add(0, row, logit.exp()).log()[row]
