@@ -15,7 +15,7 @@ from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from cosmith.cli.app import app, flags_first
-from cosmith.models import Encoder, tiny_encoder
+from cosmith.models import Encoder, tiny_cross_encoder, tiny_encoder
 
 DOCUMENTS = {"a": "red apples", "b": "green pears", "c": "a river in spring", "d": "code that sorts a list"}
 
@@ -215,6 +215,11 @@ def test_index_and_search(world: Path, tmp_path: Path) -> None:
     plain = cosmith("search", folder, "red apples", "-k", 1).stdout
     assert "red apples" in plain
     assert "1.000  a" in plain
+    reranker = tiny_cross_encoder("bert")
+    ranked = reranker.rank("river", list(DOCUMENTS.values()), top=2)
+    path = reranker.save(tmp_path / "reranker")
+    read = json.loads(cosmith("--json", "search", folder, "river", "-k", 2, "--reranker", path).stdout)
+    assert [each["id"] for each in read["hits"]] == [list(DOCUMENTS)[number] for number, _ in ranked]
     refused = cosmith("search", folder, "x", "--model", world / "other")
     assert refused.exit_code == 1
     assert "error: " in refused.stderr

@@ -114,7 +114,7 @@ def test_sts_sets_are_scored_and_compared(small_world: Path, tmp_path: Path) -> 
     assert results["comparison"]["tasks"][0]["metric"] == "spearman"
     assert results["comparison"]["gained"] == []
     assert results["train"]["base_dev"] == pytest.approx(results["scores"]["scores"][0]["values"]["spearman"])
-    with pytest.raises(InputError, match="BM25 cannot be scored"):
+    with pytest.raises(InputError, match="bm25 cannot be scored"):
         run(stages.replace("[base, train]", "[base, bm25]").replace("after: train", "after: bm25"), small_world,
             tmp_path / "run")  # fmt: skip
 

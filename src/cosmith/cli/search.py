@@ -73,6 +73,10 @@ def search(
     instruction: Annotated[
         str | None, typer.Option("--instruction", help="What stands for {task} in the prompt. Default: the index's.")
     ] = None,
+    reranker: Annotated[
+        str | None, typer.Option("--reranker", help="A cross-encoder that puts what was found in its order.")
+    ] = None,
+    read: Annotated[int, typer.Option("--read", min=1, help="How many found documents the reranker reads.")] = 100,
 ) -> None:
     """Search an index.
 
@@ -80,8 +84,9 @@ def search(
     """
     from cosmith.data import Cut
     from cosmith.data.texts import text_problem
+    from cosmith.models import CrossEncoder
     from cosmith.recipes.artefacts import load_encoder
-    from cosmith.retrieval import Index
+    from cosmith.retrieval import Index, rerank
 
     manner = manner_of(context)
     for number, query in enumerate(queries, start=1):
@@ -91,10 +96,13 @@ def search(
     # One query is encoded in float32: it takes no time, and is the same on every processor.
     encoder = load_encoder(model or opened.card.model, "float32")
     require_used(instruction or "", "query", encoder)
-    hits = opened.search(encoder, queries, k, dim=dim, instruction=instruction)
+    hits = opened.search(encoder, queries, max(k, read) if reranker else k, dim=dim, instruction=instruction)
     told = opened.card.instruction if instruction is None else instruction
     cut = encoder.tokenize(queries, prompt="query", instruction=told).truncated
     warn_of_cut(encoder, [Cut.among("queries", cut, encoder.max_length)], manner)
+    if reranker:
+        texts = {str(name): opened.text(str(name)) for name in hits.ids.flat if name}
+        hits = rerank(hits, CrossEncoder.load(reranker), queries, texts, top=read, instruction=told).top(k)
     for row, query in enumerate(queries):
         found = [(name, score, opened.text(name)) for name, score in hits.of(row)]
         lines = [query]

@@ -82,6 +82,21 @@ def _mine(result: Result, folder: Path) -> list[str]:
 
 
 def _train(result: Result, folder: Path) -> list[str]:
+    return [*_training(result), f"model: {folder / 'model'}"]
+
+
+def _train_sparse(result: Result, folder: Path) -> list[str]:
+    return [*_training(result), f"sparse encoder: {folder / 'sparse'}"]
+
+
+def _train_reranker(result: Result, folder: Path) -> list[str]:
+    lines = _training(result)
+    if result["first_dev"] is not None:
+        lines.append(f"the order of {result['first']} itself has {result['first_dev']:.4f} there")
+    return [*lines, f"reranker: {folder / 'reranker'}"]
+
+
+def _training(result: Result) -> list[str]:
     rate = result.get("pairs_per_second")
     lines = [
         f"{counted(result['steps'], 'step')} in {clock(result['seconds'])}"
@@ -100,8 +115,10 @@ def _train(result: Result, folder: Path) -> list[str]:
             lines.append("the base model itself is best, and is kept: training has not helped on the development set")
         else:
             lines.append(f"kept: {result['alpha']:g}, never worse than the base on the development set")
-    lines += [f"doctor: {each['says']} {each['evidence']} {each['remedy']}" for each in result.get("advice", [])]
-    return [*lines, f"model: {folder / 'model'}"]
+    return [
+        *lines,
+        *(f"doctor: {each['says']} {each['evidence']} {each['remedy']}" for each in result.get("advice", [])),
+    ]
 
 
 def _texts(result: Result, folder: Path) -> list[str]:
@@ -209,6 +226,8 @@ _SUMMARIES: Mapping[str, Callable[[Result, Path], list[str]]] = {
     "evaluate": _evaluate,
     "mine": _mine,
     "train": _train,
+    "train-reranker": _train_reranker,
+    "train-sparse": _train_sparse,
     "texts": _texts,
     "model": _model,
     "initialise": _initialise,

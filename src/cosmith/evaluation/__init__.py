@@ -22,14 +22,19 @@ _PUBLIC = {
     "interval_of": "significance",
     "judged_queries": "retrieval_task",
     "largest_changes": "changes",
+    "mean_reranked_score": "reranking_task",
     "mean_score": "development",
+    "mean_score_of": "reranking_task",
+    "mean_sparse_score": "sparse_task",
     "models_by_cut": "cut",
     "minimum_detectable_difference": "significance",
     "paired_difference": "significance",
+    "rerank_collection": "reranking_task",
     "retrieval_metrics": "metrics",
     "score_hits": "retrieval_task",
     "search_collection": "retrieval_task",
     "search_collection_bm25": "retrieval_task",
+    "search_collection_sparse": "sparse_task",
     "sign_flip_p_value": "significance",
     "texts_cut": "cut",
 }
@@ -50,14 +55,19 @@ __all__ = [
     "interval_of",
     "judged_queries",
     "largest_changes",
+    "mean_reranked_score",
     "mean_score",
+    "mean_score_of",
+    "mean_sparse_score",
     "minimum_detectable_difference",
     "models_by_cut",
     "paired_difference",
+    "rerank_collection",
     "retrieval_metrics",
     "score_hits",
     "search_collection",
     "search_collection_bm25",
+    "search_collection_sparse",
     "sign_flip_p_value",
     "texts_cut",
 ]
@@ -67,6 +77,7 @@ if TYPE_CHECKING:
     from cosmith.evaluation.cut import models_by_cut, texts_cut
     from cosmith.evaluation.development import mean_score
     from cosmith.evaluation.metrics import retrieval_metrics
+    from cosmith.evaluation.reranking_task import mean_reranked_score, mean_score_of, rerank_collection
     from cosmith.evaluation.retrieval_task import (
         evaluate_bm25,
         evaluate_retrieval,
@@ -87,6 +98,7 @@ if TYPE_CHECKING:
         paired_difference,
         sign_flip_p_value,
     )
+    from cosmith.evaluation.sparse_task import mean_sparse_score, search_collection_sparse
     from cosmith.evaluation.sts_task import evaluate_sts
 
 

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from cosmith.errors import InputError
 from cosmith.losses.arguments import Share, arguments, pairs_of, positives_and_negatives, teacher_of
+from cosmith.losses.normalisation import log_softmax_of_rows
 from cosmith.losses.pair_specs import EmbeddingMseSpec, MarginMseSpec, ScoreKlSpec
 from cosmith.losses.structure import StepStructure
 
@@ -62,17 +63,10 @@ def score_kl(embeddings: Tensor, structure: StepStructure, spec: ScoreKlSpec, *,
     values, structure, share = arguments(embeddings, structure, rows)
     pairs = pairs_of(structure, scored=True)
     pairs = pairs.where(share.holds(pairs.row))
-    student = _log_softmax_of_rows(pairs.cosines(values) / spec.temperature, pairs.row, structure.rows)
+    student = log_softmax_of_rows(pairs.cosines(values) / spec.temperature, pairs.row, structure.rows)
     wanted = pairs.score.to(student.dtype) / spec.teacher_temperature
-    teacher = _log_softmax_of_rows(wanted, pairs.row, structure.rows)
+    teacher = log_softmax_of_rows(wanted, pairs.row, structure.rows)
     return (teacher.exp() * (teacher - student)).sum() / structure.rows
-
-
-def _log_softmax_of_rows(logit: Tensor, row: Tensor, rows: int) -> Tensor:
-    """[N] of logits [N], each among those of its row."""
-    highest = logit.detach().new_full((rows,), -torch.inf).scatter_reduce(0, row, logit.detach(), "amax")
-    logit = logit - highest[row]
-    return logit - logit.new_zeros(rows).index_add(0, row, logit.exp()).log()[row]
 
 
 def embedding_mse(

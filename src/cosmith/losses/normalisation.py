@@ -1,7 +1,7 @@
-"""How the logits of a tile become losses and the weights of their gradient.
+"""How logits are normalised: those of a tile into losses and the weights of their gradient, those of rows.
 
-Both functions put into ``logits`` and ``own``, in place, weights such that the derivative of a pair's loss by one of
-its candidates' logits is that weight times the pair's ``share``.
+The functions of tiles put into ``logits`` and ``own``, in place, weights such that the derivative of a pair's loss by
+one of its candidates' logits is that weight times the pair's ``share``.
 """
 
 from __future__ import annotations
@@ -81,3 +81,10 @@ def focused(pairs: PairLosses, exponent: float) -> PairLosses:
     ratio = torch.where(missed > 0, pairs.losses / missed, 1.0)
     slope = weight * (1.0 + exponent * torch.exp(-pairs.losses) * ratio)
     return PairLosses(weight * pairs.losses, pairs.pull * slope, pairs.share * slope)
+
+
+def log_softmax_of_rows(logit: Tensor, row: Tensor, rows: int) -> Tensor:
+    """The log-soft-max [N] of logits [N], each among those of its row [N], of which there are ``rows``."""
+    highest = logit.detach().new_full((rows,), -torch.inf).scatter_reduce(0, row, logit.detach(), "amax")
+    logit = logit - highest[row]
+    return logit - logit.new_zeros(rows).index_add(0, row, logit.exp()).log()[row]

@@ -2,23 +2,32 @@
 
 from cosmith.models.adapters import AdapterKind, AdapterSpec
 from cosmith.models.batching import micro_batches
+from cosmith.models.cross_encoder import CrossEncoder
 from cosmith.models.encoder import Encoder
 from cosmith.models.from_scratch import initialise, train_tokenizer
 from cosmith.models.from_vocabulary import distil_static, initialise_static
 from cosmith.models.packaged import find_model
 from cosmith.models.pooling import POOLINGS, Pooling, pool
 from cosmith.models.precision import Precision, has_bf16, resolve_precision
-from cosmith.models.protocol import TextEncoder
-from cosmith.models.tiny import tiny_encoder
+from cosmith.models.protocol import Embedder, PairScorer, TextEncoder, Trainable
+from cosmith.models.sparse_encoder import SparseEncoder
+from cosmith.models.sparse_vectors import SparseVectors
+from cosmith.models.tiny import tiny_cross_encoder, tiny_encoder
 
 __all__ = [
     "POOLINGS",
     "AdapterKind",
     "AdapterSpec",
+    "CrossEncoder",
+    "Embedder",
     "Encoder",
+    "PairScorer",
     "Pooling",
     "Precision",
+    "SparseEncoder",
+    "SparseVectors",
     "TextEncoder",
+    "Trainable",
     "distil_static",
     "find_model",
     "has_bf16",
@@ -27,6 +36,7 @@ __all__ = [
     "micro_batches",
     "pool",
     "resolve_precision",
+    "tiny_cross_encoder",
     "tiny_encoder",
     "train_tokenizer",
 ]

@@ -49,15 +49,20 @@ def load_parts(folder: Path) -> tuple[Any, TextTokenizer, ModelSpec]:
     return backbone, TextTokenizer(words, do_lower_case=spec.do_lower_case), spec
 
 
-def load_backbone(folder: Path) -> tuple[Any, Any]:
+def load_backbone(folder: Path, kind: str = "AutoModel") -> tuple[Any, Any]:
     """The transformers model and tokenizer of a folder; weights from safetensors only, no code from the folder.
+
+    Args:
+        folder: Where.
+        kind: The transformers class that knows which model to make: ``AutoModel`` for the bare backbone, another one
+            for a backbone with its head.
 
     Raises:
         InputError: When they cannot be loaded, or the folder does not hold all of their weights and words.
     """
-    from transformers import AutoModel, AutoTokenizer
+    import transformers
 
-    base = base_of(folder)
+    base = base_of(folder) if kind == "AutoModel" else None
     if base is not None:
         backbone, tokenizer = load_backbone(read_spec(find_model(base)).backbone)
         backbone.config.name_or_path = base
@@ -65,8 +70,8 @@ def load_backbone(folder: Path) -> tuple[Any, Any]:
         return backbone, tokenizer
     try:
         with quiet_transformers():
-            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-            backbone, found = AutoModel.from_pretrained(
+            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+            backbone, found = getattr(transformers, kind).from_pretrained(
                 folder, trust_remote_code=False, use_safetensors=True, dtype=torch.float32,
                 output_loading_info=True, ignore_mismatched_sizes=True,
             )  # fmt: skip

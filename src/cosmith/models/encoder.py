@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -25,10 +25,11 @@ from cosmith.models.folder import DenseSpec, LatentAttentionSpec, ModelSpec
 from cosmith.models.forward import TokenStates, run
 from cosmith.models.inference import STATIC_TOKENS, encode_texts
 from cosmith.models.latent_attention import LatentAttention
+from cosmith.models.lengths import longest_input
 from cosmith.models.module import DenseModule
 from cosmith.models.packaged import find_model, lasting_name
 from cosmith.models.pooling import Pooling, checked_pooling, pool
-from cosmith.models.precision import Precision, resolve_precision
+from cosmith.models.precision import Precision, computing_in, resolve_precision
 from cosmith.models.prompts import fill_prompt
 from cosmith.models.saving import save_model
 from cosmith.models.tokenization import TextTokenizer
@@ -179,13 +180,8 @@ class Encoder:
     @property
     def max_length(self) -> int:
         """The most tokens of a text that are read, special tokens included."""
-        config = self._backbone.config
-        own = int(getattr(config, "max_position_embeddings", 512))
-        if config.model_type in ("roberta", "xlm-roberta"):  # positions begin after the padding token's id
-            own -= config.pad_token_id + 1
-        usual = own if self.is_static else min(int(self.tokenizer.tokenizer.model_max_length), own)
-        declared = self.spec.max_length or usual
-        return min(int(declared), own)
+        usual = None if self.is_static else int(self.tokenizer.tokenizer.model_max_length)
+        return longest_input(self._backbone.config, self.spec.max_length or usual)
 
     @property
     def prompts(self) -> Mapping[str, str]:
@@ -338,9 +334,7 @@ class Encoder:
             remember: Whether weights that were cast inside the block are cast once only. All threads share that
                 memory, casts with and without a graph too, so it is not for training.
         """
-        if resolve_precision(precision or self.precision, self.device) == "bf16":
-            return torch.autocast(self.device.type, dtype=torch.bfloat16, cache_enabled=remember)
-        return nullcontext()
+        return computing_in(precision or self.precision, self.device, remember=remember)
 
     def encode(
         self,

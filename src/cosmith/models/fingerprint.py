@@ -28,7 +28,12 @@ def fingerprint_of(module: torch.nn.Module, config: Any, tokenizer: TextTokenize
     latent = spec.latent_attention
     if latent is not None or not spec.include_prompt:
         digest.update(repr((latent and (latent.latents, latent.heads), spec.include_prompt)).encode())
+    add_weights(digest, module)
+    return digest.hexdigest()
+
+
+def add_weights(digest: xxhash.xxh3_128, module: torch.nn.Module) -> None:
+    """Let a hash depend on a module's weights and their names."""
     for name, value in sorted(module.state_dict().items()):
         digest.update(name.encode())
         digest.update(value.detach().cpu().contiguous().view(torch.uint8).numpy())
-    return digest.hexdigest()

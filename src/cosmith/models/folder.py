@@ -121,7 +121,8 @@ def _json(path: Path) -> Any:
         raise InputError(f"is not valid JSON ({error})", path=path, remedy=_ANEW) from error
 
 
-def _object(path: Path) -> dict[str, Any]:
+def read_object(path: Path) -> dict[str, Any]:
+    """The object in a JSON file; empty where there is no such file."""
     value = _json(path) if path.is_file() else {}
     return value if isinstance(value, dict) else {}
 
@@ -147,7 +148,7 @@ def read_spec(folder: Path) -> ModelSpec:
     static = False
     head: list[DenseSpec | str] = []
     backbone: Path | None = None
-    for kind, place in _modules(listing):
+    for kind, place in listed_modules(listing):
         if kind == "Transformer":
             backbone = place
         elif kind == "StaticEmbedding" and backbone is None:
@@ -169,13 +170,13 @@ def read_spec(folder: Path) -> ModelSpec:
     if backbone is None or pooling is None:
         raise InputError("lists no Transformer with a Pooling", path=listing, remedy="Name a dense text model.")
     lengths, settings = backbone / "sentence_bert_config.json", folder / "config_sentence_transformers.json"
-    transformer, whole = _object(lengths), _object(settings)
-    prompts = _value(whole, "prompts", dict, settings) or {}
+    transformer, whole = read_object(lengths), read_object(settings)
+    prompts = typed_value(whole, "prompts", dict, settings) or {}
     return ModelSpec(
         pooling=pooling,
         head=tuple(head),
         backbone=backbone,
-        max_length=_value(transformer, "max_seq_length", int, lengths),
+        max_length=typed_value(transformer, "max_seq_length", int, lengths),
         do_lower_case=bool(transformer.get("do_lower_case", False)),
         prompts={name: text for name, text in prompts.items() if text},
         default_prompt=whole.get("default_prompt_name"),
@@ -186,7 +187,7 @@ def read_spec(folder: Path) -> ModelSpec:
     )
 
 
-def _modules(listing: Path) -> Iterator[tuple[str, Path]]:
+def listed_modules(listing: Path) -> Iterator[tuple[str, Path]]:
     """The kind and the folder of each module."""
     modules = _json(listing)
     for module in modules if isinstance(modules, list) else [modules]:
@@ -197,16 +198,20 @@ def _modules(listing: Path) -> Iterator[tuple[str, Path]]:
         yield kind.rpartition(".")[2], _inside(listing.parent, place)
 
 
-def _value(config: Mapping[str, Any], key: str, kind: type[T], path: Path) -> T | None:
-    """A value of a configuration, None where it is not said."""
+def typed_value(config: Mapping[str, Any], key: str, kind: type[T], path: Path) -> T | None:
+    """A value of a configuration, None where it is not said.
+
+    Raises:
+        InputError: When it is of another type.
+    """
     value = config.get(key)
     if value is not None and (not isinstance(value, kind) or isinstance(value, bool) != (kind is bool)):
         raise InputError(f"is {value!r}, not of type {kind.__name__}", path=path, field=key, remedy=_ANEW)
     return value
 
 
-def _required(config: Mapping[str, Any], key: str, kind: type[T], path: Path) -> T:
-    value = _value(config, key, kind, path)
+def required_value(config: Mapping[str, Any], key: str, kind: type[T], path: Path) -> T:
+    value = typed_value(config, key, kind, path)
     if value is None:
         raise InputError(f"does not say {key!r}", path=path, field=key, remedy=_ANEW)
     return value
@@ -221,7 +226,7 @@ def _inside(folder: Path, relative: str) -> Path:
 
 def _pooling(path: Path) -> tuple[Pooling, bool]:
     """The pooling, and whether the prompt takes part in it."""
-    config = _object(path)
+    config = read_object(path)
     named = config.get("pooling_mode")
     names = [named] if isinstance(named, str) else list(named or ())
     modes = [_POOLING_NAMES[name] for name in names if name in _POOLING_NAMES]
@@ -249,20 +254,20 @@ def read_latent_attention(folder: Path) -> LatentAttentionSpec:
         InputError: When it is not whole.
     """
     path = folder / "config.json"
-    config = _object(path)
+    config = read_object(path)
     _require_weights(folder)
-    width, latents, heads = (_required(config, key, int, path) for key in ("width", "latents", "heads"))
+    width, latents, heads = (required_value(config, key, int, path) for key in ("width", "latents", "heads"))
     return LatentAttentionSpec(width, latents, heads, folder)
 
 
 def _dense(folder: Path) -> DenseSpec:
-    config = _object(folder / "config.json")
+    config = read_object(folder / "config.json")
     _require_weights(folder)
     if config.get("module_input_name", "sentence_embedding") != "sentence_embedding":
         raise InputError("works on token vectors, which Cosmith does not do", path=folder, field="module_input_name")
     return DenseSpec(
-        in_features=_required(config, "in_features", int, folder / "config.json"),
-        out_features=_required(config, "out_features", int, folder / "config.json"),
+        in_features=required_value(config, "in_features", int, folder / "config.json"),
+        out_features=required_value(config, "out_features", int, folder / "config.json"),
         bias=bool(config.get("bias", True)),
         activation=str(config.get("activation_function", DenseSpec.activation)),
         folder=folder,

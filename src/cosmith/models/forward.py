@@ -29,7 +29,9 @@ class TokenStates:
     text: torch.Tensor
 
 
-def run(backbone: Any, tokens: RaggedTokens, tokenizer: Any, *, flat: bool) -> TokenStates:
+def run(
+    backbone: Any, tokens: RaggedTokens, tokenizer: Any, *, flat: bool, types: np.ndarray | None = None
+) -> TokenStates:
     """One forward.
 
     Args:
@@ -37,6 +39,7 @@ def run(backbone: Any, tokens: RaggedTokens, tokenizer: Any, *, flat: bool) -> T
         tokens: The texts, at least one.
         tokenizer: Says how to fill up a padded batch.
         flat: Whether the backbone runs on texts without padding.
+        types: int64 ``[tokens]``, the segment of each token, for backbones that tell segments apart; None: all one.
 
     Raises:
         InputError: When the backbone is a static one.
@@ -44,30 +47,51 @@ def run(backbone: Any, tokens: RaggedTokens, tokenizer: Any, *, flat: bool) -> T
     if isinstance(backbone, StaticEmbedding):
         raise InputError("a static model has no states of tokens in their context", field="encoder",
                          remedy="Use a transformer.")  # fmt: skip
-    return _run_flat(backbone, tokens) if flat else _run_padded(backbone, tokens, tokenizer)
+    return _run_flat(backbone, tokens, types) if flat else _run_padded(backbone, tokens, tokenizer, types)
 
 
-def _run_flat(backbone: Any, tokens: RaggedTokens) -> TokenStates:
+def _run_flat(backbone: Any, tokens: RaggedTokens, types: np.ndarray | None) -> TokenStates:
     """One forward on the texts as they are, one after the other; see :mod:`cosmith.models.variable_length`."""
     layout = variable_length.FlatLayout.of(tokens.lengths, backbone.device)
     ids = torch.from_numpy(tokens.values.astype(np.int64)).to(backbone.device)
     arguments = variable_length.flat_arguments(backbone.config, ids, layout)
+    if types is not None:
+        arguments["token_type_ids"] = torch.from_numpy(types).to(backbone.device)[None]
     return TokenStates(backbone(**arguments).last_hidden_state[0], layout.lengths, layout.text)
 
 
-def _run_padded(backbone: Any, tokens: RaggedTokens, tokenizer: Any) -> TokenStates:
-    """One forward on a rectangle, filled up with the tokenizer's padding.
+def _run_padded(backbone: Any, tokens: RaggedTokens, tokenizer: Any, types: np.ndarray | None) -> TokenStates:
+    """One forward on a rectangle."""
+    arguments, mask = padded_arguments(tokens, tokenizer, backbone.device, types)
+    states = backbone(**arguments).last_hidden_state
+    text = torch.arange(len(mask), device=mask.device)[:, None].expand_as(mask)[mask]
+    return TokenStates(states[mask], mask.sum(1), text)
+
+
+def padded_arguments(
+    tokens: RaggedTokens, tokenizer: Any, device: torch.device, types: np.ndarray | None = None
+) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+    """The arguments with which a transformers model runs on a rectangle, filled up with the tokenizer's padding.
 
     Padding goes behind the texts whatever the tokenizer's side: before them, it would shift the positions of backbones
     that count them from the first column (GPT-2).
+
+    Args:
+        tokens: The texts.
+        tokenizer: Says what to fill up with.
+        device: Where.
+        types: As in :func:`run`.
+
+    Returns:
+        Keyword arguments, and which cells hold a token: bool ``[n, longest]``.
     """
-    device = backbone.device
     lengths = torch.from_numpy(tokens.lengths.astype(np.int64)).to(device)
-    longest = int(lengths.max())
-    mask = torch.arange(longest, device=device) < lengths[:, None]
+    mask = torch.arange(int(lengths.max()), device=device) < lengths[:, None]
     padding = 0 if tokenizer.pad_token_id is None else tokenizer.pad_token_id  # any will do: the mask hides it
     ids = torch.full(mask.shape, padding, device=device)
     ids[mask] = torch.from_numpy(tokens.values.astype(np.int64)).to(device)
-    states = backbone(input_ids=ids, attention_mask=mask.long()).last_hidden_state
-    text = torch.arange(len(lengths), device=device)[:, None].expand_as(mask)[mask]
-    return TokenStates(states[mask], lengths, text)
+    arguments = {"input_ids": ids, "attention_mask": mask.long()}
+    if types is not None:
+        arguments["token_type_ids"] = torch.zeros_like(ids)
+        arguments["token_type_ids"][mask] = torch.from_numpy(types).to(device)
+    return arguments, mask

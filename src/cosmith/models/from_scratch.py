@@ -51,7 +51,9 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int, *, lowercase: bool = 
     if tokenizer.get_vocab_size() <= least:
         raise InputError("hold nothing to learn tokens from", field="texts", remedy="Give texts with words.")
     ends = [(token, tokenizer.token_to_id(token)) for token in ("[CLS]", "[SEP]")]
-    tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=ends)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=ends
+    )
     make: Any = PreTrainedTokenizerFast
     names = {f"{name}_token": f"[{name.upper()}]" for name in ("pad", "unk", "cls", "sep", "mask")}
     return make(tokenizer_object=tokenizer, **names)

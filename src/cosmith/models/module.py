@@ -7,8 +7,7 @@ import torch
 from cosmith.errors import InputError
 from cosmith.models.folder import DenseSpec
 
-# Activations by the class name that sentence-transformers writes; nothing else is ever imported by name.
-_ACTIVATIONS: dict[str, type[torch.nn.Module]] = {
+ACTIVATIONS: dict[str, type[torch.nn.Module]] = {
     "Identity": torch.nn.Identity,
     "Tanh": torch.nn.Tanh,
     "ReLU": torch.nn.ReLU,
@@ -16,6 +15,7 @@ _ACTIVATIONS: dict[str, type[torch.nn.Module]] = {
     "SiLU": torch.nn.SiLU,
     "Sigmoid": torch.nn.Sigmoid,
 }
+"""Activations by the class name that sentence-transformers writes; nothing else is ever imported by name."""
 
 
 class DenseModule(torch.nn.Module):
@@ -24,16 +24,16 @@ class DenseModule(torch.nn.Module):
     def __init__(self, spec: DenseSpec) -> None:
         super().__init__()
         kind = spec.activation.rsplit(".", 1)[-1]
-        if kind not in _ACTIVATIONS:
+        if kind not in ACTIVATIONS:
             raise InputError(
                 f"the activation {spec.activation} is not known",
                 path=spec.folder,
                 field="activation_function",
-                remedy=f"Known: {', '.join(_ACTIVATIONS)}.",
+                remedy=f"Known: {', '.join(ACTIVATIONS)}.",
             )
         self.spec = spec
         self.linear = torch.nn.Linear(spec.in_features, spec.out_features, bias=spec.bias)
-        self.activation = _ACTIVATIONS[kind]()
+        self.activation = ACTIVATIONS[kind]()
 
     def forward(self, vectors: torch.Tensor) -> torch.Tensor:
         """``[n, in_features]`` → ``[n, out_features]``."""

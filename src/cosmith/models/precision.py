@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 
@@ -46,6 +47,20 @@ def resolve_precision(precision: Precision, device: torch.device) -> Literal["fl
     if precision == "auto":
         return "bf16" if has_bf16(device) else "float32"
     return precision
+
+
+def computing_in(precision: Precision, device: torch.device, *, remember: bool = True) -> AbstractContextManager[Any]:
+    """The context in which a model runs in this precision.
+
+    Args:
+        precision: In what to compute.
+        device: Where.
+        remember: Whether weights that were cast inside the block are cast once only. All threads share that memory,
+            casts with and without a graph too, so it is not for training.
+    """
+    if resolve_precision(precision, device) == "bf16":
+        return torch.autocast(device.type, dtype=torch.bfloat16, cache_enabled=remember)
+    return nullcontext()
 
 
 def at_least_float32(values: torch.Tensor) -> torch.Tensor:

@@ -1,11 +1,22 @@
-"""The one verb that every other room uses."""
+"""What other rooms ask of a model: the verb of encoders, that of rerankers, and what training needs."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    import torch
+
+    from cosmith.data.tokens import RaggedTokens
+    from cosmith.models.precision import Precision
+    from cosmith.models.tokenization import TextTokenizer
 
 
 class TextEncoder(Protocol):
@@ -43,3 +54,75 @@ class TextEncoder(Protocol):
 
     def fingerprint(self) -> str:
         """A hash over everything that the vectors depend on."""
+
+
+class Trainable(Protocol):
+    """A model that the training loop can train, whatever it makes of texts.
+
+    Attributes:
+        module: Its weights; the part ``backbone`` is the transformer.
+        variable_length: Whether it computes without padding.
+    """
+
+    module: torch.nn.ModuleDict
+    variable_length: bool
+
+    @property
+    def is_static(self) -> bool:
+        """Whether tokens do not see their context."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+
+    def copy(self) -> Self:
+        """An independent copy, weights and all."""
+
+    def fingerprint(self) -> str:
+        """A hash over everything that its results depend on."""
+
+    def compute_in(self, precision: Precision | None = None, *, remember: bool = True) -> AbstractContextManager[Any]:
+        """The context in which to run it."""
+
+
+class Embedder(Trainable, Protocol):
+    """A trainable model that makes a vector of each text by itself."""
+
+    tokenizer: TextTokenizer
+
+    @property
+    def dimension(self) -> int:
+        """The length of a full vector."""
+
+    @property
+    def max_length(self) -> int:
+        """The most tokens of a text that are read."""
+
+    @property
+    def prompts(self) -> Mapping[str, str]:
+        """Name → text put before each text of that kind."""
+
+    def tokenize(
+        self, texts: Sequence[str], *, prompt: str | None = None, instruction: str = "", max_length: int | None = None
+    ) -> RaggedTokens:
+        """Texts with their prompt → tokens."""
+
+    def token_key(self, *, prompt: str | None = None, instruction: str = "", max_length: int | None = None) -> str:
+        """A key for stored tokens."""
+
+    def embed(self, tokens: RaggedTokens) -> torch.Tensor:
+        """One forward with graph, float32 ``[len(tokens), dimension]``."""
+
+
+class PairScorer(Protocol):
+    """Anything that says how well a document answers a query, seeing both."""
+
+    def score(
+        self,
+        queries: Sequence[str],
+        documents: Sequence[str],
+        *,
+        instruction: str = "",
+        show_progress: str | None = None,
+    ) -> npt.NDArray[np.float32]:
+        """Score pairs; see :meth:`cosmith.models.CrossEncoder.score`."""

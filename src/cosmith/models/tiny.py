@@ -5,6 +5,10 @@ from __future__ import annotations
 import string
 from typing import Any, Literal
 
+import torch
+
+from cosmith.models.cross_encoder import CrossEncoder
+from cosmith.models.cross_encoder_folder import CrossEncoderSpec, default_words
 from cosmith.models.encoder import Encoder
 from cosmith.models.pooling import Pooling
 
@@ -48,7 +52,7 @@ def tiny_encoder(
                 "attention_probs_dropout_prob": dropout,
                 "pad_token_id": 0,
             },
-            _tokenizer("[CLS] $A [SEP]"),
+            _tokenizer("[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1"),
             pooling=pooling or "mean",
             projection=projection,
             max_length=max_length,
@@ -84,7 +88,35 @@ def _vocabulary() -> dict[str, int]:
     return {token: i for i, token in enumerate([*special, *characters, *(f"##{c}" for c in characters)])}
 
 
-def _tokenizer(template: str) -> Any:
+def tiny_cross_encoder(family: Family, *, seed: int = 0, dropout: float = 0.0, max_length: int = 96) -> CrossEncoder:
+    """A random scorer of pairs.
+
+    Args:
+        family: ``bert`` (a classifier) or ``qwen3`` (a language model that says yes or no).
+        seed: Seeds the weights.
+        dropout: As in :func:`tiny_encoder`.
+        max_length: The most tokens of a pair.
+    """
+    if family == "bert":
+        encoder = tiny_encoder(family, seed=seed, dropout=dropout, max_length=max_length)
+        return CrossEncoder.from_encoder(encoder, seed=seed)
+    from transformers import AutoModelForCausalLM
+
+    length = 320  # its template takes 240 tokens of one character
+    encoder = tiny_encoder(family, seed=seed, dropout=dropout, max_length=length + max_length)
+    backbone: Any = encoder.module["backbone"]
+    tokenizer, config = encoder.tokenizer.tokenizer, backbone.config
+    tokenizer.add_tokens(["yes", "no"])
+    config.vocab_size = len(tokenizer)
+    make: Any = AutoModelForCausalLM
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = make.from_config(config, dtype=torch.float32)
+    spec = CrossEncoderSpec(words=default_words(tokenizer), max_length=length + max_length)
+    return CrossEncoder(model, tokenizer, spec, name="tiny-qwen3-reranker")
+
+
+def _tokenizer(template: str, pair: str | None = None) -> Any:
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 
@@ -93,7 +125,7 @@ def _tokenizer(template: str) -> Any:
     tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     special = [(token, vocabulary[token]) for token in ("[CLS]", "[SEP]") if token in template]
-    tokenizer.post_processor = processors.TemplateProcessing(single=template, special_tokens=special)
+    tokenizer.post_processor = processors.TemplateProcessing(single=template, pair=pair, special_tokens=special)
     make: Any = PreTrainedTokenizerFast
     return make(
         tokenizer_object=tokenizer,
@@ -103,4 +135,5 @@ def _tokenizer(template: str) -> Any:
         sep_token="[SEP]",
         eos_token="[SEP]",
         mask_token=None,
+        **({} if pair is None else {"model_input_names": ["input_ids", "token_type_ids", "attention_mask"]}),
     )

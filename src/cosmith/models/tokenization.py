@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +15,26 @@ from cosmith.data.tokens import RaggedTokens
 from cosmith.errors import InputError
 
 _TEXTS_PER_CALL = 2_000
+
+
+@dataclass(frozen=True)
+class PairFrame:
+    """The special tokens that a tokenizer puts around two texts that are read together, each int32 ``[m]``.
+
+    Attributes:
+        opening: Before the first text.
+        middle: Between the two.
+        closing: Behind the second.
+        second: How many of ``middle`` still belong to the first segment (BERT's token type 0).
+    """
+
+    opening: np.ndarray
+    middle: np.ndarray
+    closing: np.ndarray
+    second: int
+
+    def __len__(self) -> int:
+        return len(self.opening) + len(self.middle) + len(self.closing)
 
 
 class TextTokenizer:
@@ -44,6 +65,16 @@ class TextTokenizer:
         ids, special = np.asarray(encoding.ids, dtype=np.int32), np.asarray(encoding.special_tokens_mask)
         text = np.flatnonzero(special == 0)
         return (ids[: text[0]], ids[text[-1] + 1 :]) if len(text) else (ids[:0], ids)
+
+    @cached_property
+    def pair_frame(self) -> PairFrame:
+        """What stands around two texts."""
+        encoding = self._backend.encode("a", "a")
+        ids, types = np.asarray(encoding.ids, dtype=np.int32), np.asarray(encoding.type_ids)
+        sequence = np.array([-1 if number is None else number for number in encoding.sequence_ids])
+        first, second = np.flatnonzero(sequence == 0), np.flatnonzero(sequence == 1)
+        middle = slice(first[-1] + 1, second[0])
+        return PairFrame(ids[: first[0]], ids[middle], ids[second[-1] + 1 :], int((types[middle] == 0).sum()))
 
     @cached_property
     def _stand_in(self) -> list[int]:

@@ -17,7 +17,7 @@ from cosmith.recipes.stage_schemas import StsStage
 if TYPE_CHECKING:
     from cosmith.data import Collection, Source, StsPairs
     from cosmith.evaluation import Scores
-    from cosmith.models import Encoder
+    from cosmith.models import CrossEncoder, Encoder, SparseEncoder
     from cosmith.recipes.remembered import RememberedVectors
 
 T = TypeVar("T")
@@ -99,6 +99,14 @@ class Artefacts:
         """A model; ``base`` is the recipe's."""
         return self._once(name, lambda: load_encoder(self.model_path(name), self.recipe.precision, name))
 
+    def reranker(self, name: str) -> CrossEncoder:
+        """A reranker."""
+        return self._once(name, lambda: _load_reranker(self.folder(name), self.recipe.precision, name))
+
+    def sparse_encoder(self, name: str) -> SparseEncoder:
+        """A sparse encoder."""
+        return self._once(name, lambda: load_sparse_encoder(str(self.folder(name)), self.recipe.precision, name))
+
     def remembering(self, name: str) -> RememberedVectors:
         """A model that does not encode the same long list of texts twice in a run."""
         from cosmith.recipes.remembered import RememberedVectors
@@ -157,12 +165,32 @@ class StageContext:
 
 def load_encoder(path: str, precision: str, name: str | None = None) -> Encoder:
     """Load a model onto the accelerator where there is one, and call it ``name``."""
-    import torch
-
     from cosmith.models import Encoder
 
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    encoder = Encoder.load(path, precision=precision, device=device)  # type: ignore[arg-type]
+    encoder = Encoder.load(path, precision=precision, device=_device())  # type: ignore[arg-type]
     if name is not None:
         encoder.name = name
     return encoder
+
+
+def _load_reranker(folder: Path, precision: str, name: str) -> CrossEncoder:
+    from cosmith.models import CrossEncoder
+
+    reranker = CrossEncoder.load(folder, precision=precision, device=_device())  # type: ignore[arg-type]
+    reranker.name = name
+    return reranker
+
+
+def load_sparse_encoder(path: str, precision: str, name: str) -> SparseEncoder:
+    """Load a sparse encoder, or a masked language model as one, and call it ``name``."""
+    from cosmith.models import SparseEncoder
+
+    encoder = SparseEncoder.load(path, precision=precision, device=_device())  # type: ignore[arg-type]
+    encoder.name = name
+    return encoder
+
+
+def _device() -> str:
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -6,7 +6,7 @@ from cosmith.errors import InputError, nearest
 from cosmith.recipes.document import Document, Keys, dotted
 from cosmith.recipes.references import BUILT_IN_NAMES, Accepts, Kind, Mentions, Use, uses
 from cosmith.recipes.schema import Recipe
-from cosmith.recipes.stage_schemas import EstimateStage, MineStage, TrainStage
+from cosmith.recipes.stage_schemas import EstimateStage, EvaluateStage, MineStage, TrainStage
 
 CALLED: dict[Kind, str] = {
     "source": "training rows",
@@ -14,6 +14,8 @@ CALLED: dict[Kind, str] = {
     "sts": "an sts set",
     "texts": "texts",
     "model": "a model",
+    "reranker": "a reranker",
+    "sparse": "a sparse encoder",
     "lexical": "BM25",
     "scores": "the scores of an evaluate stage",
     "index": "an index",
@@ -93,6 +95,11 @@ def check_names(recipe: Recipe, document: Document) -> None:
             elif isinstance(use.mark, Accepts):
                 _check_output(known, everywhere, document, keys, use, use.mark)
     for stage_name, stage in recipe.stages.items():
+        if isinstance(stage, EvaluateStage) and stage.first is None:
+            rerankers = [name for name in stage.models if everywhere[name] == "reranker"]
+            if rerankers:
+                problem = f"nothing finds the documents that {rerankers[0]!r} puts in order"
+                raise _error(document, ("stages", stage_name), problem, "Say it in `first`: base, bm25 or a model.")
         if isinstance(stage, EstimateStage):
             try:
                 estimated_sources(recipe, stage_name)

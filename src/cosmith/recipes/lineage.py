@@ -14,6 +14,7 @@ import cosmith
 from cosmith.atomic import atomic_file, write_json
 from cosmith.recipes.fingerprints import content_fingerprint
 from cosmith.recipes.graph import stage_of
+from cosmith.recipes.model_kind_schemas import ModelKindSettings
 from cosmith.recipes.pretraining_schemas import AdaptStage
 from cosmith.recipes.rebuilding_schemas import RebuildStage, StaticStage
 from cosmith.recipes.references import ReadsPath, uses
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from cosmith.models import Encoder
 
 _VERBS = {"initialise": "Initialised", "rebuild": "Rebuilt", "static": "Made static", "adapt": "Pre-trained",
-          "train": "Trained", "merge": "Merged"}  # fmt: skip
+          "train": "Trained", "train-reranker": "Trained", "train-sparse": "Trained", "merge": "Merged"}  # fmt: skip
 
 BEGIN, END = "<!-- cosmith: lineage -->", "<!-- cosmith: end of lineage -->"
 
@@ -39,7 +40,7 @@ def write_lineage_cards(recipe: Recipe, run: Path, results: Mapping[str, Mapping
         results: Stage name → result, of the stages that have ended.
     """
     for name, stage in recipe.stages.items():
-        folder = run / name / "model"
+        folder = run / name / stage.outputs().get("", "")
         if stage.kind in _VERBS and name in results and folder.is_dir():
             write_card(folder, lineage(recipe, name, run, results), title=f"{recipe.name}: {name}")
 
@@ -139,7 +140,8 @@ def _parents(stage: Stage) -> list[str]:
     """The models that a model was made from."""
     if isinstance(stage, MergeStage):
         return [*stage.models, stage.base]
-    return [stage.model] if isinstance(stage, TrainStage | AdaptStage | RebuildStage | StaticStage) else []
+    made_from_one = TrainStage | ModelKindSettings | AdaptStage | RebuildStage | StaticStage
+    return [stage.model] if isinstance(stage, made_from_one) else []
 
 
 def _stages_behind(recipe: Recipe, name: str) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from cosmith.recipes.references import InputPath, Kind, ModelName, TaskName, TextsName
-from cosmith.recipes.stage_schemas import Count, OneOrMore, Positive, Precision, ShareOrAll, StageSettings
+from cosmith.recipes.stage_settings import Count, OneOrMore, Positive, ShareOrAll, StageSettings, StepSettings
 
 Texts = Annotated[list[TextsName], OneOrMore, Field(min_length=1)]
 
@@ -63,7 +63,7 @@ class InitialiseStage(StageSettings):
         return {"": "model"}
 
 
-class AdaptStage(StageSettings):
+class AdaptStage(StepSettings):
     """Continued pre-training: a model guesses hidden words of raw texts and so learns their language."""
 
     kind: Literal["adapt"] = "adapt"
@@ -74,30 +74,12 @@ class AdaptStage(StageSettings):
         default_factory=list,
         description="Collections or sts sets to watch; they choose nothing unless `keep_best` is set.",
     )
-    steps: Count | None = Field(None, description="How many steps; or `epochs`. Neither: one epoch.")
-    epochs: Positive | None = Field(None, description="How often each text is taken.")
     batch_size: Count = Field(64, description="Pieces of text a step.")
     learning_rate: Positive = Field(2e-4, description="The highest rate of the schedule.")
-    schedule: Literal["constant", "linear", "cosine", "wsd"] = Field("linear", description="How the rate falls.")
-    warmup: ShareOrAll = Field(0.1, description="Share of the steps over which the rate rises.")
-    decay: ShareOrAll = Field(0.2, description="Share of the steps over which `wsd` falls.")
-    weight_decay: Annotated[float, Field(ge=0)] = Field(0.01, description="AdamW's, on matrices only.")
-    clip: Positive | None = Field(1.0, description="The highest norm of the gradients; null: no clipping.")
-    precision: Precision | None = Field(None, description="In what to compute; the recipe's where it is not said.")
     strategy: Literal["auto", "direct", "cached"] = Field("auto", description="As in `train`.")
-    micro_batch_tokens: Count | None = Field(None, description="The most tokens embedded at once; null: by device.")
     max_document_length: Count | None = Field(None, description="Tokens of a piece; null: the model's maximum.")
-    evaluate_every: Count | None = Field(None, description="Steps between evaluations on `dev`; null: ten a run.")
     keep_best: bool = Field(False, description="End with the best evaluation's weights, not the last ones.")
     interpolate: bool | list[ShareOrAll] = Field(False, description="As in `train`.")
-    checkpoint_every_steps: Count | None = Field(None, description="Steps between checkpoints; null: by time only.")
-    checkpoint_every_seconds: Positive | None = Field(300.0, description="Seconds between checkpoints.")
-
-    @model_validator(mode="after")
-    def _one_length(self) -> AdaptStage:
-        if self.steps is not None and self.epochs is not None:
-            raise ValueError("steps and epochs are both given")
-        return self
 
     def outputs(self) -> dict[str, Kind]:
         return {"": "model"}

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from cosmith.recipes.references import Kind, ModelName
-from cosmith.recipes.stage_schemas import Count, Positive, StageSettings
+from cosmith.recipes.stage_settings import Count, Positive, StageSettings
 
 
 class RebuildStage(StageSettings):

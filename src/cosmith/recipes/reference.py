@@ -59,7 +59,8 @@ def _table(model: type[BaseModel]) -> str:
     schema = model.model_json_schema()
     required = set(schema.get("required", []))
     rows = ["| key | value | default | meaning |", "|---|---|---|---|"]
-    for key, about in schema["properties"].items():
+    own = sorted(schema["properties"].items(), key=lambda each: each[0] not in model.__annotations__)
+    for key, about in own:  # what a kind says of itself first, then what it shares with others
         if key == "kind" or (key == "seed" and model is not Recipe):
             continue
         field = model.model_fields[key]

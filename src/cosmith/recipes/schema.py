@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from cosmith.recipes.model_kind_schemas import TrainRerankerStage, TrainSparseStage
 from cosmith.recipes.pretraining_schemas import AdaptStage, InitialiseStage, ModelStage, TextsStage
 from cosmith.recipes.rebuilding_schemas import RebuildStage, StaticStage
 from cosmith.recipes.stage_schemas import (
@@ -20,13 +21,13 @@ from cosmith.recipes.stage_schemas import (
     IndexStage,
     MergeStage,
     MineStage,
-    Precision,
     PythonFunctionsStage,
     ReportStage,
     SourceStage,
     StsStage,
     TrainStage,
 )
+from cosmith.recipes.stage_settings import Precision
 
 Stage = (
     PythonFunctionsStage
@@ -43,6 +44,8 @@ Stage = (
     | MineStage
     | AdaptStage
     | TrainStage
+    | TrainRerankerStage
+    | TrainSparseStage
     | MergeStage
     | CompareStage
     | IndexStage
@@ -66,6 +69,8 @@ STAGE_KINDS: dict[str, type[BaseModel]] = {
         MineStage,
         AdaptStage,
         TrainStage,
+        TrainRerankerStage,
+        TrainSparseStage,
         MergeStage,
         CompareStage,
         IndexStage,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from cosmith.recipes.loss_choice import LossChoice, LossName
 from cosmith.recipes.references import (
@@ -14,34 +14,20 @@ from cosmith.recipes.references import (
     Mentions,
     ModelName,
     RankerName,
+    RetrieverName,
     ScoresName,
     SourceName,
     TaskName,
 )
-
-
-def _as_list(value: object) -> object:
-    return [value] if isinstance(value, str | int) and not isinstance(value, bool) else value
-
-
-OneOrMore = BeforeValidator(_as_list)
-Share = Annotated[float, Field(ge=0, lt=1)]
-ShareOrAll = Annotated[float, Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1, strict=True)]
-Positive = Annotated[float, Field(gt=0)]
-Precision = Literal["auto", "float32", "bf16"]
-
-
-class StageSettings(BaseModel):
-    """What every stage may say."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    seed: int | None = Field(None, ge=0, lt=2**32, description="Seed of this stage; the recipe's where it is not said.")
-
-    def outputs(self) -> dict[str, Kind]:
-        """Output name → what it is; the name ``""`` is the output that the stage's bare name means."""
-        return {}
+from cosmith.recipes.stage_settings import (
+    Count,
+    OneOrMore,
+    Positive,
+    Share,
+    ShareOrAll,
+    StageSettings,
+    StepSettings,
+)
 
 
 class PythonFunctionsStage(StageSettings):
@@ -171,12 +157,14 @@ class EvaluateStage(StageSettings):
 
     kind: Literal["evaluate"] = "evaluate"
     models: Annotated[list[RankerName], OneOrMore, Field(min_length=1)] = Field(
-        ["base"], description="`base`, `bm25` or training stages."
+        ["base"], description="`base`, `bm25`, or what stages of training have made."
     )
     tasks: Annotated[list[TaskName], OneOrMore, Field(min_length=1)] = Field(
         description="Collections or sts sets; `general-check` is a small general-purpose one that comes with Cosmith."
     )
     dim: Count | None = Field(None, description="Cut the vectors to their first `dim` numbers.")
+    first: RetrieverName | None = Field(None, description="What finds the documents that rerankers put in order.")
+    rerank: Count = Field(100, description="How many of the found documents they read.")
 
     def outputs(self) -> dict[str, Kind]:
         return {"": "scores"}
@@ -217,7 +205,7 @@ class MineStage(StageSettings):
         return {"": "source"}
 
 
-class TrainStage(StageSettings):
+class TrainStage(StepSettings):
     """Training, with a development set along the way, ending never worse on it than the model that it began with."""
 
     kind: Literal["train"] = "train"
@@ -231,17 +219,8 @@ class TrainStage(StageSettings):
     general: Annotated[list[TaskName], OneOrMore] = Field(
         default_factory=list, description="What shall not be forgotten, scored beside `dev`; chooses nothing."
     )
-    steps: Count | None = Field(None, description="How many steps; or `epochs`. Neither: one epoch.")
-    epochs: Positive | None = Field(None, description="How often each row is taken.")
     batch_size: Count = Field(64, description="Rows (queries with their texts) a step; all of a source that has fewer.")
     learning_rate: Positive = Field(2e-5, description="The highest rate of the schedule.")
-    schedule: Literal["constant", "linear", "cosine", "wsd"] = Field(
-        "linear", description="How the rate falls; `wsd` is warm-up, stable, decay."
-    )
-    warmup: ShareOrAll = Field(0.1, description="Share of the steps over which the rate rises.")
-    decay: ShareOrAll = Field(0.2, description="Share of the steps over which `wsd` falls.")
-    weight_decay: Annotated[float, Field(ge=0)] = Field(0.01, description="AdamW's, on matrices only.")
-    clip: Positive | None = Field(1.0, description="The highest norm of the gradients; null: no clipping.")
     loss: LossChoice = Field(
         "default",
         description="The name of a loss, or a mapping of `name` and the parameters to change, e.g. "
@@ -261,20 +240,17 @@ class TrainStage(StageSettings):
     spread_out: Annotated[float, Field(ge=0)] = Field(
         0.0, description="Weight of a term that keeps embeddings spread out; 0: none."
     )
-    precision: Precision | None = Field(None, description="In what to compute; the recipe's where it is not said.")
     strategy: Literal["auto", "direct", "cached", "keep-last-k"] = Field(
         "auto", description="Which gradients' graphs are kept and which replayed; none of them changes the outcome."
     )
     keep: Annotated[int, Field(ge=0)] | None = Field(None, description="The k of `keep-last-k`.")
     graph_memory: Count | None = Field(None, description="Bytes for `auto`; null: half of what is free.")
-    micro_batch_tokens: Count | None = Field(None, description="The most tokens embedded at once; null: by device.")
     max_query_length: Count | None = Field(None, description="Tokens at which queries are cut; null: the model's.")
     max_document_length: Count | None = Field(None, description="Likewise for positives and negatives.")
     mixing: Literal["proportional", "round_robin", "curriculum"] = Field(
         "proportional", description="How several sources mix; `curriculum`: one after another in every epoch."
     )
     alpha: ShareOrAll = Field(1.0, description="The power of a source's size in proportional mixing.")
-    evaluate_every: Count | None = Field(None, description="Steps between evaluations; null: ten a run.")
     patience: Count | None = Field(None, description="Stop after so many evaluations without a better one.")
     keep_best: bool = Field(True, description="End with the best evaluation's weights, not the last ones.")
     interpolate: bool | list[ShareOrAll] = Field(
@@ -290,8 +266,6 @@ class TrainStage(StageSettings):
     watch_every: Count | None = Field(
         10, description="Steps between looks at gradients, updates, embeddings and scores; null: never."
     )
-    checkpoint_every_steps: Count | None = Field(None, description="Steps between checkpoints; null: by time only.")
-    checkpoint_every_seconds: Positive | None = Field(300.0, description="Seconds between checkpoints.")
     adapter: Literal["lora", "dora"] | None = Field(
         None,
         description="Train a few numbers beside the frozen model and merge them in the end; null: the model itself.",
@@ -307,12 +281,6 @@ class TrainStage(StageSettings):
     gradient_checkpointing: bool = Field(
         False, description="Keep the inputs of layers only and compute the rest again: slower, less memory."
     )
-
-    @model_validator(mode="after")
-    def _one_length(self) -> TrainStage:
-        if self.steps is not None and self.epochs is not None:
-            raise ValueError("steps and epochs are both given")
-        return self
 
     def outputs(self) -> dict[str, Kind]:
         return {"": "model"}

@@ -1,4 +1,4 @@
-"""Search: exact nearest vectors, BM25, and an index in a folder."""
+"""Search: exact nearest vectors, BM25, an index in a folder, and a better order for what was found."""
 
 from __future__ import annotations
 
@@ -12,16 +12,20 @@ _PUBLIC = {
     "Hits": "cosmith.retrieval.hits",
     "Index": "cosmith.retrieval.index",
     "IndexCard": "cosmith.retrieval.index",
+    "rerank": "cosmith.retrieval.reranking",
     "search_dense": "cosmith.retrieval.dense",
+    "search_sparse": "cosmith.retrieval.sparse",
 }
 
-__all__ = ["BestSoFar", "Bm25", "Hits", "Index", "IndexCard", "search_dense"]
+__all__ = ["BestSoFar", "Bm25", "Hits", "Index", "IndexCard", "rerank", "search_dense", "search_sparse"]
 
 if TYPE_CHECKING:
     from cosmith.retrieval.dense import BestSoFar, search_dense
     from cosmith.retrieval.hits import Hits
     from cosmith.retrieval.index import Index, IndexCard
     from cosmith.retrieval.lexical import Bm25
+    from cosmith.retrieval.reranking import rerank
+    from cosmith.retrieval.sparse import search_sparse
 
 
 def __getattr__(name: str) -> Any:

@@ -25,6 +25,9 @@ _PUBLIC = {
     "merge": "cosmith.training.merging",
     "pareto_front": "cosmith.training.merging",
     "train": "cosmith.training.contrastive",
+    "Sparsity": "cosmith.training.sparse",
+    "train_reranker": "cosmith.training.reranking",
+    "train_sparse": "cosmith.training.sparse",
     "train_with_result": "cosmith.training.contrastive",
 }
 
@@ -37,6 +40,7 @@ __all__ = [
     "Mixed",
     "Plan",
     "Ranks",
+    "Sparsity",
     "Strategy",
     "TrainingResult",
     "TrainingSettings",
@@ -47,6 +51,8 @@ __all__ = [
     "merge",
     "pareto_front",
     "train",
+    "train_reranker",
+    "train_sparse",
     "train_with_result",
 ]
 
@@ -67,8 +73,10 @@ if TYPE_CHECKING:
         pareto_front,
     )
     from cosmith.training.plan import Plan
+    from cosmith.training.reranking import train_reranker
     from cosmith.training.result import TrainingResult
     from cosmith.training.settings import TrainingSettings
+    from cosmith.training.sparse import Sparsity, train_sparse
 
 
 def __getattr__(name: str) -> Any:

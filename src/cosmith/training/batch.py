@@ -14,7 +14,7 @@ from cosmith.data import RaggedTokens, Source, tokens_of
 from cosmith.data.ragged import Float32, take_rows
 from cosmith.errors import InputError
 from cosmith.losses import StepStructure
-from cosmith.models import Encoder
+from cosmith.models import Embedder
 from cosmith.training.teaching import TeacherVectors
 
 Int64 = NDArray[np.int64]
@@ -52,7 +52,7 @@ class StepBatch:
 
 
 def tokenise(
-    encoder: Encoder,
+    encoder: Embedder,
     source: Source,
     *,
     max_query_length: int | None = None,

@@ -21,9 +21,7 @@ def describe_text(source: Source, rows: NDArray[np.int64], batch: StepBatch, num
         number: Of the text, from 0 to U - 1.
     """
     structure = batch.structure
-    text = source.texts[int(structure.text[number])]
-    shown = " ".join(text.split())
-    shown = shown if len(shown) <= _SHOWN else shown[: _SHOWN - 1] + "…"
+    shown = shown_text(source.texts[int(structure.text[number])])
     for role, texts, owners in (
         ("query", structure.query, None),
         ("positive", structure.positives, structure.positive_row),
@@ -34,6 +32,12 @@ def describe_text(source: Source, rows: NDArray[np.int64], batch: StepBatch, num
             row = int(places[0]) if owners is None else int(owners[int(places[0])])
             return f"a {role} of row {int(rows[row])} of {source.name!r}, {shown!r}"
     return repr(shown)
+
+
+def shown_text(text: str) -> str:
+    """The beginning of a text, in one line."""
+    shown = " ".join(text.split())
+    return shown if len(shown) <= _SHOWN else shown[: _SHOWN - 1] + "…"
 
 
 def batch_problems(source: Source, rows: NDArray[np.int64], batch: StepBatch, vocabulary: int) -> list[str]:

@@ -7,14 +7,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 
 from cosmith.data import Source
 from cosmith.errors import InputError
 from cosmith.losses import ContrastiveSpec, EmbeddingMseSpec, LossSpec
-from cosmith.models import Encoder
+from cosmith.models import Embedder, Encoder
 from cosmith.models.dropout import drops
 from cosmith.phrases import counted
 from cosmith.training.batch import StepBatch, TokenisedSource, assemble, tokenise
@@ -27,15 +27,18 @@ from cosmith.training.loop import run_job
 from cosmith.training.objective import spec_of, step_loss
 from cosmith.training.plan import Plan
 from cosmith.training.result import TrainingResult
+from cosmith.training.rows import plan_of
 from cosmith.training.run import Dev
 from cosmith.training.settings import TrainingSettings
 from cosmith.training.step import StepWork, lanes_of, shared_micro_batches, strategy_of
 from cosmith.training.teaching import teach, turned
 from cosmith.training.tuning import trainable
 
+Model = TypeVar("Model", bound=Embedder)
+
 
 @dataclass(frozen=True)
-class ContrastiveJob:
+class ContrastiveJob(Generic[Model]):
     """A run that is ready to go: everything that a step needs besides its number.
 
     Attributes:
@@ -49,7 +52,7 @@ class ContrastiveJob:
         lanes: Threads that share the micro-batches of a step, see :func:`~cosmith.training.step.lanes_of`.
     """
 
-    encoder: Encoder
+    encoder: Model
     sources: tuple[TokenisedSource, ...]
     specs: tuple[LossSpec, ...]
     plan: Plan
@@ -169,7 +172,7 @@ def train_with_result(
     dev: Dev | None = None,
     general: Dev | None = None,
     teacher: Encoder | None = None,
-) -> TrainingResult:
+) -> TrainingResult[Encoder]:
     """Fine-tune an encoder and tell what came of it.
 
     Args:
@@ -208,12 +211,12 @@ def train_with_result(
 
 
 def prepare(
-    encoder: Encoder,
+    encoder: Model,
     sources: Sequence[Source],
     settings: TrainingSettings,
     folder: Path | None = None,
     teacher: Encoder | None = None,
-) -> ContrastiveJob:
+) -> ContrastiveJob[Model]:
     """Check that encoder, Sources and settings fit each other, and tokenise.
 
     Args:
@@ -227,29 +230,14 @@ def prepare(
         InputError: When there is no Source, two have one name, one has rows that its loss cannot be trained on, a
             nested dimension is larger than the model's, or texts are to be embedded twice without dropout.
     """
-    if not sources:
-        raise InputError("no Source to train on", field="sources", remedy="Give at least one.")
-    names = [source.name for source in sources]
-    if len(set(names)) < len(names):
-        raise InputError(f"two Sources have one name: {', '.join(sorted(names))}", field="sources",
-                         remedy="Give each its own.")  # fmt: skip
     for dim in settings.dims:
         if dim >= encoder.dimension:
             raise InputError(f"{dim} is not smaller than the model's {encoder.dimension} dimensions", field="dims",
                              remedy="Name the smaller ones only; the full size is always trained.")  # fmt: skip
-    # A batch larger than its Source would hold rows twice: a query would meet itself, and count for more than others.
-    batch_sizes = [min(wanted_batch_size(source, settings), len(source)) for source in sources]
-    plan = Plan(
-        tuple(len(source) for source in sources),
-        tuple(batch_sizes),
-        settings.seed,
-        settings.mixing,
-        tuple(source.settings.weight for source in sources),
-        settings.alpha,
-    )
+    plan = plan_of(sources, settings)
     specs = tuple(
         spec_of(source, settings, size, teacher=teacher is not None)
-        for source, size in zip(sources, batch_sizes, strict=True)
+        for source, size in zip(sources, plan.batch_sizes, strict=True)
     )
     places = [source.folder or (folder and folder / "sources" / source.fingerprint()) for source in sources]
     tokenised = [
@@ -298,8 +286,3 @@ def _teach(
         taught |= zip(followed, turned([taught[each] for each in followed], dimension, nested), strict=True)
     for number, vectors in taught.items():
         tokenised[number] = replace(tokenised[number], teacher=vectors)
-
-
-def wanted_batch_size(source: Source, settings: TrainingSettings) -> int:
-    """Rows a step of a Source as they are asked for; a step takes fewer where the Source has not as many."""
-    return source.settings.batch_size or settings.batch_size

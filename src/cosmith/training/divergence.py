@@ -7,13 +7,13 @@ from dataclasses import replace
 from cosmith.training.checkpoint import Progress
 from cosmith.training.health import Case, Diverged, diagnose, write_diagnosis
 from cosmith.training.journal import Journal
-from cosmith.training.run import Run
+from cosmith.training.run import Model, Run
 from cosmith.training.step import StepCount
 
 _MOST_SKIPPED, _MOST_RESTARTS = 10, 5  # after so many, something is wrong that neither mends
 
 
-def diagnosed(run: Run, progress: Progress, done: StepCount, norm: float | None, rate: float) -> Diverged:
+def diagnosed(run: Run[Model], progress: Progress, done: StepCount, norm: float | None, rate: float) -> Diverged:
     """Why a step failed; with a folder it is written there, with all that the step consisted of."""
     what = f"the loss of step {progress.step + 1} (source {done.source!r}) is {done.loss}"
     if norm is not None:
@@ -33,7 +33,7 @@ def diagnosed(run: Run, progress: Progress, done: StepCount, norm: float | None,
     return Diverged(f"{what}; most likely cause: {found.cause}", path=page, remedy=found.remedy)
 
 
-def treated(trouble: Diverged, run: Run, progress: Progress, journal: Journal) -> tuple[Progress, str]:
+def treated(trouble: Diverged, run: Run[Model], progress: Progress, journal: Journal) -> tuple[Progress, str]:
     """Go on after a step that failed, as the settings say; what was decided is part of the progress, so that a
     continued run decides alike."""
     settings = run.job.settings

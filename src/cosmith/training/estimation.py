@@ -15,8 +15,9 @@ from cosmith.models import Encoder, resolve_precision
 from cosmith.phrases import counted, share, size
 from cosmith.progress import clock
 from cosmith.training.batch import StepBatch, TokenisedSource
-from cosmith.training.contrastive import ContrastiveJob, prepare, wanted_batch_size
+from cosmith.training.contrastive import ContrastiveJob, prepare
 from cosmith.training.encoding import backward_step, graph_bytes
+from cosmith.training.rows import wanted_batch_size
 from cosmith.training.settings import TrainingSettings
 from cosmith.training.tuning import changes_encoder, trainable
 
@@ -144,7 +145,7 @@ def estimate(
     )
 
 
-def _measure(job: ContrastiveJob, source: int, batch: StepBatch) -> tuple[float, float, int]:
+def _measure(job: ContrastiveJob[Encoder], source: int, batch: StepBatch) -> tuple[float, float, int]:
     """Seconds a token (forward and backward), seconds of the loss of this step, bytes of its largest graph."""
     encoder, module = job.encoder, job.encoder.module
     parameters = list(module.parameters())
@@ -184,7 +185,7 @@ def _measure(job: ContrastiveJob, source: int, batch: StepBatch) -> tuple[float,
     return seconds / len(tokens.values), loss_seconds, graph
 
 
-def _kept(job: ContrastiveJob, graph: int, graphs: float) -> float:
+def _kept(job: ContrastiveJob[Encoder], graph: int, graphs: float) -> float:
     """How many of a step's graphs are kept."""
     keep = graphs if job.strategy.keep is None else min(float(job.strategy.keep), graphs)
     return keep if job.strategy.memory is None else max(1.0, min(keep, job.strategy.memory // max(graph, 1)))
@@ -225,7 +226,9 @@ def _documents(tokenised: TokenisedSource) -> NDArray[np.int64]:
     return np.concatenate([tokenised.source.positives, tokenised.source.negatives])
 
 
-def _cut(what: str, stores: Sequence[tuple[RaggedTokens, NDArray[np.int64]]], job: ContrastiveJob, which: str) -> Cut:
+def _cut(
+    what: str, stores: Sequence[tuple[RaggedTokens, NDArray[np.int64]]], job: ContrastiveJob[Encoder], which: str
+) -> Cut:
     """How many of these texts were cut, and where, if the setting ``which`` is the same for all."""
     most = job.encoder.max_length
     limits = {

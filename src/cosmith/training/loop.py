@@ -7,12 +7,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
 from cosmith.atomic import write_json
-from cosmith.models import Encoder
+from cosmith.models import Encoder, Trainable
 from cosmith.progress import track
 from cosmith.training.checkpoint import BestWeights, Checkpoints, Progress
 from cosmith.training.distributed import ALONE, Ranks
@@ -33,28 +33,30 @@ from cosmith.training.memory import return_free_memory
 from cosmith.training.merging import Mixed, best_interpolation
 from cosmith.training.optimisation import adamw, clip_gradients, layer_factors, learning_rate, set_learning_rate
 from cosmith.training.result import TrainingResult
-from cosmith.training.run import Dev, Run
+from cosmith.training.run import Run, Score
 from cosmith.training.step import Job, add_gradients
 from cosmith.training.tuning import as_before, trained
 
 _STEPS_BETWEEN_TRIMS = 8
 
+Model = TypeVar("Model", bound=Trainable)
+
 
 def run_job(
-    job: Job,
-    base: Encoder,
+    job: Job[Model],
+    base: Model,
     identity: Mapping[str, Any],
     *,
     ranks: Ranks = ALONE,
     folder: Path | None = None,
-    dev: Dev | None = None,
-    general: Dev | None = None,
-) -> TrainingResult:
+    dev: Score[Model] | None = None,
+    general: Score[Model] | None = None,
+) -> TrainingResult[Model]:
     """Take all steps of a job, whatever its kind, and choose the weights to end with.
 
     Args:
         job: What is trained, on what; its weights are changed.
-        base: The encoder as it was, one end of the interpolation.
+        base: The model as it was, one end of the interpolation.
         identity: What a continuation of the run must have in common, as JSON values by part.
         ranks: The processes that share the run.
         folder: As in :func:`train_with_result`.
@@ -101,7 +103,7 @@ def run_job(
     return result
 
 
-def _take_steps(run: Run, progress: Progress) -> Progress:
+def _take_steps(run: Run[Model], progress: Progress) -> Progress:
     """All steps, from where the run stands to its end."""
     clock = time.monotonic() - progress.seconds
     run.job.module.train()
@@ -119,6 +121,7 @@ def _take_steps(run: Run, progress: Progress) -> Progress:
                 if run.evaluates(progress):
                     progress = _evaluate(run, progress, journal)
                 if probe and run.folder is not None and first and is_snapshot_step(progress.step, run.job.steps):
+                    assert isinstance(run.job.encoder, Encoder)  # others have no texts to follow
                     with run.job.compute_in():
                         take_snapshot(run.folder, run.job.encoder, probe, progress.step)
                 progress = replace(progress, seconds=time.monotonic() - clock)
@@ -149,7 +152,7 @@ def _take_steps(run: Run, progress: Progress) -> Progress:
     return progress
 
 
-def _take_step(run: Run, progress: Progress, groups: Parameters) -> dict[str, Value]:
+def _take_step(run: Run[Model], progress: Progress, groups: Parameters) -> dict[str, Value]:
     """Do the next step and say how it went.
 
     Raises:
@@ -189,7 +192,7 @@ def _take_step(run: Run, progress: Progress, groups: Parameters) -> dict[str, Va
     return metrics if before is None else metrics | dict(done.figures) | dict(before.figures())
 
 
-def _evaluate(run: Run, progress: Progress, journal: Journal) -> Progress:
+def _evaluate(run: Run[Model], progress: Progress, journal: Journal) -> Progress:
     """Score the weights as they are; keep them if they are the best so far."""
     step, module = progress.step, run.job.module
     module.eval()
@@ -211,7 +214,7 @@ def _evaluate(run: Run, progress: Progress, journal: Journal) -> Progress:
     return progress
 
 
-def _finish(run: Run, base: Encoder, progress: Progress) -> TrainingResult:
+def _finish(run: Run[Model], base: Model, progress: Progress) -> TrainingResult[Model]:
     """Choose the weights to end with."""
     settings, tuned = run.job.settings, run.job.encoder
     run.job.module.eval()

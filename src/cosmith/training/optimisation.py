@@ -9,7 +9,7 @@ from typing import Literal
 import torch
 
 from cosmith.errors import InputError
-from cosmith.models import Encoder
+from cosmith.models import Trainable
 from cosmith.models.layers import depths
 
 Schedule = Literal["linear", "cosine", "constant", "wsd"]
@@ -51,7 +51,7 @@ def adamw(
     return torch.optim.AdamW(given, lr=learning_rate, fused=fused)
 
 
-def layer_factors(encoder: Encoder, decay: float) -> dict[torch.nn.Parameter, float]:
+def layer_factors(encoder: Trainable, decay: float) -> dict[torch.nn.Parameter, float]:
     """Layer-wise decay of the learning rate: the deeper a layer, the less it is changed (ELECTRA, arXiv:2003.10555).
 
     Layer l of n is multiplied with ``decay ** (n + 1 - l)``, the embeddings count as layer 0; what stands above the

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from cosmith.atomic import write_json
-from cosmith.models import Encoder
+from cosmith.models import Trainable
 from cosmith.training.merging import Mixed
 
 RESULT = "result.json"
 
+Model = TypeVar("Model", bound=Trainable)
+
 
 @dataclass(frozen=True)
-class TrainingResult:
+class TrainingResult(Generic[Model]):
     """What a training run has come to.
 
     Attributes:
-        encoder: The result: the best mixture of base and tuned model, or the best or last weights (as settings say).
+        encoder: The model that came of it: the best mixture of base and tuned model, or the best or last weights (as
+            settings say).
         steps: Steps done; fewer than planned where the run stopped early.
         stopped_early: Whether patience ran out.
         base_score, best_score: On the development set, before training and at the best evaluation; None without one.
@@ -27,7 +31,7 @@ class TrainingResult:
         seconds: Time spent on training, evaluations included, interruptions not.
     """
 
-    encoder: Encoder
+    encoder: Model
     steps: int
     stopped_early: bool
     base_score: float | None

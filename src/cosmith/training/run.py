@@ -7,34 +7,40 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import torch
 
 from cosmith.errors import CosmithError
-from cosmith.models import Encoder
+from cosmith.models import Encoder, Trainable
 from cosmith.training.checkpoint import BestWeights, Checkpoints, Progress
 from cosmith.training.distributed import Ranks
 from cosmith.training.interruption import Interruption
 from cosmith.training.step import Job
 
-Dev = Callable[[Encoder], float]
-"""The score of an encoder, higher is better."""
+Model = TypeVar("Model", bound=Trainable)
+
+Score = Callable[[Model], float]
+"""The score of a model, higher is better."""
+
+Dev = Score[Encoder]
+"""The score of an encoder."""
 
 
 @dataclass(frozen=True)
-class Run:
+class Run(Generic[Model]):
     """What the steps of a run share."""
 
-    job: Job
+    job: Job[Model]
     optimizer: torch.optim.Optimizer
-    dev: Dev | None
-    general: Dev | None
+    dev: Score[Model] | None
+    general: Score[Model] | None
     best: BestWeights
     checkpoints: Checkpoints
     interruption: Interruption
     ranks: Ranks
     folder: Path | None
-    base: Encoder
+    base: Model
 
     def evaluates(self, progress: Progress) -> bool:
         """Whether the weights are to be scored before the next step."""
@@ -52,12 +58,12 @@ class Run:
         patience = self.job.settings.patience
         return progress.step == self.job.steps or (patience is not None and progress.without_gain >= patience)
 
-    def score(self, encoder: Encoder) -> float:
+    def score(self, encoder: Model) -> float:
         """The development score."""
         assert self.dev is not None
         return self.scored(encoder, self.dev, "dev")
 
-    def scored(self, encoder: Encoder, scorer: Dev, name: str) -> float:
+    def scored(self, encoder: Model, scorer: Score[Model], name: str) -> float:
         """A score; with several ranks the first one's, on all of them.
 
         Raises:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 import torch
 
-from cosmith.models import Encoder, micro_batches
+from cosmith.models import Trainable, micro_batches
 from cosmith.models.dropout import draws_in_threads
 from cosmith.training.distributed import ALONE, Ranks
 from cosmith.training.encoding import Batch, Strategy, backward_step
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 CPU_MICRO_BATCH, ACCELERATOR_MICRO_BATCH = 2_048, 16_384
 _GRAPH_SHARE = 0.5  # of the free memory; the rest is for the loss, Adam's two moments and the others on the machine
 
+
+Model = TypeVar("Model", bound=Trainable, covariant=True)
 
 Figures = Mapping[str, float | list[int]]
 """Numbers and histograms by name."""
@@ -65,12 +67,12 @@ class StepWork:
     look: Callable[[torch.Tensor], Figures] = lambda embeddings: {}
 
 
-class Job(Protocol):
+class Job(Protocol[Model]):
     """A run that is ready to go: everything that a step needs besides its number."""
 
     @property
-    def encoder(self) -> Encoder:
-        """What is scored on the way and handed back in the end."""
+    def encoder(self) -> Model:
+        """The model: what is scored on the way and handed back in the end."""
 
     @property
     def module(self) -> torch.nn.Module:
@@ -124,7 +126,7 @@ class StepCount:
     figures: Figures
 
 
-def add_gradients(job: Job, step: int, ranks: Ranks = ALONE, *, look: bool = False) -> StepCount:
+def add_gradients(job: Job[Trainable], step: int, ranks: Ranks = ALONE, *, look: bool = False) -> StepCount:
     """Add the gradient of a step (counted from 0) to the parameters.
 
     A pure function of weights, seed and step, but for rounding; the state of torch's generators does not matter and
@@ -153,7 +155,7 @@ def add_gradients(job: Job, step: int, ranks: Ranks = ALONE, *, look: bool = Fal
     return StepCount(work.source, work.epoch, loss, work.rows, work.tokens, figures)
 
 
-def shared_micro_batches(lengths: np.ndarray, budget: int | None, encoder: Encoder, workers: int) -> list[Batch]:
+def shared_micro_batches(lengths: np.ndarray, budget: int | None, encoder: Trainable, workers: int) -> list[Batch]:
     """A step's texts in micro-batches, longest first: as many for one worker (a lane of a rank) as for another, if
     there are texts enough, and the same ones for one, two and four workers (dropout draws by micro-batch).
 
@@ -172,7 +174,7 @@ def shared_micro_batches(lengths: np.ndarray, budget: int | None, encoder: Encod
     return micro_batches(lengths, -(-tokens // count), padded=not encoder.variable_length)
 
 
-def lanes_of(encoder: Encoder) -> int:
+def lanes_of(encoder: Trainable) -> int:
     """How many threads can train the encoder at once, each on micro-batches of its own.
 
     On a CPU as many as torch may use, where all that draws random numbers in training can do so in several threads;

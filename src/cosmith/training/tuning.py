@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from cosmith.errors import InputError
-from cosmith.models import Encoder
+from cosmith.models import Trainable
 from cosmith.models.adapters import AdapterSpec, add_adapter, merge_adapter
 from cosmith.models.layers import embeddings_of, layers_of, set_gradient_checkpointing
 from cosmith.training.settings import TrainingSettings
+
+Model = TypeVar("Model", bound=Trainable)
 
 
 def changes_encoder(settings: TrainingSettings) -> bool:
@@ -17,7 +19,7 @@ def changes_encoder(settings: TrainingSettings) -> bool:
     return settings.adapter is not None or frozen or settings.gradient_checkpointing
 
 
-def trainable(encoder: Encoder, settings: TrainingSettings) -> Encoder:
+def trainable(encoder: Model, settings: TrainingSettings) -> Model:
     """Make an encoder ready for a run: adapter, frozen parts, recomputation; returns the encoder itself.
 
     Raises:
@@ -47,14 +49,14 @@ def trainable(encoder: Encoder, settings: TrainingSettings) -> Encoder:
     return encoder
 
 
-def trained(encoder: Encoder, settings: TrainingSettings) -> Encoder:
+def trained(encoder: Model, settings: TrainingSettings) -> Model:
     """Merge the adapter of a run, if it had one and the settings say so; returns the encoder itself."""
     if settings.adapter is not None and settings.merge_adapter:
         merge_adapter(encoder.module["backbone"])
     return encoder
 
 
-def as_before(encoder: Encoder, start: Encoder, settings: TrainingSettings) -> Encoder:
+def as_before(encoder: Model, start: Model, settings: TrainingSettings) -> Model:
     """Take back what concerned the run and not the model; returns the encoder itself.
 
     Args:

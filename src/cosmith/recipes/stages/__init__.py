@@ -25,6 +25,8 @@ STAGE_FUNCTIONS: Mapping[str, str] = {
     "estimate": "cosmith.recipes.stages.training:estimate_cost",
     "mine": "cosmith.recipes.stages.training:mine",
     "train": "cosmith.recipes.stages.training:train_model",
+    "train-reranker": "cosmith.recipes.stages.reranking:train",
+    "train-sparse": "cosmith.recipes.stages.sparse:train",
     "merge": "cosmith.recipes.stages.merging:merge_models",
     "evaluate": "cosmith.recipes.stages.measuring:evaluate",
     "compare": "cosmith.recipes.stages.measuring:compare",

@@ -20,9 +20,11 @@ from cosmith.evaluation import (
     Shown,
     evaluate_sts,
     largest_changes,
+    rerank_collection,
     score_hits,
     search_collection,
     search_collection_bm25,
+    search_collection_sparse,
     texts_cut,
 )
 from cosmith.recipes.artefacts import StageContext
@@ -67,16 +69,27 @@ def _cut(
 
 
 def _search(model: str, collection: Collection, stage: EvaluateStage, context: StageContext) -> Hits:
+    if context.artefacts.kind(model) != "reranker":
+        return first_hits(model, collection, context, dim=stage.dim)
+    assert stage.first is not None  # the recipe was checked
+    found = first_hits(stage.first, collection, context, dim=stage.dim)
+    return rerank_collection(context.artefacts.reranker(model), collection, found, top=stage.rerank)
+
+
+def first_hits(model: str, collection: Collection, context: StageContext, *, dim: int | None = None) -> Hits:
+    """What a model, a sparse encoder or BM25 finds in a collection."""
     if context.artefacts.kind(model) == "lexical":
         return search_collection_bm25(collection)
-    return search_collection(context.artefacts.remembering(model), collection, dim=stage.dim)
+    if context.artefacts.kind(model) == "sparse":
+        return search_collection_sparse(context.artefacts.sparse_encoder(model), collection)
+    return search_collection(context.artefacts.remembering(model), collection, dim=dim)
 
 
 def _on_sts(task: str, model: str, stage: EvaluateStage, context: StageContext) -> Scores:
-    if context.artefacts.kind(model) == "lexical":
+    if context.artefacts.kind(model) != "model":
         raise InputError(
-            f"BM25 cannot be scored on the sts set {task!r}", field=f"stages.{context.name}",
-            remedy="Give the sts set an evaluate stage of its own, without bm25.",
+            f"{model} cannot be scored on the sts set {task!r}", field=f"stages.{context.name}",
+            remedy=f"Give the sts set an evaluate stage of its own, without {model}.",
         )  # fmt: skip
     encoder = context.artefacts.encoder(model)
     pairs = context.artefacts.sts(task)

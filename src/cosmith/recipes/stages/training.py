@@ -19,9 +19,10 @@ from cosmith.errors import InputError
 from cosmith.evaluation import mean_score
 from cosmith.losses import loss_spec
 from cosmith.mining import mine_hard_negatives
-from cosmith.models import Encoder
+from cosmith.models import CrossEncoder, Encoder, SparseEncoder, Trainable
 from cosmith.recipes.artefacts import StageContext
 from cosmith.recipes.graph import estimated_sources, output_names
+from cosmith.recipes.model_kind_schemas import ModelKindSettings, TrainRerankerStage
 from cosmith.recipes.pretraining_schemas import AdaptStage
 from cosmith.recipes.stage_schemas import EstimateStage, MineStage, TrainStage
 from cosmith.training import Interrupted, TrainingResult, TrainingSettings, estimate, train_with_result
@@ -33,7 +34,9 @@ _LENGTHS_SHOWN = 0.99  # the few that are longer would squeeze all others into o
 _EXAMPLES = 5
 
 
-def training_settings(stage: TrainStage | AdaptStage, context: StageContext, seed: int) -> TrainingSettings:
+def training_settings(
+    stage: TrainStage | ModelKindSettings | AdaptStage, context: StageContext, seed: int
+) -> TrainingSettings:
     """The stage's settings as the trainer takes them.
 
     Raises:
@@ -41,6 +44,10 @@ def training_settings(stage: TrainStage | AdaptStage, context: StageContext, see
     """
     given = stage.model_dump(include={field.name for field in fields(TrainingSettings)})
     given |= {"seed": seed, "precision": stage.precision or context.recipe.precision}
+    if isinstance(stage, ModelKindSettings):
+        given["interpolate"] = False  # a new head is nothing to mix with
+    if isinstance(stage, TrainRerankerStage):
+        del given["loss"]  # its loss is none of embeddings
     if isinstance(given["interpolate"], list):
         given["interpolate"] = tuple(given["interpolate"])
     if isinstance(given.get("loss"), dict):
@@ -185,10 +192,14 @@ def train_model(stage: TrainStage, context: StageContext) -> dict[str, Any]:
     if not is_first_rank():
         return {}  # the first one keeps the model and tells
     pairs = sum(len(source) for source in sources)
-    return {"pairs": pairs, "pairs_per_second": _pairs_per_second(context.folder)} | outcome(result, context, base)
+    return {"pairs": pairs, "pairs_per_second": pairs_per_second(context.folder)} | outcome(result, context, base)
 
 
-def outcome(result: TrainingResult, context: StageContext, base: Encoder) -> dict[str, Any]:
+def outcome(
+    result: TrainingResult[Encoder] | TrainingResult[CrossEncoder] | TrainingResult[SparseEncoder],
+    context: StageContext,
+    base: Encoder | CrossEncoder | SparseEncoder,
+) -> dict[str, Any]:
     """Keep the model of a finished run, and tell how it went."""
     result.encoder.save(context.artefacts.folder(context.name))
     scores = {mixed.alpha: mixed.score for mixed in result.mixtures}
@@ -212,14 +223,14 @@ def score_on(tasks: Sequence[str], context: StageContext) -> Callable[[Encoder],
     return mean_score({name: context.artefacts.task(name) for name in tasks}) if tasks else None
 
 
-def _pairs_per_second(folder: Path) -> float | None:
+def pairs_per_second(folder: Path) -> float | None:
     """The median over the steps, so that the first ones and interruptions do not count."""
     lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     rates = [entry["pairs_per_second"] for entry in map(json.loads, lines) if "pairs_per_second" in entry]
     return float(np.median(rates)) if rates else None
 
 
-def _peak_bytes(encoder: Encoder) -> int:
+def _peak_bytes(encoder: Trainable) -> int:
     """The most memory that this process has held: of the accelerator where one is used, else of the machine."""
     if encoder.device.type == "cuda":
         import torch

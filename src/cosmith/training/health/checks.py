@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from cosmith.models import Encoder
+from cosmith.models import Trainable
 from cosmith.training.health.tracing import Fault, FirstFault, naming_modules
 from cosmith.training.mixing import key_of
 from cosmith.training.step import Job, StepWork, add_gradients
@@ -49,14 +49,14 @@ class Case:
     Attributes:
         job: The run.
         step: The step's number, from 0.
-        base: The encoder that the run began with.
+        base: The model that the run began with.
         optimizer: With its state.
         learning_rate: Of the step.
     """
 
-    job: Job
+    job: Job[Trainable]
     step: int
-    base: Encoder
+    base: Trainable
     optimizer: torch.optim.Optimizer
     learning_rate: float
 
@@ -269,7 +269,7 @@ CHECKS: tuple[Callable[[Case], Finding], ...] = (
 """In the order in which they are made."""
 
 
-def loss_and_norm(job: Job, step: int) -> tuple[float, float]:
+def loss_and_norm(job: Job[Trainable], step: int) -> tuple[float, float]:
     """The loss of a step and the norm of its gradient; the parameters' gradients are dropped."""
     alone: Any = replace(job, lanes=1)  # type: ignore[type-var]
     with _training(job):
@@ -283,7 +283,7 @@ def loss_and_norm(job: Job, step: int) -> tuple[float, float]:
     return loss, norm
 
 
-def _embeddings(job: Job, step: int, work: StepWork) -> torch.Tensor:
+def _embeddings(job: Job[Trainable], step: int, work: StepWork) -> torch.Tensor:
     """All embeddings of a step, [U, D], without a graph."""
     parts = []
     for number, batch in enumerate(work.batches):
@@ -296,7 +296,7 @@ def _embeddings(job: Job, step: int, work: StepWork) -> torch.Tensor:
 
 
 @contextmanager
-def _training(job: Job) -> Iterator[None]:
+def _training(job: Job[Trainable]) -> Iterator[None]:
     """The module in training mode, as in the step."""
     was = job.module.training
     job.module.train()

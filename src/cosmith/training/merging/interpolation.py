@@ -9,12 +9,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 
 from cosmith.errors import CosmithError, InputError
-from cosmith.models import Encoder
+from cosmith.models import Trainable
 from cosmith.training.settings import INTERPOLATION_GRID
+
+Model = TypeVar("Model", bound=Trainable)
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Mixed:
     score: float
 
 
-def interpolate(base: Encoder, tuned: Encoder, alpha: float) -> Encoder:
+def interpolate(base: Model, tuned: Model, alpha: float) -> Model:
     """A new encoder with the weights ``(1 - alpha) * base + alpha * tuned``; what is no weight is the tuned one's.
 
     Args:
@@ -47,7 +50,11 @@ def interpolate(base: Encoder, tuned: Encoder, alpha: float) -> Encoder:
         )
     mixed = tuned.copy()
     with torch.no_grad():
+        done: set[int] = set()  # weights that are tied have two names and one memory
         for name, value in mixed.module.state_dict().items():  # these share their memory with the module
+            if value.data_ptr() in done:
+                continue
+            done.add(value.data_ptr())
             other = theirs[name].to(value.device)
             if alpha == 0 or (value.is_floating_point() and alpha < 1):
                 value.copy_(other if alpha == 0 else torch.lerp(other, value, alpha))
@@ -55,12 +62,12 @@ def interpolate(base: Encoder, tuned: Encoder, alpha: float) -> Encoder:
 
 
 def best_interpolation(
-    base: Encoder,
-    tuned: Encoder,
-    dev: Callable[[Encoder], float],
+    base: Model,
+    tuned: Model,
+    dev: Callable[[Model], float],
     grid: Sequence[float] = INTERPOLATION_GRID,
     known: dict[float, float] | None = None,
-) -> tuple[Encoder, tuple[Mixed, ...]]:
+) -> tuple[Model, tuple[Mixed, ...]]:
     """The mixture that is best on the development set.
 
     The base model itself always takes part, so the result is never worse than it there. Among equal scores the one
@@ -80,7 +87,7 @@ def best_interpolation(
         CosmithError: When no mixture has a score that is a number.
     """
     scores = dict(known or {})
-    best: Encoder | None = None
+    best: Model | None = None
     best_score = -math.inf
     for alpha in sorted({0.0, *grid}):
         mixed = interpolate(base, tuned, alpha)

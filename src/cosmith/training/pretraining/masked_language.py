@@ -169,7 +169,7 @@ def pretrain_with_result(
     mask_rate: float = 0.3,
     folder: str | Path | None = None,
     dev: Dev | None = None,
-) -> TrainingResult:
+) -> TrainingResult[Encoder]:
     """Let the backbone learn the language of the texts, and tell what came of it.
 
     Args:

@@ -1,0 +1,266 @@
+"""Learned sparse vectors: a weight for every word of the vocabulary, zero for nearly all (SPLADE).
+
+A masked language model says at each place of a text which words could stand there. The weight of a word is the greatest
+of log(1 + relu(score)) over the places (Formal et al., arXiv:2107.05720, equation 1, with the max of arXiv:2109.10086).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import xxhash
+
+from cosmith.data.tokens import RaggedTokens
+from cosmith.errors import InputError
+from cosmith.models.adapters import has_adapter
+from cosmith.models.attention import set_attention
+from cosmith.models.backbone import described
+from cosmith.models.dropout import use_fast_dropout
+from cosmith.models.encoder import Encoder
+from cosmith.models.fingerprint import add_weights
+from cosmith.models.forward import padded_arguments, run
+from cosmith.models.inference import distinct_of, embedded_batches
+from cosmith.models.lengths import longest_input
+from cosmith.models.new_heads import parts_of, with_new_head
+from cosmith.models.packaged import find_model
+from cosmith.models.precision import Precision, at_least_float32, computing_in, resolve_precision
+from cosmith.models.prompts import fill_prompt
+from cosmith.models.sparse_encoder_folder import SparseSpec, read_sparse_encoder, write_sparse_encoder
+from cosmith.models.sparse_vectors import SparseVectors
+from cosmith.models.tokenization import TextTokenizer
+
+_HEADS = {"bert": "cls", "roberta": "lm_head", "xlm-roberta": "lm_head"}  # that take states without padding
+
+
+class SparseEncoder:
+    """A trainable encoder whose vectors have a dimension for each token of its vocabulary.
+
+    Args:
+        model: A transformers model for masked language modelling.
+        tokenizer: A transformers fast tokenizer.
+        spec: What else the model's folder says.
+        name: What to call the model in tables.
+        precision: In what to compute when encoding, as for :class:`~cosmith.models.Encoder`.
+
+    Attributes:
+        module: Backbone and head as one :class:`torch.nn.Module`, weights in float32.
+        variable_length: Whether texts run without padding (known families) or as padded batches.
+    """
+
+    def __init__(
+        self, model: Any, tokenizer: Any, spec: SparseSpec, *, name: str, precision: Precision = "float32"
+    ) -> None:
+        self._model, self.tokenizer = model, TextTokenizer(tokenizer)
+        self.name, self.precision = name, precision
+        use_fast_dropout(model)
+        self.variable_length = set_attention(model) and model.config.model_type in _HEADS
+        declared = spec.max_length or int(tokenizer.model_max_length)
+        self.spec = replace(spec, max_length=longest_input(model.config, declared))
+        tokenizer.model_max_length = self.max_length  # where sentence-transformers looks for it
+        self.module = parts_of(model)
+        self.module.eval()
+
+    # ---------------------------------------------------------------- making, loading, saving
+
+    @classmethod
+    def load(
+        cls, name_or_folder: str | Path, *, precision: Precision = "float32", device: str = "cpu"
+    ) -> SparseEncoder:
+        """Load a sparse encoder, or a masked language model to make one of: a folder or a hub id.
+
+        Weights come from safetensors only; code in a model folder is never run.
+
+        Raises:
+            InputError: When there is no such model, it is not whole, or it has no head that scores words.
+        """
+        resolve_precision(precision, torch.device(device))  # a wrong one shall fail before anything is loaded
+        model, tokenizer, spec = read_sparse_encoder(find_model(name_or_folder))
+        return cls(model, tokenizer, spec, name=Path(str(name_or_folder)).name, precision=precision).to(device)
+
+    @classmethod
+    def from_encoder(cls, encoder: Encoder, *, seed: int = 0) -> SparseEncoder:
+        """A new sparse encoder on an encoder's backbone, with a head that nobody has trained yet.
+
+        A masked language model of the same family is the better start: its head knows words already.
+
+        Args:
+            encoder: Left as it is; its prompts are kept, its pooling plays no part.
+            seed: Of the head; torch's generators are left as they were.
+
+        Raises:
+            InputError: When the encoder is static, has an adapter, or is of a family without such a head.
+        """
+        model, tokenizer = with_new_head(encoder, "AutoModelForMaskedLM", seed)
+        prompts, default = dict(encoder.prompts), encoder.spec.default_prompt
+        spec = SparseSpec(max_length=encoder.max_length, prompts=prompts, default_prompt=default)
+        return cls(model, tokenizer, spec, name=encoder.name, precision=encoder.precision).to(str(encoder.device))
+
+    def save(self, folder: str | Path, *, card: str | None = None) -> Path:
+        """Write the model as a sentence-transformers SparseEncoder folder, atomically.
+
+        Args:
+            folder: Where; an older model there is replaced as a whole.
+            card: The text of its README.md (the model card).
+
+        Raises:
+            InputError: When the folder holds something else than a model, or an adapter is not merged.
+        """
+        if has_adapter(self.module["backbone"]):
+            raise InputError("the adapter of a sparse encoder cannot be saved by itself", field="adapter",
+                             remedy="Merge it: train with merge_adapter=True.")  # fmt: skip
+        return write_sparse_encoder(folder, self._model, self.tokenizer.tokenizer, self.spec, card)
+
+    def copy(self) -> SparseEncoder:
+        """An independent copy, weights and all."""
+        return copy.deepcopy(self)
+
+    # ---------------------------------------------------------------- what it is
+
+    @property
+    def dimension(self) -> int:
+        """The length of a vector: the size of the vocabulary."""
+        return int(self._model.config.vocab_size)
+
+    @property
+    def max_length(self) -> int:
+        """The most tokens of a text that are read, special tokens included."""
+        assert self.spec.max_length is not None
+        return self.spec.max_length
+
+    @property
+    def prompts(self) -> Mapping[str, str]:
+        """Name → text put before each text of that kind."""
+        return self.spec.prompts
+
+    @property
+    def is_static(self) -> bool:
+        """No: a text is always read in its context."""
+        return False
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(iter(self.module.parameters())).device
+
+    def to(self, device: str | torch.device) -> SparseEncoder:
+        """Move the weights; returns the encoder itself."""
+        self._model.to(device)
+        return self
+
+    def fingerprint(self) -> str:
+        """A hash over weights, configuration, tokenizer, pooling, prompts and maximum length."""
+        digest = xxhash.xxh3_128(self.tokenizer.fingerprint().encode())
+        said = (replace(self.spec, prompts={}), sorted(self.prompts.items()), described(self._model.config))
+        digest.update(repr(said).encode())
+        add_weights(digest, self.module)
+        return digest.hexdigest()
+
+    # ---------------------------------------------------------------- texts to vectors
+
+    def tokenize(
+        self, texts: Sequence[str], *, prompt: str | None = None, instruction: str = "", max_length: int | None = None
+    ) -> RaggedTokens:
+        """As :meth:`cosmith.models.Encoder.tokenize`."""
+        before, limit = self._reading(prompt, instruction, max_length)
+        return self.tokenizer([before + text for text in texts] if before else texts, limit)
+
+    def token_key(self, *, prompt: str | None = None, instruction: str = "", max_length: int | None = None) -> str:
+        """As :meth:`cosmith.models.Encoder.token_key`."""
+        before, limit = self._reading(prompt, instruction, max_length)
+        return xxhash.xxh3_64_hexdigest(f"{self.tokenizer.fingerprint()}|{limit}|{before}".encode())
+
+    def _reading(self, prompt: str | None, instruction: str, max_length: int | None) -> tuple[str, int]:
+        """What stands before a text, and its most tokens."""
+        before = fill_prompt(self.prompts, prompt if prompt is not None else self.spec.default_prompt, instruction)
+        return before, self.max_length if max_length is None else min(max_length, self.max_length)
+
+    def embed(self, tokens: RaggedTokens) -> torch.Tensor:
+        """One forward of these texts, with graph when gradients are on.
+
+        Args:
+            tokens: The texts of one micro-batch, best sorted by length.
+
+        Returns:
+            float32 ``[len(tokens), dimension]``, none below zero.
+        """
+        if len(tokens) == 0:
+            return torch.zeros(0, self.dimension, device=self.device)
+        scores = torch.split(self._word_scores(tokens), tokens.lengths.tolist())
+        if self.spec.pooling == "max":  # what comes after it keeps order, so that it is done once a text
+            return self._saturated(torch.stack([of_text.amax(0) for of_text in scores])).float()
+        return torch.stack([self._saturated(of_text).sum(0) for of_text in scores]).float()
+
+    def _word_scores(self, tokens: RaggedTokens) -> torch.Tensor:
+        """The scores of all words at all places, text after text: ``[tokens, dimension]``."""
+        if self.variable_length:
+            states = run(self._model.base_model, tokens, self.tokenizer.tokenizer, flat=True).states
+            scores: torch.Tensor = getattr(self._model, _HEADS[self._model.config.model_type])(states)
+            return scores
+        arguments, mask = padded_arguments(tokens, self.tokenizer.tokenizer, self.device)
+        padded: torch.Tensor = self._model(**arguments).logits
+        return padded[mask]
+
+    def _saturated(self, scores: torch.Tensor) -> torch.Tensor:
+        weights = at_least_float32(scores).relu().log1p()
+        return weights.log1p() if self.spec.saturation == "log1p_relu" else weights
+
+    def compute_in(self, precision: Precision | None = None, *, remember: bool = True) -> AbstractContextManager[Any]:
+        """As :meth:`cosmith.models.Encoder.compute_in`."""
+        return computing_in(precision or self.precision, self.device, remember=remember)
+
+    def encode(
+        self,
+        texts: Sequence[str],
+        *,
+        prompt: str | None = None,
+        instruction: str = "",
+        show_progress: str | None = None,
+        token_budget: int | None = None,
+    ) -> SparseVectors:
+        """Encode texts; equal ones once, those of similar length together.
+
+        Args:
+            texts: Any number of texts.
+            prompt: As in :meth:`cosmith.models.Encoder.encode`.
+            instruction: Likewise.
+            show_progress: What to call this step in the progress display; None shows nothing.
+            token_budget: The most tokens in a micro-batch; None: by device.
+
+        Returns:
+            A row a text, in the order of ``texts``.
+
+        Raises:
+            InputError: When the model has no such prompt.
+        """
+        self._reading(prompt, instruction, None)  # an unknown prompt shall fail before anything is done
+        distinct, places = distinct_of(texts)
+        parts, numbers = [], []
+        for batch, vectors in embedded_batches(
+            distinct,
+            tokenize=partial(self.tokenize, prompt=prompt, instruction=instruction),
+            embed=lambda tokens: SparseVectors.of(self.embed(tokens).cpu().numpy()),
+            module=self.module,
+            padded=not self.variable_length,
+            context=self.compute_in,
+            token_budget=token_budget,
+            show_progress=show_progress,
+        ):
+            parts.append(vectors)
+            numbers.append(batch)
+        made = np.concatenate(numbers) if numbers else np.zeros(0, dtype=np.int64)
+        return SparseVectors.concatenate(parts, self.dimension).take(np.argsort(made)[places])
+
+    def words(self, vectors: SparseVectors, row: int, *, top: int | None = None) -> list[tuple[str, float]]:
+        """The words of a vector with their weights, the weightiest first: why a document was found."""
+        one = vectors.take(np.array([row]))
+        order = np.argsort(-one.values, kind="stable")[:top]
+        tokens = self.tokenizer.tokenizer.convert_ids_to_tokens(one.indices[order].tolist())
+        return list(zip(tokens, one.values[order].tolist(), strict=True))

@@ -1,0 +1,89 @@
+"""The settings of the stages that train models of other kinds than encoders: rerankers, sparse encoders."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from cosmith.recipes.loss_choice import LossChoice
+from cosmith.recipes.references import (
+    CollectionName,
+    Kind,
+    PairScorerName,
+    RetrieverName,
+    SourceName,
+    SparseStartName,
+)
+from cosmith.recipes.stage_settings import Count, OneOrMore, Positive, ShareOrAll, StepSettings
+
+
+class ModelKindSettings(StepSettings):
+    """What the stages say alike that train a model of another kind."""
+
+    sources: Annotated[list[SourceName], OneOrMore, Field(min_length=1)] = Field(description="The training rows.")
+    learning_rate: Positive = Field(2e-5, description="The highest rate of the schedule.")
+    strategy: Literal["auto", "direct", "cached"] = Field("auto", description="As in `train`.")
+    patience: Count | None = Field(None, description="Stop after so many evaluations without a better one.")
+    keep_best: bool = Field(True, description="End with the best evaluation's weights, not the last ones.")
+    adapter: Literal["lora", "dora"] | None = Field(None, description="As in `train`; merged in the end.")
+    adapter_rank: Count = Field(16, description="The adapter's rank.")
+
+
+class TrainRerankerStage(ModelKindSettings):
+    """A cross-encoder that puts the documents of a first search in a better order: it reads query and document
+    together."""
+
+    kind: Literal["train-reranker"] = "train-reranker"
+    sources: Annotated[list[SourceName], OneOrMore, Field(min_length=1)] = Field(
+        description="The training rows, with negatives (mined ones are best: what a search confuses with the answers)."
+    )
+    model: PairScorerName = Field("base", description="A model, which gets a new head, or an earlier reranker.")
+    loss: Literal["binary", "listwise", "margin-mse", "score-kl"] = Field(
+        "binary",
+        description="`binary`: does a document answer; `listwise`: which one does; `margin-mse`, `score-kl`: as the "
+        "teacher's scores of the rows say.",
+    )
+    teacher_temperature: Positive = Field(1.0, description="Divides the teacher's scores in `score-kl`.")
+    dev: Annotated[list[CollectionName], OneOrMore] = Field(
+        default_factory=list,
+        description="Collections to watch; the mean of their main metrics after reranking decides. None: the last "
+        "weights are kept.",
+    )
+    first: RetrieverName = Field("base", description="What finds the documents of `dev` that are put in order.")
+    rerank: Count = Field(30, description="How many of them are read.")
+    max_length: Count | None = Field(None, description="Tokens of a pair; null: the model's maximum.")
+    batch_size: Count = Field(16, description="Rows (queries with their texts) a step; all of a source that has fewer.")
+
+    def outputs(self) -> dict[str, Kind]:
+        return {"": "reranker"}
+
+
+class TrainSparseStage(ModelKindSettings):
+    """An encoder whose vectors have a weight for each word of its vocabulary, nearly all of them zero (SPLADE)."""
+
+    kind: Literal["train-sparse"] = "train-sparse"
+    model: SparseStartName = Field(
+        "base",
+        description="A masked language model, an earlier sparse encoder, or any other model, which gets a new head "
+        "(the first is best: its head knows words already).",
+    )
+    loss: LossChoice = Field("default", description="A contrastive loss, `margin-mse` or `score-kl`, on dot products.")
+    temperature: Positive | None = Field(None, description="Null: 1.")
+    document_sparsity: Annotated[float, Field(ge=0)] = Field(
+        3e-5, description="Weight of the FLOPS regulariser of documents: the more, the fewer words."
+    )
+    query_sparsity: Annotated[float, Field(ge=0)] = Field(5e-5, description="Likewise of queries.")
+    sparsity_warmup: ShareOrAll = Field(
+        1 / 3, description="Share of the steps over which the two rise, with the square of the step."
+    )
+    dev: Annotated[list[CollectionName], OneOrMore] = Field(
+        default_factory=list,
+        description="Collections to watch; the mean of their main metrics decides. None: the last weights are kept.",
+    )
+    batch_size: Count = Field(32, description="Rows (queries with their texts) a step; all of a source that has fewer.")
+    max_query_length: Count | None = Field(None, description="Tokens at which queries are cut; null: the model's.")
+    max_document_length: Count | None = Field(None, description="Likewise for positives and negatives.")
+
+    def outputs(self) -> dict[str, Kind]:
+        return {"": "sparse"}

@@ -1,0 +1,52 @@
+"""The stage that trains a sparse encoder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cosmith.errors import InputError
+from cosmith.evaluation import mean_sparse_score
+from cosmith.models import SparseEncoder, find_model
+from cosmith.models.sparse_encoder_folder import holds_language_head
+from cosmith.recipes.artefacts import StageContext, load_sparse_encoder
+from cosmith.recipes.model_kind_schemas import TrainSparseStage
+from cosmith.recipes.stages.training import outcome, pairs_per_second, training_settings
+from cosmith.training import Interrupted, Sparsity, train_sparse
+from cosmith.training.distributed import is_first_rank
+
+
+def train(stage: TrainSparseStage, context: StageContext) -> dict[str, Any]:
+    """Train, going on from the last checkpoint where an interrupted run left one."""
+    sources = [context.artefacts.source(name) for name in stage.sources]
+    settings = training_settings(stage, context, context.seed)
+    base = _start(stage.model, context)
+    tasks = {name: context.artefacts.collection(name) for name in stage.dev}
+    try:
+        result = train_sparse(
+            base,
+            sources,
+            settings,
+            sparsity=Sparsity(stage.document_sparsity, stage.query_sparsity, stage.sparsity_warmup),
+            folder=context.folder,
+            dev=mean_sparse_score(tasks) if tasks else None,
+        )
+    except Interrupted as error:
+        raise KeyboardInterrupt from error
+    except InputError as error:
+        raise context.of_stage(error) from error
+    if not is_first_rank():
+        return {}  # the first one keeps the model and tells
+    told = {
+        "pairs": sum(len(source) for source in sources),
+        "pairs_per_second": pairs_per_second(context.folder),
+    }
+    return told | outcome(result, context, base)
+
+
+def _start(name: str, context: StageContext) -> SparseEncoder:
+    if context.artefacts.kind(name) == "sparse":
+        return context.artefacts.sparse_encoder(name)
+    path = context.artefacts.model_path(name)
+    if holds_language_head(find_model(path)):
+        return load_sparse_encoder(path, context.recipe.precision, name)
+    return SparseEncoder.from_encoder(context.artefacts.encoder(name), seed=context.seed)

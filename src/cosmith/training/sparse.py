@@ -1,0 +1,222 @@
+"""Training a sparse encoder: the contrastive run on dot products, and a regulariser that makes vectors sparse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from cosmith.data import Source
+from cosmith.errors import InputError
+from cosmith.losses import ContrastiveSpec, LossSpec, MarginMseSpec, ScoreKlSpec, StepStructure
+from cosmith.losses.sparsity import active, flops, warmed_up
+from cosmith.models import SparseEncoder
+from cosmith.training import contrastive
+from cosmith.training.contrastive import ContrastiveJob
+from cosmith.training.distributed import ALONE, Ranks, start_ranks
+from cosmith.training.encoding import Strategy
+from cosmith.training.health import ProbeText
+from cosmith.training.loop import run_job
+from cosmith.training.result import TrainingResult
+from cosmith.training.run import Score
+from cosmith.training.settings import TrainingSettings
+from cosmith.training.step import Figures, StepWork
+from cosmith.training.tuning import trainable
+
+
+@dataclass(frozen=True)
+class Sparsity:
+    """How strongly vectors are made sparse.
+
+    Attributes:
+        documents: Weight of the FLOPS regulariser of positives and negatives.
+        queries: Likewise of the queries; the more, the quicker a search.
+        warmup: Share of the steps over which the weights rise, with the square of the step.
+
+    The defaults are those of sentence-transformers' examples for SPLADE.
+    """
+
+    documents: float = 3e-5
+    queries: float = 5e-5
+    warmup: float = 1 / 3
+
+    def __post_init__(self) -> None:
+        for name in ("documents", "queries"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise InputError(f"must be at least 0, not {getattr(self, name)}", field=name)
+        if not 0 <= self.warmup <= 1:
+            raise InputError(f"must lie between 0 and 1, not {self.warmup}", field="warmup")
+
+
+@dataclass(frozen=True)
+class SparseJob:
+    """A contrastive run whose loss has the regularisers besides; see :class:`cosmith.training.step.Job`.
+
+    Attributes:
+        run: The contrastive run.
+        sparsity: How strongly vectors are made sparse.
+    """
+
+    run: ContrastiveJob[SparseEncoder]
+    sparsity: Sparsity
+
+    @property
+    def encoder(self) -> SparseEncoder:
+        """What is trained."""
+        return self.run.encoder
+
+    @property
+    def module(self) -> torch.nn.Module:
+        """Its weights."""
+        return self.run.module
+
+    @property
+    def device(self) -> torch.device:
+        """Where."""
+        return self.run.device
+
+    @property
+    def settings(self) -> TrainingSettings:
+        """What the user decided."""
+        return self.run.settings
+
+    @property
+    def steps(self) -> int:
+        """How many."""
+        return self.run.steps
+
+    @property
+    def strategy(self) -> Strategy:
+        """How many graphs are kept."""
+        return self.run.strategy
+
+    @property
+    def lanes(self) -> int:
+        """Threads that share a step."""
+        return self.run.lanes
+
+    @property
+    def facts(self) -> Mapping[str, Any]:
+        """As of the contrastive run."""
+        return self.run.facts
+
+    @property
+    def probe(self) -> Sequence[ProbeText]:
+        """No text is followed: with a dimension a word there is no map to draw."""
+        return []
+
+    def compute_in(self) -> AbstractContextManager[object]:
+        """The context of the run's precision."""
+        return self.run.compute_in()
+
+    def work(self, step: int, ranks: Ranks = ALONE) -> StepWork:
+        """What step number ``step`` does."""
+        _, batch = self.run.batch(step)
+        work = self.run.work(step, ranks)
+        queries, documents = _roles(batch.structure.to(self.device))
+        rise = round(self.sparsity.warmup * self.steps)
+        weights = [warmed_up(weight, step, rise) for weight in (self.sparsity.queries, self.sparsity.documents)]
+        columns = ranks.rows(self.encoder.dimension) if ranks.world > 1 else None
+
+        def loss(embeddings: torch.Tensor) -> torch.Tensor:
+            total = work.loss(embeddings)
+            for weight, texts in zip(weights, (queries, documents), strict=True):
+                if weight:
+                    total = total + weight * flops(embeddings[texts], columns=columns)
+            return total
+
+        return replace(work, loss=loss, look=partial(_look, queries=queries, documents=documents))
+
+
+def _roles(structure: StepStructure) -> tuple[torch.Tensor, torch.Tensor]:
+    """The embeddings that are queries, and those that are documents, each once."""
+    return torch.unique(structure.query), torch.unique(torch.cat([structure.positives, structure.negatives]))
+
+
+def _look(embeddings: torch.Tensor, queries: torch.Tensor, documents: torch.Tensor) -> Figures:
+    """How many words the vectors of a step have."""
+    return {
+        "sparsity/query_words": active(embeddings[queries]),
+        "sparsity/document_words": active(embeddings[documents]),
+    }
+
+
+def train_sparse(
+    encoder: SparseEncoder,
+    sources: Sequence[Source],
+    settings: TrainingSettings | None = None,
+    *,
+    sparsity: Sparsity | None = None,
+    folder: str | Path | None = None,
+    dev: Score[SparseEncoder] | None = None,
+    general: Score[SparseEncoder] | None = None,
+) -> TrainingResult[SparseEncoder]:
+    """Train a sparse encoder on dot products, and tell what came of it.
+
+    Example::
+
+        tuned = train_sparse(SparseEncoder.load("my-splade"), [source], TrainingSettings(epochs=1)).encoder
+
+    Args:
+        encoder: Where to start; it is left as it is.
+        sources: The rows.
+        settings: How to train. The loss is a contrastive one, ``margin-mse`` or ``score-kl``; the temperature is 1
+            unless said, and a margin in cosine leaves out nothing, since scores are dot products.
+        sparsity: How strongly vectors are made sparse; by default as :class:`Sparsity` says.
+        folder: As in :func:`cosmith.training.train_with_result`.
+        dev, general: Likewise, of a sparse encoder.
+
+    Raises:
+        InputError: When settings and rows do not fit, or the folder holds another run.
+        Interrupted, CosmithError: As there.
+    """
+    settings = settings or TrainingSettings()
+    sparsity = sparsity or Sparsity()
+    place = None if folder is None else Path(folder)
+    ranks, device = start_ranks(encoder.device)
+    job = prepare(trainable(encoder.copy().to(device), settings), sources, settings, sparsity, place)
+    identity: dict[str, Any] = {
+        "settings": settings.identity(),
+        "objective": {"kind": "sparse", **vars(sparsity)},
+        "sources": {f"{place}. {source.name}": source.fingerprint() for place, source in enumerate(sources, start=1)},
+        "model": encoder.fingerprint(),
+    }
+    ranks.check_same("model, sources and settings", repr(identity), device)
+    return run_job(job, encoder, identity, ranks=ranks, folder=place, dev=dev, general=general)
+
+
+def prepare(
+    encoder: SparseEncoder,
+    sources: Sequence[Source],
+    settings: TrainingSettings,
+    sparsity: Sparsity,
+    folder: Path | None = None,
+) -> SparseJob:
+    """Check that encoder, Sources and settings fit each other, and tokenise."""
+    for name in ("dims", "quantise", "spread_out"):
+        if getattr(settings, name):
+            raise InputError("is for dense vectors", field=name, remedy="Leave it out.")
+    if settings.adapter is not None and not settings.merge_adapter:
+        raise InputError("the adapter of a sparse encoder cannot be kept apart", field="merge_adapter",
+                         remedy="Leave it out, and the adapter is merged.")  # fmt: skip
+    run = contrastive.prepare(encoder, sources, settings, folder)
+    return SparseJob(replace(run, specs=tuple(_on_dot_products(spec, settings) for spec in run.specs)), sparsity)
+
+
+def _on_dot_products(spec: LossSpec, settings: TrainingSettings) -> LossSpec:
+    """The loss as it is for vectors of any length: temperature and margin of a preset are made for cosines."""
+    if isinstance(spec, ContrastiveSpec):
+        if spec.guided:
+            raise InputError("a guided loss is for dense vectors", field="loss", remedy="Take another one.")
+        return replace(spec, temperature=settings.temperature or 1.0, margin=None)
+    if isinstance(spec, ScoreKlSpec):
+        return replace(spec, temperature=settings.temperature or 1.0)
+    if isinstance(spec, MarginMseSpec):
+        return spec
+    raise InputError(f"a sparse encoder does not learn by {type(spec).__name__}", field="loss",
+                     remedy="Take a contrastive loss, margin-mse or score-kl.")  # fmt: skip
