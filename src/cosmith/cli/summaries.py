@@ -36,7 +36,8 @@ def _data(result: Result, folder: Path) -> list[str]:
             f" {counted(result['functions'], 'function')} with a docstring"
         )
     elif "pairs" in result:
-        lines.append(counted(result["pairs"], "row"))
+        of = f" of {counted(result['classes'], 'class', 'classes')}" if "classes" in result else ""
+        lines.append(counted(result["pairs"], "row") + of)
     if result.get("columns"):
         lines.append("columns: " + ", ".join(f"{part} {name!r}" for part, name in result["columns"].items()))
     dropped = result.get("dropped") or {}
@@ -205,6 +206,7 @@ _SUMMARIES: Mapping[str, Callable[[Result, Path], list[str]]] = {
     "source": _data,
     "collection": _data,
     "sts": _data,
+    "classes": _data,
     "estimate": _estimate,
     "evaluate": _evaluate,
     "mine": _mine,

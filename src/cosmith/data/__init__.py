@@ -10,7 +10,16 @@ from cosmith.data.classes import example_pairs, label_pairs, self_pairs
 from cosmith.data.collection import Collection
 from cosmith.data.cut import Cut
 from cosmith.data.general import general_check_collection
-from cosmith.data.readers import RowsRead, StsPairs, TextsRead, read_rows, read_sts, read_texts
+from cosmith.data.readers import (
+    ClassesRead,
+    RowsRead,
+    StsPairs,
+    TextsRead,
+    read_classes,
+    read_rows,
+    read_sts,
+    read_texts,
+)
 from cosmith.data.rows import Rejected, SourceSettings, Task, TrainingRow, reasons, write_rejected
 from cosmith.data.source import Source
 from cosmith.data.splits import split_by_group
@@ -37,6 +46,7 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
+    "ClassesRead",
     "Collection",
     "Cut",
     "FunctionCorpus",
@@ -56,6 +66,7 @@ __all__ = [
     "example_pairs",
     "general_check_collection",
     "label_pairs",
+    "read_classes",
     "read_rows",
     "read_sts",
     "read_texts",

@@ -67,6 +67,25 @@ class TextsRead:
     path: Path
 
 
+@dataclass(frozen=True)
+class ClassesRead:
+    """What :func:`read_classes` found.
+
+    Attributes:
+        texts: The texts.
+        labels: What the class of each is called.
+        rejected: The records that cannot be used.
+        columns: The column of each part: text, label.
+        path: The file.
+    """
+
+    texts: list[str]
+    labels: list[str]
+    rejected: list[Rejected]
+    columns: Mapping[str, str]
+    path: Path
+
+
 @dataclass(frozen=True, eq=False)
 class StsPairs:
     """Pairs of texts with a graded similarity.
@@ -198,6 +217,36 @@ def read_texts(
     found = {} if file_format(table.path) == ".txt" else {"text": text_column, "title": title_column, "id": id_column}
     columns = {each: name for each, name in found.items() if name is not None}
     return TextsRead([given for given, _ in pairs], [text for _, text in pairs], bad, columns, table.path)
+
+
+def read_classes(
+    path: str | Path, *, text: str = "auto", label: str = "auto", rejected: str | Path | None = None
+) -> ClassesRead:
+    """Read texts and the names of their classes.
+
+    Args:
+        path: A JSONL, CSV, TSV or Parquet file.
+        text: The column of the text; ``"auto"`` knows the usual names, as :func:`read_texts`.
+        label: The column of the class, a text or a whole number; ``"auto"``: label, class, category, intent, cluster.
+        rejected: Where to write the records that cannot be used, as JSON lines.
+
+    Raises:
+        InputError: As :func:`read_rows`.
+    """
+    table = open_table(path)
+    label_column = require_column(table.columns, label, "class", table.path, argument="label")
+    others = [name for name in table.columns if name != label_column]
+    text_column = require_column(others, text, "text", table.path)
+
+    def pair_of(record: Record) -> tuple[str, str]:
+        return (
+            _text(record.values.get(text_column), f"the {text_column}"),
+            _name(record.values.get(label_column), f"the {label_column}"),
+        )
+
+    pairs, bad = _usable(table, pair_of, rejected)
+    columns = {"text": text_column, "label": label_column}
+    return ClassesRead([pair[0] for pair in pairs], [pair[1] for pair in pairs], bad, columns, table.path)
 
 
 def read_sts(path: str | Path, *, rejected: str | Path | None = None) -> StsPairs:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from cosmith.recipes.pretraining_schemas import AdaptStage, InitialiseStage, ModelStage, TextsStage
 from cosmith.recipes.rebuilding_schemas import RebuildStage, StaticStage
+from cosmith.recipes.row_schemas import ClassesStage
 from cosmith.recipes.stage_schemas import (
     CollectionStage,
     CompareStage,
@@ -33,6 +34,7 @@ Stage = (
     | SourceStage
     | CollectionStage
     | StsStage
+    | ClassesStage
     | TextsStage
     | ModelStage
     | InitialiseStage
@@ -56,6 +58,7 @@ STAGE_KINDS: dict[str, type[BaseModel]] = {
         SourceStage,
         CollectionStage,
         StsStage,
+        ClassesStage,
         TextsStage,
         ModelStage,
         InitialiseStage,

@@ -16,6 +16,7 @@ STAGE_FUNCTIONS: Mapping[str, str] = {
     "source": "cosmith.recipes.stages.data:source",
     "collection": "cosmith.recipes.stages.data:collection",
     "sts": "cosmith.recipes.stages.data:sts",
+    "classes": "cosmith.recipes.stages.rows:classes",
     "texts": "cosmith.recipes.stages.pretraining:texts",
     "model": "cosmith.recipes.stages.pretraining:bring_model",
     "initialise": "cosmith.recipes.stages.pretraining:initialise_model",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -24,8 +24,13 @@ from cosmith.data.python_functions import collect_functions
 from cosmith.errors import ColumnError, InputError
 from cosmith.recipes.artefacts import StageContext
 from cosmith.recipes.pair_splits import Limits, sampled, split_pairs
-from cosmith.recipes.pretraining_schemas import TextsStage
-from cosmith.recipes.stage_schemas import CollectionStage, PythonFunctionsStage, SourceStage, StsStage
+from cosmith.recipes.stage_schemas import (
+    CollectionStage,
+    PythonFunctionsStage,
+    SourceStage,
+    StageSettings,
+    StsStage,
+)
 
 _EXAMPLES = 5
 
@@ -79,7 +84,7 @@ def source(stage: SourceStage, context: StageContext) -> dict[str, Any]:
         "dropped": reasons(rejected),
         "rejected_file": str(rejected_file) if rejected else None,
         "splits": splits,
-        "examples": _examples(split.train),
+        "examples": examples_of(split.train),
     }
 
 
@@ -105,7 +110,7 @@ def collection(stage: CollectionStage, context: StageContext) -> dict[str, Any]:
         settings = SourceSettings(task="retrieval", instruction=_instruction(training, stage))
         train = Source.from_rows("train", rows, settings).save(context.folder / "train")
         splits["train"] = {"pairs": len(train)}
-        result |= {"pairs": len(train), "examples": _examples(rows)}
+        result |= {"pairs": len(train), "examples": examples_of(rows)}
     if "dev" in sets:
         sets["dev"] = sampled(sets["dev"], Limits(stage.dev_queries, stage.dev_documents), context.seed)
     for name, each in sets.items():
@@ -129,7 +134,7 @@ def sts(stage: StsStage, context: StageContext) -> dict[str, Any]:
 
 
 @contextmanager
-def columns_by_key(stage: SourceStage | TextsStage, context: StageContext) -> Iterator[None]:
+def columns_by_key(stage: StageSettings, context: StageContext) -> Iterator[None]:
     """Tell which column is missing by the stage's key that names it.
 
     Raises:
@@ -177,6 +182,7 @@ def _counts(collection_: Collection) -> dict[str, int]:
     return {"queries": len(collection_.queries), "documents": len(collection_.documents)}
 
 
-def _examples(rows: list[TrainingRow]) -> list[dict[str, str]]:
+def examples_of(rows: Sequence[TrainingRow]) -> list[dict[str, str]]:
+    """Some of the rows, evenly spread, to be shown."""
     chosen = rows[:: max(1, len(rows) // _EXAMPLES)][:_EXAMPLES]
     return [{"query": row.query, "document": row.positives[0] if row.positives else ""} for row in chosen]
