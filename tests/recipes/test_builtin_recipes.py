@@ -1,0 +1,112 @@
+"""Every built-in recipe runs from end to end at toy size, and does what it is for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tokenizers.processors import ByteLevel
+
+from cosmith.data import Source
+from cosmith.models import Encoder, tiny_encoder
+from cosmith.recipes import load_recipe, run_recipe
+from cosmith.recipes.loading import built_in_recipes
+
+BRIEF = {"epochs": None, "steps": 4, "batch_size": 16, "learning_rate": 1e-3, "evaluate_every": 4, "general": []}
+
+
+def run(recipe: str, folder: Path, base: Path, overrides: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Run a built-in recipe; a stage's overrides are a mapping of keys."""
+    flat = {f"{stage}.{key}": value for stage, keys in overrides.items() for key, value in keys.items()}
+    return run_recipe(load_recipe(recipe, overrides={"base": str(base), "precision": "float32"} | flat), folder)
+
+
+def said(folder: Path, file: str = "metrics.jsonl") -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / file).read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.parametrize("name", built_in_recipes())
+def test_a_recipe_says_what_it_is_for_and_how_to_run_it(name: str) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "recipes.md").read_text(encoding="utf-8")
+    loaded = load_recipe(name)
+    assert loaded.recipe.name == name
+    assert loaded.recipe.description
+    assert f"cosmith run {name}" in loaded.document.text
+    assert f"## {name}\n" in page
+    assert f"cosmith run {name}" in page
+    section = page.partition(f"## {name}\n")[2].partition("\n## ")[0]
+    assert [stage for stage in loaded.recipe.stages if f"`{stage}`" not in section] == []
+    for size in loaded.document.value.get("sizes", {}):
+        assert load_recipe(name, size=size).recipe.stages
+        assert size in section
+
+
+def test_domain_finetune_stops_early_and_shows_what_cut_vectors_cost(small_world: Path, tmp_path: Path) -> None:
+    train = BRIEF | {"steps": 40, "dims": [16, 8], "patience": 1, "evaluate_every": 2, "learning_rate": 0.1,
+                     "general": "general-check"}  # fmt: skip
+    data = {"path": str(small_world / "pairs.jsonl"), "dev": 0.2, "test": 0.2}
+    results = run("domain-finetune", tmp_path, small_world / "base", {"data": data, "train": train, "cut": {"dim": 8}})
+    assert results["mined"]["negatives"] > 0
+    assert results["train"]["stopped_early"]
+    assert results["train"]["steps"] < 40
+    assert results["train"]["final_dev"] >= results["train"]["base_dev"]
+    assert {scores["task"] for scores in results["evaluation"]["scores"]} == {"data.test", "general-check"}
+    full = {each["model"]: each["values"] for each in results["evaluation"]["scores"] if each["task"] == "data.test"}
+    cut = {each["model"]: each["values"] for each in results["cut"]["scores"]}
+    assert cut.keys() == {"base", "train"}
+    assert cut["train"] != full["train"]
+    assert (tmp_path / "report.html").stat().st_size > 10_000
+
+
+@pytest.fixture(scope="module")
+def decoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random decoder that appends nothing to a text, as language models come."""
+    whole = tiny_encoder("qwen3", max_length=96)
+    tokenizer = whole.tokenizer.tokenizer
+    tokenizer.backend_tokenizer.post_processor = ByteLevel(trim_offsets=False)
+    encoder = Encoder.from_config(whole.module["backbone"].config, tokenizer, max_length=96, seed=1)
+    return encoder.save(tmp_path_factory.mktemp("decoder") / "base")
+
+
+@pytest.fixture(scope="module")
+def classes_file(small_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The documents of the pairs, sorted into classes by their first letter."""
+    documents = [row["positive"] for row in said(small_world, "pairs.jsonl")]
+    path = tmp_path_factory.mktemp("classes") / "classes.jsonl"
+    lines = [json.dumps({"text": text, "label": f"begins with {text[0]}"}) + "\n" for text in documents]
+    path.write_text("".join([*lines, '{"text": "of no class"}\n']), encoding="utf-8")
+    return path
+
+
+def test_nv_embed_pools_through_latents_and_takes_classes_without_other_rows_as_negatives(
+    small_world: Path, decoder: Path, classes_file: Path, tmp_path: Path
+) -> None:
+    train = BRIEF | {"adapter_rank": 2}
+    overrides = {
+        "data": {"path": str(small_world / "pairs.jsonl"), "dev": 0.2, "test": 0.2},
+        "classes": {"path": str(classes_file), "negatives": 3},
+        "start": {"latents": 8, "heads": 4},
+        "mined": {"negatives": 2},
+        "harder": {"negatives": 2},
+        "retrieval": train,
+        "everything": train,
+    }
+    results = run("nv-embed", tmp_path, decoder, overrides)
+    assert results["classes"]["classes"] == 5
+    assert results["classes"]["dropped"] == {"the label is missing": 1}
+    start, first, second = (Encoder.load(tmp_path / name / "model") for name in ("start", "retrieval", "everything"))
+    assert second.spec.latent_attention is not None
+    assert not second.spec.include_prompt
+    assert not second.module["backbone"].config.is_causal
+    assert second.prompts == {"query": "Instruct: {task}\nQuery: "}
+    assert len({each.fingerprint() for each in (start, first, second)}) == 3
+    trained = {entry["source"] for entry in said(tmp_path / "everything") if "source" in entry}
+    assert trained == {"harder", "classes"}
+    source = Source.load(tmp_path / "classes" / "source")
+    assert not source.settings.uses_in_batch_negatives
+    row = next(source.rows())
+    assert row.positives[0][0] == row.query[0]
+    assert len(row.negatives) == 3
+    assert all(text[0] != row.query[0] for text in row.negatives)
