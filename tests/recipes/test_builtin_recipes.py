@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tokenizers.processors import ByteLevel
 
-from cosmith.data import Source
+from cosmith.data import Collection, Source
 from cosmith.models import Encoder, tiny_encoder
 from cosmith.recipes import load_recipe, run_recipe
 from cosmith.recipes.loading import built_in_recipes
@@ -110,3 +110,37 @@ def test_nv_embed_pools_through_latents_and_takes_classes_without_other_rows_as_
     assert row.positives[0][0] == row.query[0]
     assert len(row.negatives) == 3
     assert all(text[0] != row.query[0] for text in row.negatives)
+
+
+def test_no_labels_never_reads_the_held_out_titles(small_world: Path, tmp_path: Path) -> None:
+    encoder = tiny_encoder("bert", dropout=0.1, max_length=96)
+    encoder.tokenizer.tokenizer.mask_token = "[UNK]"
+    base = encoder.save(tmp_path / "base")
+    documents = [{"title": row["query"].upper(), "text": row["positive"]} for row in said(small_world, "pairs.jsonl")]
+    documents = [{**each, "title": ""} if number % 4 == 0 else each for number, each in enumerate(documents)]
+    lines = [json.dumps(each) + "\n" for each in [*documents, {"title": "", "text": "First of all this. " + "X" * 40}]]
+    (tmp_path / "documents.jsonl").write_text("".join(lines), encoding="utf-8")
+    overrides = {
+        "documents": {"path": str(tmp_path / "documents.jsonl")},
+        "pairs": {"shortest_document": 15, "dev": 0.2, "test": 0.2},
+        "adapted": {"epochs": None, "steps": 4, "batch_size": 16},
+        "simcse": BRIEF,
+        "train": BRIEF,
+    }
+    results = run("no-labels", tmp_path / "run", base, overrides)
+    pairs = results["pairs"]
+    assert (pairs["documents"], pairs["pairs"], pairs["from_titles"]) == (121, 91, 90)
+    texts = "\n".join(row["text"] for row in said(tmp_path / "run" / "pairs" / "texts", "texts.jsonl"))
+    for name in ("dev", "test"):
+        held_out = Collection.read_beir(tmp_path / "run" / "pairs" / name)
+        assert not any(query in texts for query in held_out.queries.values())
+        assert all(text in texts for text in held_out.documents.values())
+    trained = {row.query for row in Source.load(tmp_path / "run" / "pairs" / "train").rows()}
+    assert all(query in texts for query in trained)
+    assert len(trained) + sum(pairs["splits"][name]["queries"] for name in ("dev", "test")) == len(
+        {each["title"] for each in documents}  # one is empty, and the last document's sentence stands in its place
+    )
+    assert results["selves"]["pairs"] == 121
+    assert Source.load(tmp_path / "run" / "selves" / "source").settings.loss == "simcse"
+    for name in ("adapted", "simcse", "train"):
+        assert results[name]["final_dev"] >= results[name]["base_dev"]

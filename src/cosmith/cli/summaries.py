@@ -37,6 +37,8 @@ def _data(result: Result, folder: Path) -> list[str]:
         )
     elif "pairs" in result:
         of = f" of {counted(result['classes'], 'class', 'classes')}" if "classes" in result else ""
+        if "from_titles" in result:
+            of = f" of {counted(result['documents'], 'document')}, {result['from_titles']:,} by their titles"
         lines.append(counted(result["pairs"], "row") + of)
     if result.get("columns"):
         lines.append("columns: " + ", ".join(f"{part} {name!r}" for part, name in result["columns"].items()))
@@ -207,6 +209,8 @@ _SUMMARIES: Mapping[str, Callable[[Result, Path], list[str]]] = {
     "collection": _data,
     "sts": _data,
     "classes": _data,
+    "weak-pairs": _data,
+    "self-pairs": _data,
     "estimate": _estimate,
     "evaluate": _evaluate,
     "mine": _mine,

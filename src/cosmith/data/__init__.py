@@ -25,6 +25,7 @@ from cosmith.data.source import Source
 from cosmith.data.splits import split_by_group
 from cosmith.data.texts import TextTable
 from cosmith.data.tokens import RaggedTokens, tokens_of
+from cosmith.data.weak_pairs import WeakPairs, weak_pairs
 
 if TYPE_CHECKING:
     from cosmith.data.python_docs import build_python_docs
@@ -61,6 +62,7 @@ __all__ = [
     "TextTable",
     "TextsRead",
     "TrainingRow",
+    "WeakPairs",
     "build_python_docs",
     "collect_functions",
     "example_pairs",
@@ -74,5 +76,6 @@ __all__ = [
     "self_pairs",
     "split_by_group",
     "tokens_of",
+    "weak_pairs",
     "write_rejected",
 ]

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from cosmith.recipes.pretraining_schemas import AdaptStage, InitialiseStage, ModelStage, TextsStage
 from cosmith.recipes.rebuilding_schemas import RebuildStage, StaticStage
-from cosmith.recipes.row_schemas import ClassesStage
+from cosmith.recipes.row_schemas import ClassesStage, SelfPairsStage, WeakPairsStage
 from cosmith.recipes.stage_schemas import (
     CollectionStage,
     CompareStage,
@@ -35,6 +35,8 @@ Stage = (
     | CollectionStage
     | StsStage
     | ClassesStage
+    | WeakPairsStage
+    | SelfPairsStage
     | TextsStage
     | ModelStage
     | InitialiseStage
@@ -59,6 +61,8 @@ STAGE_KINDS: dict[str, type[BaseModel]] = {
         CollectionStage,
         StsStage,
         ClassesStage,
+        WeakPairsStage,
+        SelfPairsStage,
         TextsStage,
         ModelStage,
         InitialiseStage,

@@ -17,6 +17,8 @@ STAGE_FUNCTIONS: Mapping[str, str] = {
     "collection": "cosmith.recipes.stages.data:collection",
     "sts": "cosmith.recipes.stages.data:sts",
     "classes": "cosmith.recipes.stages.rows:classes",
+    "weak-pairs": "cosmith.recipes.stages.rows:pairs_of_documents",
+    "self-pairs": "cosmith.recipes.stages.rows:pairs_of_selves",
     "texts": "cosmith.recipes.stages.pretraining:texts",
     "model": "cosmith.recipes.stages.pretraining:bring_model",
     "initialise": "cosmith.recipes.stages.pretraining:initialise_model",

@@ -23,7 +23,7 @@ from cosmith.data.python_docs import build_python_docs
 from cosmith.data.python_functions import collect_functions
 from cosmith.errors import ColumnError, InputError
 from cosmith.recipes.artefacts import StageContext
-from cosmith.recipes.pair_splits import Limits, sampled, split_pairs
+from cosmith.recipes.pair_splits import Limits, PairSplit, sampled, split_pairs
 from cosmith.recipes.stage_schemas import (
     CollectionStage,
     PythonFunctionsStage,
@@ -71,21 +71,25 @@ def source(stage: SourceStage, context: StageContext) -> dict[str, Any]:
         task=stage.task, instruction=stage.instruction, loss=stage.loss, temperature=stage.temperature,
         in_batch_negatives=stage.in_batch_negatives,
     )  # fmt: skip
-    train = Source.from_rows("train", split.train, settings)
-    train.save(context.folder / "train")
-    splits: dict[str, dict[str, int]] = {"train": {"pairs": len(train)}}
-    for name, collection_ in (("dev", split.dev), ("test", split.test)):
-        if collection_ is not None:
-            replace(collection_, instruction=stage.instruction).write_beir(context.folder / name)
-            splits[name] = _counts(collection_)
     return {
         "pairs": len(rows),
         "columns": dict(read.columns),
         "dropped": reasons(rejected),
         "rejected_file": str(rejected_file) if rejected else None,
-        "splits": splits,
+        "splits": keep_split(split, settings, context.folder),
         "examples": examples_of(split.train),
     }
+
+
+def keep_split(split: PairSplit, settings: SourceSettings, folder: Path) -> dict[str, dict[str, int]]:
+    """Write the parts of some pairs into a stage's folder, and count them."""
+    train = Source.from_rows("train", split.train, settings).save(folder / "train")
+    splits = {"train": {"pairs": len(train)}}
+    for name, held_out in (("dev", split.dev), ("test", split.test)):
+        if held_out is not None:
+            replace(held_out, instruction=settings.instruction).write_beir(folder / name)
+            splits[name] = _counts(held_out)
+    return splits
 
 
 def collection(stage: CollectionStage, context: StageContext) -> dict[str, Any]:
