@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -144,3 +145,28 @@ def test_no_labels_never_reads_the_held_out_titles(small_world: Path, tmp_path: 
     assert Source.load(tmp_path / "run" / "selves" / "source").settings.loss == "simcse"
     for name in ("adapted", "simcse", "train"):
         assert results[name]["final_dev"] >= results[name]["base_dev"]
+
+
+def test_multilingual_lets_sentences_find_their_translations(tmp_path: Path) -> None:
+    """The other language has the same words in other letters, which the teacher cannot tell apart."""
+    teacher = tiny_encoder("bert", hidden=32, max_length=96, seed=3).save(tmp_path / "teacher")
+    student = tiny_encoder("bert", hidden=16, max_length=96).save(tmp_path / "student")
+    foreign = str.maketrans("abcdefghijklmnopqrstuvwxyz", "zyxwvutsrqponmlkjihgfedcba")
+    draw = random.Random(0)
+    sentences = ["".join(draw.choices("abcde fgh", k=12)).strip() + "." for _ in range(150)]
+    lines = [f"{sentence}\t{sentence.translate(foreign)}\n" for sentence in sentences]
+    (tmp_path / "translations.tsv").write_text("english\tother\n" + "".join(lines), encoding="utf-8")
+    overrides = {
+        "teacher": {"path": str(teacher)},
+        "data": {"path": str(tmp_path / "translations.tsv"), "query": "english", "positive": "other", "test": 0.2},
+        "train": BRIEF | {"steps": 60, "batch_size": 32, "learning_rate": 5e-3, "evaluate_every": 30},
+    }
+    results = run("multilingual", tmp_path / "run", student, overrides)
+    test = results["comparison"]["tasks"][0]
+    assert test["task"] == "data.test"
+    assert test["low"] > 0, "the translations are found better than before"
+    scores = results["comparison"]["metrics"]
+    accuracy = {each["model"]: each["values"]["recall@1"] for each in scores if each["task"] == "data.test"}
+    assert accuracy.keys() == {"base", "teacher", "train"}
+    assert accuracy["train"] > max(accuracy["base"], accuracy["teacher"])
+    assert Source.load(tmp_path / "run" / "data" / "train").settings.task == "bitext"
