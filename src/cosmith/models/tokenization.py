@@ -45,6 +45,12 @@ class TextTokenizer:
         text = np.flatnonzero(special == 0)
         return (ids[: text[0]], ids[text[-1] + 1 :]) if len(text) else (ids[:0], ids)
 
+    @property
+    def closing(self) -> list[int]:
+        """The special tokens behind every text."""
+        closing: list[int] = self._around[1].tolist()
+        return closing
+
     @cached_property
     def _stand_in(self) -> list[int]:
         """The token for a text that has none at all, so that every text has a vector."""
