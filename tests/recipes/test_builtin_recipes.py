@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from sentence_transformers import SentenceTransformer
 from tokenizers.processors import ByteLevel
 
 from cosmith.data import Collection, Source
 from cosmith.models import Encoder, tiny_encoder
-from cosmith.recipes import load_recipe, run_recipe
+from cosmith.recipes import load_recipe, parse_document, run_recipe
+from cosmith.recipes.document import Document
 from cosmith.recipes.loading import built_in_recipes
 
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "recipes.md"
 BRIEF = {"epochs": None, "steps": 4, "batch_size": 16, "learning_rate": 1e-3, "evaluate_every": 4, "general": []}
 
+ONLY_THE_TEST = {"baseline": {"tasks": "data.test"}, "evaluation": {"tasks": "data.test"}}
 
-def run(recipe: str, folder: Path, base: Path, overrides: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Run a built-in recipe; a stage's overrides are a mapping of keys."""
+
+def run(recipe: str | Document, folder: Path, base: Path, overrides: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Run a built-in recipe, or one of the page; a stage's overrides are a mapping of keys."""
     flat = {f"{stage}.{key}": value for stage, keys in overrides.items() for key, value in keys.items()}
     return run_recipe(load_recipe(recipe, overrides={"base": str(base), "precision": "float32"} | flat), folder)
 
@@ -30,7 +37,7 @@ def said(folder: Path, file: str = "metrics.jsonl") -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("name", built_in_recipes())
 def test_a_recipe_says_what_it_is_for_and_how_to_run_it(name: str) -> None:
-    page = (Path(__file__).resolve().parents[2] / "docs" / "recipes.md").read_text(encoding="utf-8")
+    page = PAGE.read_text(encoding="utf-8")
     loaded = load_recipe(name)
     assert loaded.recipe.name == name
     assert loaded.recipe.description
@@ -91,6 +98,7 @@ def test_nv_embed_pools_through_latents_and_takes_classes_without_other_rows_as_
         "start": {"latents": 8, "heads": 4},
         "mined": {"negatives": 2},
         "harder": {"negatives": 2},
+        **ONLY_THE_TEST,
         "retrieval": train,
         "everything": train,
     }
@@ -159,7 +167,8 @@ def test_multilingual_lets_sentences_find_their_translations(tmp_path: Path) -> 
     overrides = {
         "teacher": {"path": str(teacher)},
         "data": {"path": str(tmp_path / "translations.tsv"), "query": "english", "positive": "other", "test": 0.2},
-        "train": BRIEF | {"steps": 60, "batch_size": 32, "learning_rate": 5e-3, "evaluate_every": 30},
+        "train": BRIEF | {"steps": 40, "batch_size": 32, "learning_rate": 5e-3, "evaluate_every": 20},
+        **ONLY_THE_TEST,
     }
     results = run("multilingual", tmp_path / "run", student, overrides)
     test = results["comparison"]["tasks"][0]
@@ -170,3 +179,68 @@ def test_multilingual_lets_sentences_find_their_translations(tmp_path: Path) -> 
     assert accuracy.keys() == {"base", "teacher", "train"}
     assert accuracy["train"] > max(accuracy["base"], accuracy["teacher"])
     assert Source.load(tmp_path / "run" / "data" / "train").settings.task == "bitext"
+
+
+def test_qwen3_embedding_pools_an_appended_token_and_merges_three_checkpoints(
+    small_world: Path, decoder: Path, tmp_path: Path
+) -> None:
+    train = BRIEF | {"adapter_rank": 2, "dims": [16, 8]}
+    overrides = {
+        "weak": {"path": str(small_world / "pairs.jsonl")},
+        "data": {"path": str(small_world / "pairs.jsonl"), "dev": 0.2, "test": 0.2, "instruction": "find the words"},
+        "mined": {"negatives": 2},
+        "merged": {"general": []},
+        **ONLY_THE_TEST,
+        **dict.fromkeys(("pretrained", "first", "second", "third"), train),
+    }
+    assert Encoder.load(decoder).tokenizer.closing == []
+    results = run("qwen3-embedding", tmp_path, decoder, overrides)
+    models = {name: Encoder.load(tmp_path / name / "model") for name in ("start", "first", "second", "third", "merged")}
+    assert len({each.fingerprint() for each in models.values()}) == 5
+    merged = models["merged"]
+    assert merged.tokenizer.closing == [3]
+    assert merged.spec.pooling == "last_token"
+    assert getattr(merged.module["backbone"].config, "is_causal", True) is not False
+    said_to_it = merged.tokenize(["gen cup"], prompt="query", instruction="find the words").values.tolist()
+    assert said_to_it == merged.tokenizer(["Instruct: find the words\nQuery:gen cup"], 96).values.tolist()
+    assert results["merged"]["chosen"]["shares"] == pytest.approx([1 / 3] * 3)
+    resolved = load_recipe(str(tmp_path / "recipe.resolved.yaml")).recipe
+    assert {resolved.stages[name].loss for name in ("pretrained", "first", "third")} == {"qwen3-embedding"}  # type: ignore[union-attr]
+    assert (results["merging"]["before"], results["merging"]["after"]) == ("third", "merged")
+    theirs = SentenceTransformer(str(tmp_path / "merged" / "model"), device="cpu")
+    texts = ["gen cup", "bol fam dip gun"]
+    np.testing.assert_allclose(theirs.encode(texts, normalize_embeddings=True), merged.encode(texts), atol=2e-6)
+
+
+def example(name: str) -> Document:
+    """One of the recipes on the page."""
+    blocks = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    return parse_document(next(block for block in blocks if f"name: {name}\n" in block))
+
+
+def test_a_stage_follows_the_scores_of_a_reranker(small_world: Path, decoder: Path, tmp_path: Path) -> None:
+    rows = said(small_world, "pairs.jsonl")
+    scored = tmp_path / "scored.jsonl"
+    with scored.open("w", encoding="utf-8") as file:
+        for number, row in enumerate(rows):
+            others = [rows[(number + step) % len(rows)]["positive"] for step in (1, 2, 3)]
+            file.write(json.dumps(row | {"negative": others, "scores": [3.0, 1.0, -1.0, 0.0]}) + "\n")
+    overrides = {
+        "data": {"path": str(small_world / "pairs.jsonl"), "dev": 0.2, "test": 0.2},
+        "scored": {"path": str(scored)},
+        "distilled": BRIEF | {"adapter_rank": 2, "interpolate": False},
+        "merged": {"general": []},
+    }
+    results = run(example("follow-a-reranker"), tmp_path / "run", decoder, overrides)
+    assert Source.load(tmp_path / "run" / "scored" / "train").scores is not None
+    losses = [entry["loss"] for entry in said(tmp_path / "run" / "distilled") if "loss" in entry]
+    assert 0 < losses[-1] < losses[0]
+    assert {candidate["name"] for candidate in results["merged"]["candidates"]} >= {"base", "distilled"}
+
+
+def test_texts_alone_are_set_against_themselves(tmp_path: Path) -> None:
+    base = tiny_encoder("bert", dropout=0.1).save(tmp_path / "base")
+    (tmp_path / "messages.txt").write_text("".join(f"message {number}\n" for number in range(40)), encoding="utf-8")
+    overrides = {"texts": {"path": str(tmp_path / "messages.txt")}, "train": {"epochs": None, "steps": 2}}
+    results = run(example("only-texts"), tmp_path / "run", base, overrides)
+    assert results["train"]["pairs"] == 40
