@@ -42,7 +42,7 @@ def plain(rule: Any = BYTES) -> Any:
         ("Qwen2TokenizerFast", QWEN, "<|endoftext|>", ([], [4])),
         ("Qwen2TokenizerFast", QWEN, "auto", ([], [5])),
         ("LlamaTokenizerFast", {}, "auto", ([], [2])),
-        ("LlamaTokenizerFast", {"add_bos_token": True}, "auto", ([1], [2])),  # would make the rule anew when it loads
+        ("LlamaTokenizerFast", {"add_bos_token": True}, "auto", ([1], [2])),
         ("GemmaTokenizerFast", {}, "<eos>", ([], [7])),
     ],
 )
@@ -103,3 +103,10 @@ def test_doing_it_twice_changes_nothing_and_what_cannot_be_is_told() -> None:
         append_end_token(decoder(without))
     with pytest.raises(InputError, match="static"):
         append_end_token(initialise_static(plain(), dimension=8))
+
+
+def test_a_tokenizer_that_would_lose_the_token_when_loaded_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    tokenizer = plain()
+    monkeypatch.setattr(transformers.AutoTokenizer, "from_pretrained", lambda *_, **__: tokenizer)
+    with pytest.raises(InputError, match="does not keep an appended token"):
+        append_end_token(decoder(tokenizer))

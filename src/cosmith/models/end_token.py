@@ -80,8 +80,6 @@ def _appending(tokenizer: Any, number: int) -> Any:
     backend.post_processor = Tokenizer.from_str(json.dumps(said)).post_processor
     if changed.pad_token is None:  # else sentence-transformers could not fill up a batch; what it fills in is masked
         changed.pad_token = changed.convert_ids_to_tokens(number)
-    for flag in ("add_bos_token", "add_eos_token"):  # by these, transformers would make the rule anew when it loads
-        changed.init_kwargs.pop(flag, None)
     with TemporaryDirectory() as folder:
         changed.save_pretrained(folder)
         loaded: Any = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
