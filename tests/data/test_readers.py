@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cosmith import progress
-from cosmith.data import Rejected, Source, TrainingRow, read_rows, read_sts, read_texts
+from cosmith.data import Rejected, Source, TrainingRow, read_classes, read_rows, read_sts, read_texts
 from cosmith.errors import InputError
 
 Write = Callable[[str, Any], Path]
@@ -421,3 +421,31 @@ class TestSts:
             read_sts(write("s.csv", "sentence1,sentence2\na,b\n"))
         with pytest.raises(InputError, match=r"Call the columns sentence1, sentence2 and score\."):
             read_sts(write("s.csv", "left,right,score\na,b,1\n"))
+
+
+class TestClasses:
+    def test_names_and_numbers_are_classes_and_what_has_none_is_put_aside(self, tmp_path: Path) -> None:
+        path = tmp_path / "classes.jsonl"
+        rows = [
+            {"text": "a", "Intent": "pay"},
+            {"text": "b", "Intent": 7},
+            {"text": "c"},
+            {"text": " ", "Intent": "pay"},
+        ]
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        read = read_classes(path, rejected=tmp_path / "rejected.jsonl")
+        assert (read.texts, read.labels) == (["a", "b"], ["pay", "7"])
+        assert read.columns == {"text": "text", "label": "Intent"}
+        assert [each.line for each in read.rejected] == [3, 4]
+        assert len((tmp_path / "rejected.jsonl").read_text().splitlines()) == 2
+
+    def test_columns_are_named_by_the_arguments(self, tmp_path: Path) -> None:
+        path = tmp_path / "classes.csv"
+        path.write_text("passage,kind\none,x\n")
+        with pytest.raises(InputError, match="no column is called label or class") as caught:
+            read_classes(path)
+        assert caught.value.field == "label"
+        assert read_classes(path, label="kind").labels == ["x"]
+        with pytest.raises(InputError, match="no column 'body'") as caught:
+            read_classes(path, label="kind", text="body")
+        assert caught.value.field == "text"

@@ -35,10 +35,12 @@ def test_the_documented_overrides_and_commands_exist() -> None:
     for page, text in pages.items():
         for command in re.findall(r"^cosmith (\w+)", text, re.MULTILINE):
             assert command in commands, f"{page}: cosmith {command}"
-        for key in re.findall(r"--set ([\w.]+)=", text):
-            stage, _, name = key.removeprefix("stages.").partition(".")
-            kind = load_recipe("pairs").recipe.stages[stage].kind
-            assert name in STAGE_KINDS[kind].model_fields, f"{page}: {key}"
+        for line in re.findall(r"^.*--set .*$", text, re.MULTILINE):
+            named = re.search(r"cosmith run ([\w-]+) ", line)
+            stages = load_recipe(named.group(1) if named else "pairs").recipe.stages
+            for key in re.findall(r"--set ([\w.]+)=", line):
+                stage, _, name = key.removeprefix("stages.").partition(".")
+                assert name in STAGE_KINDS[stages[stage].kind].model_fields, f"{page}: {key}"
 
 
 def test_recipes_in_the_documentation_are_valid() -> None:

@@ -36,7 +36,10 @@ def _data(result: Result, folder: Path) -> list[str]:
             f" {counted(result['functions'], 'function')} with a docstring"
         )
     elif "pairs" in result:
-        lines.append(counted(result["pairs"], "row"))
+        of = f" of {counted(result['classes'], 'class', 'classes')}" if "classes" in result else ""
+        if "from_titles" in result:
+            of = f" of {counted(result['documents'], 'document')}, {result['from_titles']:,} by their titles"
+        lines.append(counted(result["pairs"], "row") + of)
     if result.get("columns"):
         lines.append("columns: " + ", ".join(f"{part} {name!r}" for part, name in result["columns"].items()))
     dropped = result.get("dropped") or {}
@@ -222,6 +225,9 @@ _SUMMARIES: Mapping[str, Callable[[Result, Path], list[str]]] = {
     "source": _data,
     "collection": _data,
     "sts": _data,
+    "classes": _data,
+    "weak-pairs": _data,
+    "self-pairs": _data,
     "estimate": _estimate,
     "evaluate": _evaluate,
     "mine": _mine,

@@ -10,12 +10,22 @@ from cosmith.data.classes import example_pairs, label_pairs, self_pairs
 from cosmith.data.collection import Collection
 from cosmith.data.cut import Cut
 from cosmith.data.general import general_check_collection
-from cosmith.data.readers import RowsRead, StsPairs, TextsRead, read_rows, read_sts, read_texts
+from cosmith.data.readers import (
+    ClassesRead,
+    RowsRead,
+    StsPairs,
+    TextsRead,
+    read_classes,
+    read_rows,
+    read_sts,
+    read_texts,
+)
 from cosmith.data.rows import Rejected, SourceSettings, Task, TrainingRow, reasons, write_rejected
 from cosmith.data.source import Source
 from cosmith.data.splits import split_by_group
 from cosmith.data.texts import TextTable
 from cosmith.data.tokens import RaggedTokens, tokens_of
+from cosmith.data.weak_pairs import WeakPairs, weak_pairs
 
 if TYPE_CHECKING:
     from cosmith.data.python_docs import build_python_docs
@@ -37,6 +47,7 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
+    "ClassesRead",
     "Collection",
     "Cut",
     "FunctionCorpus",
@@ -51,11 +62,13 @@ __all__ = [
     "TextTable",
     "TextsRead",
     "TrainingRow",
+    "WeakPairs",
     "build_python_docs",
     "collect_functions",
     "example_pairs",
     "general_check_collection",
     "label_pairs",
+    "read_classes",
     "read_rows",
     "read_sts",
     "read_texts",
@@ -63,5 +76,6 @@ __all__ = [
     "self_pairs",
     "split_by_group",
     "tokens_of",
+    "weak_pairs",
     "write_rejected",
 ]

@@ -16,6 +16,7 @@ SYNONYMS = {
     "query": ("query", "anchor", "question", "sentence1", "text1"),
     "positive": ("positive", "positives", "pos", "document", "passage", "answer", "sentence2", "text2"),
     "label": ("label",),
+    "class": ("label", "class", "category", "intent", "cluster"),
     "group": ("group",),
     "scores": ("scores", "score"),
     "id": ("_id", "id"),

@@ -54,7 +54,8 @@ class TextsRead:
 
     Attributes:
         ids: The id of each text, all different.
-        texts: The texts, as many as ids.
+        texts: The texts, as many as ids, those with a title beginning with it.
+        titles: The title of each text, empty where it has none.
         rejected: The records that cannot be used.
         columns: The column of each part that was found: text, title, id; none in a plain text file.
         path: The file.
@@ -62,6 +63,31 @@ class TextsRead:
 
     ids: list[str]
     texts: list[str]
+    titles: list[str]
+    rejected: list[Rejected]
+    columns: Mapping[str, str]
+    path: Path
+
+    @property
+    def bodies(self) -> list[str]:
+        """The texts without their titles; what is nothing but a title has an empty one."""
+        return [text[len(title) + 1 :] if title else text for title, text in zip(self.titles, self.texts, strict=True)]
+
+
+@dataclass(frozen=True)
+class ClassesRead:
+    """What :func:`read_classes` found.
+
+    Attributes:
+        texts: The texts.
+        labels: What the class of each is called.
+        rejected: The records that cannot be used.
+        columns: The column of each part: text, label.
+        path: The file.
+    """
+
+    texts: list[str]
+    labels: list[str]
     rejected: list[Rejected]
     columns: Mapping[str, str]
     path: Path
@@ -177,10 +203,11 @@ def read_texts(
     title_column = "title" if column == "auto" and text_column == "text" and "title" in table.columns else None
     line_of: dict[str, int] = {}
 
-    def text_of(record: Record) -> tuple[str, str]:
-        value = record.values.get(text_column)
+    def text_of(record: Record) -> tuple[str, str, str]:
+        value, title = record.values.get(text_column), ""
         if title_column is not None:
             value = document_text(record.values.get(title_column), value)
+            title = str(record.values.get(title_column) or "").strip()
         text = _text(value, f"the {text_column}")
         given = str(record.line) if id_column is None else _name(record.values.get(id_column), "the id")
         if given in line_of:
@@ -192,12 +219,43 @@ def read_texts(
                 remedy="Give each text an id of its own.",
             )
         line_of[given] = record.line
-        return given, text
+        return given, text, title
 
-    pairs, bad = _usable(table, text_of, rejected)
+    read, bad = _usable(table, text_of, rejected)
     found = {} if file_format(table.path) == ".txt" else {"text": text_column, "title": title_column, "id": id_column}
     columns = {each: name for each, name in found.items() if name is not None}
-    return TextsRead([given for given, _ in pairs], [text for _, text in pairs], bad, columns, table.path)
+    ids, texts, titles = ([each[part] for each in read] for part in range(3))
+    return TextsRead(ids, texts, titles, bad, columns, table.path)
+
+
+def read_classes(
+    path: str | Path, *, text: str = "auto", label: str = "auto", rejected: str | Path | None = None
+) -> ClassesRead:
+    """Read texts and the names of their classes.
+
+    Args:
+        path: A JSONL, CSV, TSV or Parquet file.
+        text: The column of the text; ``"auto"`` knows the usual names, as :func:`read_texts`.
+        label: The column of the class, a text or a whole number; ``"auto"``: label, class, category, intent, cluster.
+        rejected: Where to write the records that cannot be used, as JSON lines.
+
+    Raises:
+        InputError: As :func:`read_rows`.
+    """
+    table = open_table(path)
+    label_column = require_column(table.columns, label, "class", table.path, argument="label")
+    others = [name for name in table.columns if name != label_column]
+    text_column = require_column(others, text, "text", table.path)
+
+    def pair_of(record: Record) -> tuple[str, str]:
+        return (
+            _text(record.values.get(text_column), f"the {text_column}"),
+            _name(record.values.get(label_column), f"the {label_column}"),
+        )
+
+    pairs, bad = _usable(table, pair_of, rejected)
+    columns = {"text": text_column, "label": label_column}
+    return ClassesRead([pair[0] for pair in pairs], [pair[1] for pair in pairs], bad, columns, table.path)
 
 
 def read_sts(path: str | Path, *, rejected: str | Path | None = None) -> StsPairs:

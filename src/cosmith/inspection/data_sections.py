@@ -12,7 +12,7 @@ from cosmith.inspection.pictures import figure
 from cosmith.inspection.run_record import RunRecord, StageView
 from cosmith.phrases import one_line, share, size
 
-DATA_KINDS = ("python-functions", "source", "collection", "sts")
+DATA_KINDS = ("python-functions", "source", "collection", "sts", "classes", "weak-pairs", "self-pairs")
 
 
 def data_section(run: RunRecord) -> Markup | None:
@@ -27,6 +27,9 @@ def _data(stage: StageView, titled: bool) -> Markup:
         ("packages", result.get("packages")),
         ("documented functions", result.get("functions")),
         ("usable pairs", result.get("pairs")),
+        ("classes", result.get("classes")),
+        ("documents", result.get("documents")),
+        ("pairs by a title", result.get("from_titles")),
         ("distractors in the test set", result.get("distractors")),
     ]
     examples = [

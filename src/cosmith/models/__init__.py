@@ -4,6 +4,7 @@ from cosmith.models.adapters import AdapterKind, AdapterSpec
 from cosmith.models.batching import micro_batches
 from cosmith.models.cross_encoder import CrossEncoder
 from cosmith.models.encoder import Encoder
+from cosmith.models.end_token import append_end_token
 from cosmith.models.from_scratch import initialise, train_tokenizer
 from cosmith.models.from_vocabulary import distil_static, initialise_static
 from cosmith.models.packaged import find_model
@@ -28,6 +29,7 @@ __all__ = [
     "SparseVectors",
     "TextEncoder",
     "Trainable",
+    "append_end_token",
     "distil_static",
     "find_model",
     "has_bf16",

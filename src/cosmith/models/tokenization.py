@@ -66,6 +66,12 @@ class TextTokenizer:
         text = np.flatnonzero(special == 0)
         return (ids[: text[0]], ids[text[-1] + 1 :]) if len(text) else (ids[:0], ids)
 
+    @property
+    def closing(self) -> list[int]:
+        """The special tokens behind every text."""
+        closing: list[int] = self._around[1].tolist()
+        return closing
+
     @cached_property
     def pair_frame(self) -> PairFrame:
         """What stands around two texts."""

@@ -15,7 +15,7 @@ from cosmith.recipes.schema import Recipe
 from cosmith.recipes.stage_schemas import StsStage
 
 if TYPE_CHECKING:
-    from cosmith.data import Collection, Source, StsPairs
+    from cosmith.data import Collection, Source, StsPairs, TextsRead
     from cosmith.evaluation import Scores
     from cosmith.models import CrossEncoder, Encoder, SparseEncoder
     from cosmith.recipes.remembered import RememberedVectors
@@ -91,9 +91,20 @@ class Artefacts:
 
             source = self.source(name)
             return source.texts.take(np.unique(np.concatenate([source.query, source.positives, source.negatives])))
+        return self._texts_read(name).texts
+
+    def documents(self, name: str) -> tuple[list[str], list[str]]:
+        """Raw texts as titles and bodies; only those of a file have titles of their own."""
+        if self.kind(name) == "texts":
+            read = self._texts_read(name)
+            return read.titles, read.bodies
+        texts = self.texts(name)
+        return [""] * len(texts), texts
+
+    def _texts_read(self, name: str) -> TextsRead:
         from cosmith.data import read_texts
 
-        return self._once(name, lambda: read_texts(self.folder(name) / "texts.jsonl").texts)
+        return self._once(name, lambda: read_texts(self.folder(name) / "texts.jsonl"))
 
     def encoder(self, name: str) -> Encoder:
         """A model; ``base`` is the recipe's."""

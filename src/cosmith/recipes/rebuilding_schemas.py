@@ -21,6 +21,11 @@ class RebuildStage(StageSettings):
     pooling: Literal["cls", "mean", "max", "weighted_mean", "last_token", "mean_sqrt_len"] | None = Field(
         None, description="How token vectors become one; null: as it is."
     )
+    end_token: str | None = Field(
+        None,
+        description="A special token to append to every text, for last-token pooling; `auto`: the tokenizer's "
+        "end-of-sequence token. Stored in the tokenizer. Null: as it is.",
+    )
     include_prompt: bool | None = Field(None, description="Whether prompts are pooled with the text; null: as it is.")
     latents: Count | None = Field(
         None, description="Latents of a new latent attention (NV-Embed: 512); null: as it is."

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from cosmith.recipes.model_kind_schemas import TrainRerankerStage, TrainSparseStage
 from cosmith.recipes.pretraining_schemas import AdaptStage, InitialiseStage, ModelStage, TextsStage
 from cosmith.recipes.rebuilding_schemas import RebuildStage, StaticStage
+from cosmith.recipes.row_schemas import ClassesStage, SelfPairsStage, WeakPairsStage
 from cosmith.recipes.stage_schemas import (
     CollectionStage,
     CompareStage,
@@ -34,6 +35,9 @@ Stage = (
     | SourceStage
     | CollectionStage
     | StsStage
+    | ClassesStage
+    | WeakPairsStage
+    | SelfPairsStage
     | TextsStage
     | ModelStage
     | InitialiseStage
@@ -59,6 +63,9 @@ STAGE_KINDS: dict[str, type[BaseModel]] = {
         SourceStage,
         CollectionStage,
         StsStage,
+        ClassesStage,
+        WeakPairsStage,
+        SelfPairsStage,
         TextsStage,
         ModelStage,
         InitialiseStage,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -23,9 +23,9 @@ from cosmith.data.python_docs import build_python_docs
 from cosmith.data.python_functions import collect_functions
 from cosmith.errors import ColumnError, InputError
 from cosmith.recipes.artefacts import StageContext
-from cosmith.recipes.pair_splits import Limits, sampled, split_pairs
-from cosmith.recipes.pretraining_schemas import TextsStage
+from cosmith.recipes.pair_splits import Limits, PairSplit, sampled, split_pairs
 from cosmith.recipes.stage_schemas import CollectionStage, PythonFunctionsStage, SourceStage, StsStage
+from cosmith.recipes.stage_settings import StageSettings
 
 _EXAMPLES = 5
 
@@ -66,21 +66,25 @@ def source(stage: SourceStage, context: StageContext) -> dict[str, Any]:
         task=stage.task, instruction=stage.instruction, loss=stage.loss, temperature=stage.temperature,
         in_batch_negatives=stage.in_batch_negatives,
     )  # fmt: skip
-    train = Source.from_rows("train", split.train, settings)
-    train.save(context.folder / "train")
-    splits: dict[str, dict[str, int]] = {"train": {"pairs": len(train)}}
-    for name, collection_ in (("dev", split.dev), ("test", split.test)):
-        if collection_ is not None:
-            replace(collection_, instruction=stage.instruction).write_beir(context.folder / name)
-            splits[name] = _counts(collection_)
     return {
         "pairs": len(rows),
         "columns": dict(read.columns),
         "dropped": reasons(rejected),
         "rejected_file": str(rejected_file) if rejected else None,
-        "splits": splits,
-        "examples": _examples(split.train),
+        "splits": keep_split(split, settings, context.folder),
+        "examples": examples_of(split.train),
     }
+
+
+def keep_split(split: PairSplit, settings: SourceSettings, folder: Path) -> dict[str, dict[str, int]]:
+    """Write the parts of some pairs into a stage's folder, and count them."""
+    train = Source.from_rows("train", split.train, settings).save(folder / "train")
+    splits = {"train": {"pairs": len(train)}}
+    for name, held_out in (("dev", split.dev), ("test", split.test)):
+        if held_out is not None:
+            replace(held_out, instruction=settings.instruction).write_beir(folder / name)
+            splits[name] = _counts(held_out)
+    return splits
 
 
 def collection(stage: CollectionStage, context: StageContext) -> dict[str, Any]:
@@ -105,7 +109,7 @@ def collection(stage: CollectionStage, context: StageContext) -> dict[str, Any]:
         settings = SourceSettings(task="retrieval", instruction=_instruction(training, stage))
         train = Source.from_rows("train", rows, settings).save(context.folder / "train")
         splits["train"] = {"pairs": len(train)}
-        result |= {"pairs": len(train), "examples": _examples(rows)}
+        result |= {"pairs": len(train), "examples": examples_of(rows)}
     if "dev" in sets:
         sets["dev"] = sampled(sets["dev"], Limits(stage.dev_queries, stage.dev_documents), context.seed)
     for name, each in sets.items():
@@ -129,7 +133,7 @@ def sts(stage: StsStage, context: StageContext) -> dict[str, Any]:
 
 
 @contextmanager
-def columns_by_key(stage: SourceStage | TextsStage, context: StageContext) -> Iterator[None]:
+def columns_by_key(stage: StageSettings, context: StageContext) -> Iterator[None]:
     """Tell which column is missing by the stage's key that names it.
 
     Raises:
@@ -177,6 +181,7 @@ def _counts(collection_: Collection) -> dict[str, int]:
     return {"queries": len(collection_.queries), "documents": len(collection_.documents)}
 
 
-def _examples(rows: list[TrainingRow]) -> list[dict[str, str]]:
+def examples_of(rows: Sequence[TrainingRow]) -> list[dict[str, str]]:
+    """Some of the rows, evenly spread, to be shown."""
     chosen = rows[:: max(1, len(rows) // _EXAMPLES)][:_EXAMPLES]
     return [{"query": row.query, "document": row.positives[0] if row.positives else ""} for row in chosen]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from cosmith.atomic import atomic_file
@@ -23,11 +25,8 @@ def texts(stage: TextsStage, context: StageContext) -> dict[str, Any]:
     rejected_file = context.folder / "rejected.jsonl"
     with columns_by_key(stage, context):
         read = read_texts(stage.path, column=stage.column, rejected=rejected_file)
-    folder = context.artefacts.folder(context.name)
-    folder.mkdir(parents=True, exist_ok=True)
-    with atomic_file(folder / "texts.jsonl") as handle:
-        for name, text in zip(read.ids, read.texts, strict=True):
-            handle.write(json.dumps({"_id": name, "text": text}, ensure_ascii=False) + "\n")
+    titles = read.titles if "title" in read.columns else None
+    keep_texts(context.artefacts.folder(context.name), read.ids, read.bodies if titles else read.texts, titles)
     return {
         "texts": len(read.texts),
         "characters": sum(map(len, read.texts)),
@@ -35,6 +34,15 @@ def texts(stage: TextsStage, context: StageContext) -> dict[str, Any]:
         "dropped": reasons(read.rejected),
         "rejected_file": str(rejected_file) if read.rejected else None,
     }
+
+
+def keep_texts(folder: Path, ids: Sequence[str], texts: Sequence[str], titles: Sequence[str] | None = None) -> None:
+    """Write texts into the folder of a stage's output, as JSON lines that :func:`cosmith.data.read_texts` reads."""
+    folder.mkdir(parents=True, exist_ok=True)
+    columns = {"_id": ids, **({} if titles is None else {"title": titles}), "text": texts}
+    with atomic_file(folder / "texts.jsonl") as handle:
+        for values in zip(*columns.values(), strict=True):
+            handle.write(json.dumps(dict(zip(columns, values, strict=True)), ensure_ascii=False) + "\n")
 
 
 def bring_model(stage: ModelStage, context: StageContext) -> dict[str, Any]:
@@ -52,7 +60,7 @@ def bring_model(stage: ModelStage, context: StageContext) -> dict[str, Any]:
 
 def initialise_model(stage: InitialiseStage, context: StageContext) -> dict[str, Any]:
     """A model from nothing."""
-    read = _all_texts(stage.texts, context)
+    read = all_texts(stage.texts, context)
     try:
         encoder = initialise(
             read,
@@ -75,7 +83,7 @@ def initialise_model(stage: InitialiseStage, context: StageContext) -> dict[str,
 
 def adapt(stage: AdaptStage, context: StageContext) -> dict[str, Any]:
     """Learn the language of raw texts, going on from the last checkpoint where an interrupted run left one."""
-    read = _all_texts(stage.texts, context)
+    read = all_texts(stage.texts, context)
     base = context.artefacts.encoder(stage.model)
     try:
         settings = training_settings(stage, context, context.seed)
@@ -91,6 +99,6 @@ def adapt(stage: AdaptStage, context: StageContext) -> dict[str, Any]:
     return {"texts": len(read)} | outcome(result, context, base)
 
 
-def _all_texts(names: list[str], context: StageContext) -> list[str]:
+def all_texts(names: list[str], context: StageContext) -> list[str]:
     """The texts of all inputs, each once, in order."""
     return list(dict.fromkeys(text for name in names for text in context.artefacts.texts(name)))

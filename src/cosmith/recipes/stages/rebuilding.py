@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cosmith.errors import InputError
-from cosmith.models import Encoder, distil_static
+from cosmith.models import Encoder, append_end_token, distil_static
 from cosmith.recipes.artefacts import StageContext
 from cosmith.recipes.rebuilding_schemas import RebuildStage, StaticStage
 
@@ -21,6 +21,8 @@ def rebuild(stage: RebuildStage, context: StageContext) -> dict[str, Any]:
                 stage.pooling, include_prompt=stage.include_prompt, latents=stage.latents, heads=stage.heads,
                 seed=context.seed,
             )  # fmt: skip
+        if stage.end_token is not None:
+            append_end_token(encoder, stage.end_token)
         if stage.prompts is not None:
             encoder.set_prompts(stage.prompts)
     except InputError as error:

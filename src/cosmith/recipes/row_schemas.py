@@ -1,0 +1,79 @@
+"""The settings of the stages that make training rows of something else than pairs: of classes, of raw texts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from cosmith.recipes.loss_choice import LossName
+from cosmith.recipes.references import InputPath, Kind, TextsName
+from cosmith.recipes.stage_settings import Count, OneOrMore, Share, StageSettings
+
+
+class ClassesStage(StageSettings):
+    """A file of texts with a class each (JSONL, CSV, TSV, Parquet), as training rows: classification and clustering."""
+
+    kind: Literal["classes"] = "classes"
+    path: InputPath = Field(description="The file: a text and its class a row.")
+    text: str = Field("auto", description="Column of the texts; `auto` knows the usual names.")
+    label: str = Field("auto", description="Column of the classes; `auto`: label, class, category, intent or cluster.")
+    form: Literal["examples", "labels"] = Field(
+        "examples",
+        description="What a text's positive is: `examples`: another text of its class; `labels`: the name of its "
+        "class, which has to mean something. Negatives likewise, of other classes.",
+    )
+    positives: Count = Field(1, description="Positives a row, in the form `examples`.")
+    negatives: Count = Field(7, description="Negatives a row, drawn evenly from the other classes.")
+    task: Literal["classification", "clustering"] = Field(
+        "classification", description="What the rows are for; of neither do other rows' texts serve as negatives."
+    )
+    instruction: str = Field("", description="As in `source`.")
+    loss: LossName = Field("default", description="As in `source`.")
+
+    @model_validator(mode="after")
+    def _one_name_a_class(self) -> ClassesStage:
+        if self.form == "labels" and self.positives > 1:
+            raise ValueError("in the form labels a text has one positive, the name of its class")
+        return self
+
+    def outputs(self) -> dict[str, Kind]:
+        return {"": "source"}
+
+
+class WeakPairsStage(StageSettings):
+    """Training pairs from documents without any: a title and its body, or a first sentence and the rest; parted as the
+    pairs of `source` are. The output `texts` is all that may be read before the test: held-out heads are not in it."""
+
+    kind: Literal["weak-pairs"] = "weak-pairs"
+    texts: Annotated[list[TextsName], OneOrMore, Field(min_length=1)] = Field(
+        description="The documents: texts, best with a column `title`; training rows; or a collection's documents."
+    )
+    shortest_query: Count = Field(12, description="Characters of a first sentence; a shorter one takes the next along.")
+    shortest_document: Count = Field(40, description="Characters of the rest; a document with less gives no pair.")
+    most_shared: Count = Field(3, description="A head that more documents share says little of any, and gives no pair.")
+    instruction: str = Field("", description="As in `source`.")
+    dev: Share = Field(0.1, description="Share of the pairs kept for the development set.")
+    test: Share = Field(0.1, description="Share of the pairs kept for the test set.")
+
+    @model_validator(mode="after")
+    def _something_to_train_on(self) -> WeakPairsStage:
+        if self.dev + self.test >= 1:
+            raise ValueError("dev and test together must stay below 1, or nothing is left to train on")
+        return self
+
+    def outputs(self) -> dict[str, Kind]:
+        held_out: dict[str, Kind] = {name: "collection" for name in ("dev", "test") if getattr(self, name)}
+        return {"train": "source", **held_out, "texts": "texts"}
+
+
+class SelfPairsStage(StageSettings):
+    """Each text as its own positive, for SimCSE: the model sees it twice, with other dropout (arXiv:2104.08821)."""
+
+    kind: Literal["self-pairs"] = "self-pairs"
+    texts: Annotated[list[TextsName], OneOrMore, Field(min_length=1)] = Field(
+        description="Texts, training rows, or a collection's documents."
+    )
+
+    def outputs(self) -> dict[str, Kind]:
+        return {"": "source"}

@@ -1,0 +1,80 @@
+"""Stages that make training rows of something else than pairs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from cosmith.data import SourceSettings, example_pairs, label_pairs, read_classes, reasons, self_pairs, weak_pairs
+from cosmith.errors import InputError
+from cosmith.recipes.artefacts import StageContext
+from cosmith.recipes.pair_splits import split_pairs
+from cosmith.recipes.row_schemas import ClassesStage, SelfPairsStage, WeakPairsStage
+from cosmith.recipes.stages.data import columns_by_key, examples_of, keep_split
+from cosmith.recipes.stages.pretraining import all_texts, keep_texts
+
+
+def classes(stage: ClassesStage, context: StageContext) -> dict[str, Any]:
+    """Rows of texts with texts of their class, or with its name, and with those of other classes."""
+    rejected_file = context.folder / "rejected.jsonl"
+    with columns_by_key(stage, context):
+        read = read_classes(stage.path, text=stage.text, label=stage.label, rejected=rejected_file)
+    settings = SourceSettings(task=stage.task, instruction=stage.instruction, loss=stage.loss)
+    try:
+        if stage.form == "examples":
+            source = example_pairs(
+                context.name, read.texts, read.labels, positives=stage.positives, negatives=stage.negatives,
+                seed=context.seed, settings=settings,
+            )  # fmt: skip
+        else:
+            source = label_pairs(
+                context.name, read.texts, read.labels, negatives=stage.negatives, seed=context.seed, settings=settings
+            )
+    except InputError as error:
+        raise InputError(error.problem, path=read.path, field=f"stages.{context.name}", remedy=error.remedy) from error
+    source.save(context.artefacts.folder(context.name))
+    return {
+        "pairs": len(source),
+        "classes": len(set(read.labels)),
+        "columns": dict(read.columns),
+        "dropped": reasons(read.rejected),
+        "rejected_file": str(rejected_file) if read.rejected else None,
+        "examples": examples_of(list(source.rows())),
+    }
+
+
+def pairs_of_documents(stage: WeakPairsStage, context: StageContext) -> dict[str, Any]:
+    """Rows of a document's head and the rest of it, parted into training rows, a development and a test set."""
+    titles: list[str] = []
+    bodies: list[str] = []
+    for name in stage.texts:
+        more_titles, more_bodies = context.artefacts.documents(name)
+        titles, bodies = titles + more_titles, bodies + more_bodies
+    try:
+        found = weak_pairs(
+            titles, bodies, shortest_query=stage.shortest_query, shortest_document=stage.shortest_document,
+            most_shared=stage.most_shared,
+        )  # fmt: skip
+        split = split_pairs(found.rows, dev=stage.dev, test=stage.test, seed=context.seed)
+    except InputError as error:
+        raise context.of_stage(error) from error
+    readable = {row.query for row in split.train}
+    texts = [f"{title} {body}".strip() for title, body in zip(titles, bodies, strict=True)]
+    for number, row in zip(found.numbers, found.rows, strict=True):
+        if row.query not in readable:
+            texts[number] = row.positives[0]
+    texts = list(dict.fromkeys(texts))
+    keep_texts(context.folder / "texts", [str(number) for number in range(len(texts))], texts)
+    return {
+        "documents": len(titles),
+        "pairs": len(found.rows),
+        "from_titles": found.from_titles,
+        "splits": keep_split(split, SourceSettings(instruction=stage.instruction), context.folder),
+        "examples": examples_of(split.train),
+    }
+
+
+def pairs_of_selves(stage: SelfPairsStage, context: StageContext) -> dict[str, Any]:
+    """Rows of each text with itself."""
+    source = self_pairs(context.name, all_texts(stage.texts, context))
+    source.save(context.artefacts.folder(context.name))
+    return {"pairs": len(source)}

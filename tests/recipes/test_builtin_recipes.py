@@ -1,0 +1,246 @@
+"""Every built-in recipe runs from end to end at toy size, and does what it is for."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sentence_transformers import SentenceTransformer
+from tokenizers.processors import ByteLevel
+
+from cosmith.data import Collection, Source
+from cosmith.models import Encoder, tiny_encoder
+from cosmith.recipes import load_recipe, parse_document, run_recipe
+from cosmith.recipes.document import Document
+from cosmith.recipes.loading import built_in_recipes
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "recipes.md"
+BRIEF = {"epochs": None, "steps": 4, "batch_size": 16, "learning_rate": 1e-3, "evaluate_every": 4, "general": []}
+
+ONLY_THE_TEST = {"baseline": {"tasks": "data.test"}, "evaluation": {"tasks": "data.test"}}
+
+
+def run(recipe: str | Document, folder: Path, base: Path, overrides: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Run a built-in recipe, or one of the page; a stage's overrides are a mapping of keys."""
+    flat = {f"{stage}.{key}": value for stage, keys in overrides.items() for key, value in keys.items()}
+    return run_recipe(load_recipe(recipe, overrides={"base": str(base), "precision": "float32"} | flat), folder)
+
+
+def said(folder: Path, file: str = "metrics.jsonl") -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (folder / file).read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.parametrize("name", built_in_recipes())
+def test_a_recipe_says_what_it_is_for_and_how_to_run_it(name: str) -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    loaded = load_recipe(name)
+    assert loaded.recipe.name == name
+    assert loaded.recipe.description
+    assert f"cosmith run {name}" in loaded.document.text
+    assert f"## {name}\n" in page
+    assert f"cosmith run {name}" in page
+    section = page.partition(f"## {name}\n")[2].partition("\n## ")[0]
+    assert [stage for stage in loaded.recipe.stages if f"`{stage}`" not in section] == []
+    for size in loaded.document.value.get("sizes", {}):
+        assert load_recipe(name, size=size).recipe.stages
+        assert size in section
+
+
+def test_domain_finetune_stops_early_and_shows_what_cut_vectors_cost(small_world: Path, tmp_path: Path) -> None:
+    train = BRIEF | {"steps": 40, "dims": [16, 8], "patience": 1, "evaluate_every": 2, "learning_rate": 0.1,
+                     "general": "general-check"}  # fmt: skip
+    data = {"path": str(small_world / "pairs.jsonl"), "dev": 0.2, "test": 0.2}
+    results = run("domain-finetune", tmp_path, small_world / "base", {"data": data, "train": train, "cut": {"dim": 8}})
+    assert results["mined"]["negatives"] > 0
+    assert results["train"]["stopped_early"]
+    assert results["train"]["steps"] < 40
+    assert results["train"]["final_dev"] >= results["train"]["base_dev"]
+    assert {scores["task"] for scores in results["evaluation"]["scores"]} == {"data.test", "general-check"}
+    full = {each["model"]: each["values"] for each in results["evaluation"]["scores"] if each["task"] == "data.test"}
+    cut = {each["model"]: each["values"] for each in results["cut"]["scores"]}
+    assert cut.keys() == {"base", "train"}
+    assert cut["train"] != full["train"]
+    assert (tmp_path / "report.html").stat().st_size > 10_000
+
+
+@pytest.fixture(scope="module")
+def decoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random decoder that appends nothing to a text, as language models come."""
+    whole = tiny_encoder("qwen3", max_length=96)
+    tokenizer = whole.tokenizer.tokenizer
+    tokenizer.backend_tokenizer.post_processor = ByteLevel(trim_offsets=False)
+    encoder = Encoder.from_config(whole.module["backbone"].config, tokenizer, max_length=96, seed=1)
+    return encoder.save(tmp_path_factory.mktemp("decoder") / "base")
+
+
+@pytest.fixture(scope="module")
+def classes_file(small_world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The documents of the pairs, sorted into classes by their first letter."""
+    documents = [row["positive"] for row in said(small_world, "pairs.jsonl")]
+    path = tmp_path_factory.mktemp("classes") / "classes.jsonl"
+    lines = [json.dumps({"text": text, "label": f"begins with {text[0]}"}) + "\n" for text in documents]
+    path.write_text("".join([*lines, '{"text": "of no class"}\n']), encoding="utf-8")
+    return path
+
+
+def test_nv_embed_pools_through_latents_and_takes_classes_without_other_rows_as_negatives(
+    small_world: Path, decoder: Path, classes_file: Path, tmp_path: Path
+) -> None:
+    train = BRIEF | {"adapter_rank": 2}
+    overrides = {
+        "data": {"path": str(small_world / "pairs.jsonl"), "dev": 0.2, "test": 0.2},
+        "classes": {"path": str(classes_file), "negatives": 3},
+        "start": {"latents": 8, "heads": 4},
+        "mined": {"negatives": 2},
+        "harder": {"negatives": 2},
+        **ONLY_THE_TEST,
+        "retrieval": train,
+        "everything": train,
+    }
+    results = run("nv-embed", tmp_path, decoder, overrides)
+    assert results["classes"]["classes"] == 5
+    assert results["classes"]["dropped"] == {"the label is missing": 1}
+    start, first, second = (Encoder.load(tmp_path / name / "model") for name in ("start", "retrieval", "everything"))
+    assert second.spec.latent_attention is not None
+    assert not second.spec.include_prompt
+    assert not second.module["backbone"].config.is_causal
+    assert second.prompts == {"query": "Instruct: {task}\nQuery: "}
+    assert len({each.fingerprint() for each in (start, first, second)}) == 3
+    trained = {entry["source"] for entry in said(tmp_path / "everything") if "source" in entry}
+    assert trained == {"harder", "classes"}
+    source = Source.load(tmp_path / "classes" / "source")
+    assert not source.settings.uses_in_batch_negatives
+    row = next(source.rows())
+    assert row.positives[0][0] == row.query[0]
+    assert len(row.negatives) == 3
+    assert all(text[0] != row.query[0] for text in row.negatives)
+
+
+def test_no_labels_never_reads_the_held_out_titles(small_world: Path, tmp_path: Path) -> None:
+    encoder = tiny_encoder("bert", dropout=0.1, max_length=96)
+    encoder.tokenizer.tokenizer.mask_token = "[UNK]"
+    base = encoder.save(tmp_path / "base")
+    documents = [{"title": row["query"].upper(), "text": row["positive"]} for row in said(small_world, "pairs.jsonl")]
+    documents = [{**each, "title": ""} if number % 4 == 0 else each for number, each in enumerate(documents)]
+    lines = [json.dumps(each) + "\n" for each in [*documents, {"title": "", "text": "First of all this. " + "X" * 40}]]
+    (tmp_path / "documents.jsonl").write_text("".join(lines), encoding="utf-8")
+    overrides = {
+        "documents": {"path": str(tmp_path / "documents.jsonl")},
+        "pairs": {"shortest_document": 15, "dev": 0.2, "test": 0.2},
+        "adapted": {"epochs": None, "steps": 4, "batch_size": 16},
+        "simcse": BRIEF,
+        "train": BRIEF,
+    }
+    results = run("no-labels", tmp_path / "run", base, overrides)
+    pairs = results["pairs"]
+    assert (pairs["documents"], pairs["pairs"], pairs["from_titles"]) == (121, 91, 90)
+    texts = "\n".join(row["text"] for row in said(tmp_path / "run" / "pairs" / "texts", "texts.jsonl"))
+    for name in ("dev", "test"):
+        held_out = Collection.read_beir(tmp_path / "run" / "pairs" / name)
+        assert not any(query in texts for query in held_out.queries.values())
+        assert all(text in texts for text in held_out.documents.values())
+    trained = {row.query for row in Source.load(tmp_path / "run" / "pairs" / "train").rows()}
+    assert all(query in texts for query in trained)
+    assert len(trained) + sum(pairs["splits"][name]["queries"] for name in ("dev", "test")) == len(
+        {each["title"] for each in documents}  # one is empty, and the last document's sentence stands in its place
+    )
+    assert results["selves"]["pairs"] == 121
+    assert Source.load(tmp_path / "run" / "selves" / "source").settings.loss == "simcse"
+    for name in ("adapted", "simcse", "train"):
+        assert results[name]["final_dev"] >= results[name]["base_dev"]
+
+
+def test_multilingual_lets_sentences_find_their_translations(tmp_path: Path) -> None:
+    """The other language has the same words in other letters, which the teacher cannot tell apart."""
+    teacher = tiny_encoder("bert", hidden=32, max_length=96, seed=3).save(tmp_path / "teacher")
+    student = tiny_encoder("bert", hidden=16, max_length=96).save(tmp_path / "student")
+    foreign = str.maketrans("abcdefghijklmnopqrstuvwxyz", "zyxwvutsrqponmlkjihgfedcba")
+    draw = random.Random(0)
+    sentences = ["".join(draw.choices("abcde fgh", k=12)).strip() + "." for _ in range(150)]
+    lines = [f"{sentence}\t{sentence.translate(foreign)}\n" for sentence in sentences]
+    (tmp_path / "translations.tsv").write_text("english\tother\n" + "".join(lines), encoding="utf-8")
+    overrides = {
+        "teacher": {"path": str(teacher)},
+        "data": {"path": str(tmp_path / "translations.tsv"), "query": "english", "positive": "other", "test": 0.2},
+        "train": BRIEF | {"steps": 40, "batch_size": 32, "learning_rate": 5e-3, "evaluate_every": 20},
+        **ONLY_THE_TEST,
+    }
+    results = run("multilingual", tmp_path / "run", student, overrides)
+    test = results["comparison"]["tasks"][0]
+    assert test["task"] == "data.test"
+    assert test["low"] > 0, "the translations are found better than before"
+    scores = results["comparison"]["metrics"]
+    accuracy = {each["model"]: each["values"]["recall@1"] for each in scores if each["task"] == "data.test"}
+    assert accuracy.keys() == {"base", "teacher", "train"}
+    assert accuracy["train"] > max(accuracy["base"], accuracy["teacher"])
+    assert Source.load(tmp_path / "run" / "data" / "train").settings.task == "bitext"
+
+
+def test_qwen3_embedding_pools_an_appended_token_and_merges_three_checkpoints(
+    small_world: Path, decoder: Path, tmp_path: Path
+) -> None:
+    train = BRIEF | {"adapter_rank": 2, "dims": [16, 8]}
+    overrides = {
+        "weak": {"path": str(small_world / "pairs.jsonl")},
+        "data": {"path": str(small_world / "pairs.jsonl"), "dev": 0.2, "test": 0.2, "instruction": "find the words"},
+        "mined": {"negatives": 2},
+        "merged": {"general": []},
+        **ONLY_THE_TEST,
+        **dict.fromkeys(("pretrained", "first", "second", "third"), train),
+    }
+    assert Encoder.load(decoder).tokenizer.closing == []
+    results = run("qwen3-embedding", tmp_path, decoder, overrides)
+    models = {name: Encoder.load(tmp_path / name / "model") for name in ("start", "first", "second", "third", "merged")}
+    assert len({each.fingerprint() for each in models.values()}) == 5
+    merged = models["merged"]
+    assert merged.tokenizer.closing == [3]
+    assert merged.spec.pooling == "last_token"
+    assert getattr(merged.module["backbone"].config, "is_causal", True) is not False
+    said_to_it = merged.tokenize(["gen cup"], prompt="query", instruction="find the words").values.tolist()
+    assert said_to_it == merged.tokenizer(["Instruct: find the words\nQuery:gen cup"], 96).values.tolist()
+    assert results["merged"]["chosen"]["shares"] == pytest.approx([1 / 3] * 3)
+    resolved = load_recipe(str(tmp_path / "recipe.resolved.yaml")).recipe
+    assert {resolved.stages[name].loss for name in ("pretrained", "first", "third")} == {"qwen3-embedding"}  # type: ignore[union-attr]
+    assert (results["merging"]["before"], results["merging"]["after"]) == ("third", "merged")
+    theirs = SentenceTransformer(str(tmp_path / "merged" / "model"), device="cpu")
+    texts = ["gen cup", "bol fam dip gun"]
+    np.testing.assert_allclose(theirs.encode(texts, normalize_embeddings=True), merged.encode(texts), atol=2e-6)
+
+
+def example(name: str) -> Document:
+    """One of the recipes on the page."""
+    blocks = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    return parse_document(next(block for block in blocks if f"name: {name}\n" in block))
+
+
+def test_a_stage_follows_the_scores_of_a_reranker(small_world: Path, decoder: Path, tmp_path: Path) -> None:
+    rows = said(small_world, "pairs.jsonl")
+    scored = tmp_path / "scored.jsonl"
+    with scored.open("w", encoding="utf-8") as file:
+        for number, row in enumerate(rows):
+            others = [rows[(number + step) % len(rows)]["positive"] for step in (1, 2, 3)]
+            file.write(json.dumps(row | {"negative": others, "scores": [3.0, 1.0, -1.0, 0.0]}) + "\n")
+    overrides = {
+        "data": {"path": str(small_world / "pairs.jsonl"), "dev": 0.2, "test": 0.2},
+        "scored": {"path": str(scored)},
+        "distilled": BRIEF | {"adapter_rank": 2, "interpolate": False},
+        "merged": {"general": []},
+    }
+    results = run(example("follow-a-reranker"), tmp_path / "run", decoder, overrides)
+    assert Source.load(tmp_path / "run" / "scored" / "train").scores is not None
+    losses = [entry["loss"] for entry in said(tmp_path / "run" / "distilled") if "loss" in entry]
+    assert 0 < losses[-1] < losses[0]
+    assert {candidate["name"] for candidate in results["merged"]["candidates"]} >= {"base", "distilled"}
+
+
+def test_texts_alone_are_set_against_themselves(tmp_path: Path) -> None:
+    base = tiny_encoder("bert", dropout=0.1).save(tmp_path / "base")
+    (tmp_path / "messages.txt").write_text("".join(f"message {number}\n" for number in range(40)), encoding="utf-8")
+    overrides = {"texts": {"path": str(tmp_path / "messages.txt")}, "train": {"epochs": None, "steps": 2}}
+    results = run(example("only-texts"), tmp_path / "run", base, overrides)
+    assert results["train"]["pairs"] == 40

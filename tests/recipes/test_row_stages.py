@@ -1,0 +1,115 @@
+"""Stages that make training rows of classes and of raw texts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cosmith.cli.summaries import summary
+from cosmith.data import Source
+from cosmith.errors import InputError
+from cosmith.inspection import write_report
+from cosmith.recipes import load_recipe, parse_document, run_recipe
+from cosmith.recipes.artefacts import Artefacts
+
+BODY = "What stands here is long enough to be searched for."
+
+
+def run(folder: Path, stages: str, **overrides: Any) -> dict[str, dict[str, Any]]:
+    text = f"name: t\nstages:\n{stages}"
+    return run_recipe(load_recipe(parse_document(text), overrides=overrides), folder / "run")
+
+
+@pytest.fixture
+def tickets(tmp_path: Path) -> Path:
+    path = tmp_path / "tickets.csv"
+    kinds = ("card lost", "card stolen", "wrong amount")
+    path.write_text("utterance,intent\n" + "".join(f"ticket {n},{kinds[n % 3]}\n" for n in range(12)))
+    return path
+
+
+def test_the_names_of_classes_as_positives(tickets: Path, tmp_path: Path) -> None:
+    stages = (
+        f"  classes: {{kind: classes, path: {tickets}, text: utterance, form: labels, negatives: 2, instruction: i}}\n"
+    )
+    results = run(tmp_path, stages)
+    source = Source.load(tmp_path / "run" / "classes" / "source")
+    assert len(source) == 12
+    row = next(source.rows())
+    assert (row.query, row.positives, set(row.negatives)) == (
+        "ticket 0",
+        ("card lost",),
+        {"card stolen", "wrong amount"},
+    )
+    assert (source.settings.task, source.settings.instruction) == ("classification", "i")
+    assert not source.settings.uses_in_batch_negatives
+    assert "12 rows of 3 classes" in summary("classes", results["classes"], tmp_path)
+    assert "classes" in write_report(tmp_path / "run").read_text(encoding="utf-8")
+
+
+def test_texts_of_a_class_as_positives_of_a_clustering(tickets: Path, tmp_path: Path) -> None:
+    run(
+        tmp_path,
+        f"  c: {{kind: classes, path: {tickets}, text: utterance, task: clustering, positives: 2, negatives: 3}}\n",
+    )
+    source = Source.load(tmp_path / "run" / "c" / "source")
+    assert source.settings.task == "clustering"
+    for row in source.rows():
+        kinds = [int(text.split()[1]) % 3 for text in (row.query, *row.positives, *row.negatives)]
+        assert kinds[:3] == [kinds[0]] * 3
+        assert len(row.negatives) == 3
+        assert kinds[0] not in kinds[3:]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ("", r"stages\.classes\.text.*no column is called text"),
+        ("text: utterance, label: kind", r"stages\.classes\.label.*no column 'kind'"),
+        ("text: utterance, label: utterance", "no column 'utterance'"),
+        ("text: utterance, form: labels, positives: 2", "one positive"),
+        ("text: utterance, negatives: 0", "negatives"),
+    ],
+)
+def test_classes_that_cannot_be_read_name_the_key(settings: str, said: str, tickets: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=said):
+        run(tmp_path, f"  classes: {{kind: classes, path: {tickets}, {settings}}}\n".replace(", }", "}"))
+
+
+def test_a_single_class_says_which_file(tmp_path: Path) -> None:
+    path = tmp_path / "one.jsonl"
+    path.write_text('{"text": "a", "label": "x"}\n{"text": "b", "label": "x"}\n')
+    with pytest.raises(InputError, match="fewer than two classes") as caught:
+        run(tmp_path, f"  classes: {{kind: classes, path: {path}}}\n")
+    assert caught.value.path == path
+
+
+def test_titles_are_kept_apart_and_texts_stay_whole(tmp_path: Path) -> None:
+    path = tmp_path / "documents.jsonl"
+    rows = [{"title": f" Part {n} ", "text": f" {n}. {BODY}"} for n in range(20)]
+    rows += [{"title": "Only a title", "text": ""}, {"text": f"{BODY} Without a title, by its first sentence alone."}]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    stages = f"  documents: {{kind: texts, path: {path}}}\n  pairs: {{kind: weak-pairs, texts: documents, dev: 0}}\n"
+    results = run(tmp_path, stages)
+    loaded = load_recipe(str(tmp_path / "run" / "recipe.resolved.yaml"))
+    artefacts = Artefacts(loaded.recipe, tmp_path / "run")
+    assert artefacts.texts("documents")[0] == f"Part 0   0. {BODY}"
+    titles, bodies = artefacts.documents("documents")
+    assert titles == [*(f"Part {n}" for n in range(20)), "Only a title", ""]
+    assert bodies[20] == ""
+    assert (results["pairs"]["pairs"], results["pairs"]["from_titles"]) == (21, 20)
+    assert set(results["pairs"]["splits"]) == {"train", "test"}
+    assert "21 rows of 22 documents, 20 by their titles" in summary("weak-pairs", results["pairs"], tmp_path)
+    train = Source.load(tmp_path / "run" / "pairs" / "train")
+    assert {row.positives[0] for row in train.rows()} <= {*(f"{n}. {BODY}" for n in range(20)), rows[-1]["text"][52:]}
+
+
+def test_documents_without_pairs_say_what_else_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "texts.txt"
+    path.write_text("one\ntwo\n")
+    stages = f"  texts: {{kind: texts, path: {path}}}\n  pairs: {{kind: weak-pairs, texts: texts}}\n"
+    with pytest.raises(InputError, match=r"\[stages.pairs.texts\].*none of the documents.*self-pairs"):
+        run(tmp_path, stages)
