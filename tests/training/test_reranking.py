@@ -30,7 +30,7 @@ def answers(number: int) -> TrainingRow:
     colour, animal = COLOURS[number % 4], ANIMALS[number // 4 % 4]
     other = COLOURS[(number + 1 + number // 16 % 3) % 4]
     negatives = (f"{other} {number % 7}", f"{other} {number % 5}")
-    return TrainingRow(f"{colour} {animal}", (f"{colour} {number % 7}",), negatives, scores=(2.0, -1.0, -2.0))
+    return TrainingRow(f"{colour} {animal}", (f"{colour} {number % 7}",), negatives, scores=(number % 5, -1.0, -2.0))
 
 
 SOURCE = Source.from_rows("colours", map(answers, range(96)))
@@ -80,12 +80,12 @@ def test_a_step_is_the_loss_of_its_pairs_scored_one_by_one(family: Family, loss:
         for text in (*row.positives, *row.negatives)
     ]
     table = torch.cat(parts).view(4, 3)
-    taught = torch.tensor([2.0, -1.0, -2.0])
+    taught = torch.tensor([row.scores for row in rows])
     expected = {
         "binary": lambda: -torch.nn.functional.logsigmoid(table * torch.tensor([1.0, -1.0, -1.0])).mean(),
         "listwise": lambda: -table.log_softmax(1)[:, 0].mean(),
-        "margin-mse": lambda: ((table[:, :1] - table[:, 1:]) - (taught[0] - taught[1:])).square().mean(),
-        "score-kl": lambda: (taught.softmax(0) * (taught.log_softmax(0) - table.log_softmax(1))).sum(1).mean(),
+        "margin-mse": lambda: ((table[:, :1] - table[:, 1:]) - (taught[:, :1] - taught[:, 1:])).square().mean(),
+        "score-kl": lambda: (taught.softmax(1) * (taught.log_softmax(1) - table.log_softmax(1))).sum(1).mean(),
     }[loss]()
     expected.backward()  # type: ignore[no-untyped-call]
     assert value == pytest.approx(expected.item(), rel=1e-4, abs=1e-6)
