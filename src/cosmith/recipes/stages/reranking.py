@@ -18,16 +18,13 @@ from cosmith.training.distributed import is_first_rank
 def train(stage: TrainRerankerStage, context: StageContext) -> dict[str, Any]:
     """Train, going on from the last checkpoint where an interrupted run left one."""
     sources = [context.artefacts.source(name) for name in stage.sources]
-    settings = training_settings(stage, context, context.seed)
-    if context.artefacts.kind(stage.model) == "reranker":
-        base = context.artefacts.reranker(stage.model)
-    else:
-        base = CrossEncoder.from_encoder(context.artefacts.encoder(stage.model), seed=context.seed)
     found = [
         (collection, first_hits(stage.first, collection, context))
         for collection in map(context.artefacts.collection, stage.dev)
     ]
     try:
+        settings = training_settings(stage, context, context.seed)
+        base = _start(stage.model, context)
         result = train_reranker(
             base,
             sources,
@@ -51,3 +48,9 @@ def train(stage: TrainRerankerStage, context: StageContext) -> dict[str, Any]:
         "first_dev": mean_score_of(found) if found else None,
     }
     return told | outcome(result, context, base)
+
+
+def _start(name: str, context: StageContext) -> CrossEncoder:
+    if context.artefacts.kind(name) == "reranker":
+        return context.artefacts.reranker(name)
+    return CrossEncoder.from_encoder(context.artefacts.encoder(name), seed=context.seed)

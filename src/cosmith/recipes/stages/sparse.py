@@ -18,10 +18,10 @@ from cosmith.training.distributed import is_first_rank
 def train(stage: TrainSparseStage, context: StageContext) -> dict[str, Any]:
     """Train, going on from the last checkpoint where an interrupted run left one."""
     sources = [context.artefacts.source(name) for name in stage.sources]
-    settings = training_settings(stage, context, context.seed)
-    base = _start(stage.model, context)
     tasks = {name: context.artefacts.collection(name) for name in stage.dev}
     try:
+        settings = training_settings(stage, context, context.seed)
+        base = _start(stage.model, context)
         result = train_sparse(
             base,
             sources,
