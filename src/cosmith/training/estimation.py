@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
@@ -22,8 +23,8 @@ from cosmith.training.settings import TrainingSettings
 from cosmith.training.tuning import changes_encoder, trainable
 
 _SAMPLED_STEPS = 20
-_TIMED_BATCHES = 3
-_WITH_GAPS = 1.25  # what the memory of graphs grows to, as those of the next step do not fit the gaps of the last
+_TIMED_BATCHES = 3  # for each lane
+_WITH_GAPS = 1.5  # what the memory of graphs grows to, as those of the next step do not fit the gaps of the last
 
 
 @dataclass(frozen=True)
@@ -112,10 +113,9 @@ def estimate(
     batches = [batch for _, batch in steps]
     texts, tokens = (float(np.mean([count(b) for b in batches])) for count in (_texts, _tokens))
     cells = sum(len(batch.tokens) * int(batch.tokens.lengths.max()) for batch in batches)
-    seconds_per_token, loss_seconds, graph = _measure(job, *steps[0])
-    already = _memory_in_use(encoder.device)  # after the first passes, with what their kernels keep for themselves
+    costs = _measure(job, *steps[0])
     graphs = float(np.mean([len(job.micro_batches(batch)) for batch in batches]))
-    kept = _kept(job, graph, graphs)
+    kept = _kept(job, costs.graph, graphs)
     again = 1 + (graphs - kept) / graphs / 3  # a replay is a forward, a third of a forward and backward
     parameters = list(encoder.module.parameters())
     weights = sum(parameter.numel() * parameter.element_size() for parameter in parameters)
@@ -131,8 +131,8 @@ def estimate(
         padding_share=1 - sum(map(_tokens, batches)) / cells,
         cut_queries=_cut("queries", queries, job, "max_query_length"),
         cut_documents=_cut("documents", documents, job, "max_document_length"),
-        seconds=job.steps * (tokens * seconds_per_token * again + loss_seconds),
-        memory=int(already + weights + 3 * trained + max(kept, 1.0) * graph * _WITH_GAPS + embeddings),
+        seconds=job.steps * (tokens * costs.seconds_per_token * again + costs.loss_seconds),
+        memory=int(costs.already + weights + 3 * trained + max(kept, 1.0) * costs.graph * _WITH_GAPS + embeddings),
         kept_share=kept / graphs,
         variable_length=encoder.variable_length,
         device=str(encoder.device),
@@ -145,15 +145,26 @@ def estimate(
     )
 
 
-def _measure(job: ContrastiveJob[Encoder], source: int, batch: StepBatch) -> tuple[float, float, int]:
-    """Seconds a token (forward and backward), seconds of the loss of this step, bytes of its largest graph."""
+@dataclass(frozen=True)
+class _Costs:
+    """What was measured: seconds forward and backward, seconds of the loss, bytes of the largest graph and before it."""
+
+    seconds_per_token: float
+    loss_seconds: float
+    graph: int
+    already: int
+
+
+def _measure(job: ContrastiveJob[Encoder], source: int, batch: StepBatch) -> _Costs:
+    """Compute a few micro-batches of the step and its loss."""
     encoder, module = job.encoder, job.encoder.module
     parameters = list(module.parameters())
     gradients = [parameter.grad for parameter in parameters]
     was_training = module.training
     device = encoder.device
     order = job.micro_batches(batch)
-    largest, timed = batch.tokens.take(order[0]), [order[number] for number in _spread(len(order), _TIMED_BATCHES)]
+    largest = batch.tokens.take(order[0])
+    timed = [order[number] for number in _spread(len(order), _TIMED_BATCHES * job.lanes)]
     places = np.split(np.arange(sum(map(len, timed))), np.cumsum([len(numbers) for numbers in timed])[:-1])
     tokens = batch.tokens.take(np.concatenate(timed))
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
@@ -161,19 +172,21 @@ def _measure(job: ContrastiveJob[Encoder], source: int, batch: StepBatch) -> tup
             module.train()
             for parameter in parameters:
                 parameter.grad = None  # gradients are added in place, and these are the caller's
-            with job.compute_in():  # the first pass of a process is slow: it is not timed
+            with job.compute_in():
                 graph = graph_bytes(lambda: encoder.embed(largest), parameters)
-            seconds = _timed(
-                lambda: backward_step(
-                    lambda numbers: encoder.embed(tokens.take(numbers)),
-                    places,
-                    lambda embeddings: embeddings.sum(),
-                    parameters,
-                    autocast=job.compute_in,
-                    lanes=job.lanes,
-                ),
-                device,
+            already = _memory_in_use(device)  # with what libraries take at the first pass
+            step = partial(
+                backward_step,
+                lambda numbers: encoder.embed(tokens.take(numbers)),
+                places,
+                lambda embeddings: embeddings.sum(),
+                parameters,
+                autocast=job.compute_in,
+                costs=[int(batch.tokens.lengths[numbers].sum()) for numbers in timed],
+                lanes=job.lanes,
             )
+            step()  # the first pass of a process is slow: it is not timed
+            seconds = _timed(step, device)
             leaf = torch.randn(len(batch.tokens), encoder.dimension, device=device)
             leaf = torch.nn.functional.normalize(leaf, dim=1).requires_grad_()
             loss = job.loss(source, batch)
@@ -182,7 +195,7 @@ def _measure(job: ContrastiveJob[Encoder], source: int, batch: StepBatch) -> tup
             module.train(was_training)
             for parameter, gradient in zip(parameters, gradients, strict=True):
                 parameter.grad = gradient
-    return seconds / len(tokens.values), loss_seconds, graph
+    return _Costs(seconds / len(tokens.values), loss_seconds, graph, already)
 
 
 def _kept(job: ContrastiveJob[Encoder], graph: int, graphs: float) -> float:

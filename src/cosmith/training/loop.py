@@ -29,15 +29,12 @@ from cosmith.training.health import (
 )
 from cosmith.training.interruption import Interrupted, Interruption
 from cosmith.training.journal import Journal, Value
-from cosmith.training.memory import return_free_memory
 from cosmith.training.merging import Mixed, best_interpolation
 from cosmith.training.optimisation import adamw, clip_gradients, layer_factors, learning_rate, set_learning_rate
 from cosmith.training.result import TrainingResult
 from cosmith.training.run import Run, Score
 from cosmith.training.step import Job, add_gradients
 from cosmith.training.tuning import as_before, trained
-
-_STEPS_BETWEEN_TRIMS = 8
 
 Model = TypeVar("Model", bound=Trainable)
 
@@ -140,8 +137,6 @@ def _take_steps(run: Run[Model], progress: Progress) -> Progress:
                         journal.write(progress.step, metrics)
                         status = _status(metrics, progress)
                 bar.advance(progress.step - before, status)
-                if progress.step % _STEPS_BETWEEN_TRIMS == 0:
-                    return_free_memory()
                 if run.ranks.any(run.interruption.requested, run.job.device):
                     raise KeyboardInterrupt
         except KeyboardInterrupt:

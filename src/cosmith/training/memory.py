@@ -1,12 +1,8 @@
-"""How much memory there is to work with, and giving back what is not in use."""
+"""How much memory there is to work with."""
 
 from __future__ import annotations
 
-import ctypes
-import sys
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -30,19 +26,3 @@ def available_memory(device: torch.device) -> int:
         except (OSError, ValueError):  # no such file, or "max"
             continue
     return max(free, 0)
-
-
-def return_free_memory() -> None:
-    """Give the memory that has been freed back to the operating system, where the C library is glibc.
-
-    The tensors of a step have other sizes than those of the step before, and in between glibc keeps what was freed:
-    over a few hundred steps the gaps add up to as much as the step itself (8.1 GB where 4.3 are in use at once,
-    measured). Taking the memory anew costs the next step about a fifth more, so this is for every few steps.
-    """
-    if (trim := _trim()) is not None:
-        trim(0)
-
-
-@cache
-def _trim() -> Any:
-    return getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
