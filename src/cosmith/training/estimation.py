@@ -147,7 +147,7 @@ def estimate(
 
 @dataclass(frozen=True)
 class _Costs:
-    """What was measured: seconds forward and backward, seconds of the loss, bytes of the largest graph and before it."""
+    """Seconds forward and backward, seconds of the loss, bytes of the largest graph and of what was held before it."""
 
     seconds_per_token: float
     loss_seconds: float
