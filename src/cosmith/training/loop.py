@@ -29,6 +29,7 @@ from cosmith.training.health import (
 )
 from cosmith.training.interruption import Interrupted, Interruption
 from cosmith.training.journal import Journal, Value
+from cosmith.training.memory import return_free_memory
 from cosmith.training.merging import Mixed, best_interpolation
 from cosmith.training.optimisation import adamw, clip_gradients, layer_factors, learning_rate, set_learning_rate
 from cosmith.training.result import TrainingResult
@@ -103,6 +104,7 @@ def run_job(
 def _take_steps(run: Run[Model], progress: Progress) -> Progress:
     """All steps, from where the run stands to its end."""
     clock = time.monotonic() - progress.seconds
+    return_free_memory()
     run.job.module.train()
     groups, probe = layer_groups(run.job.module), run.job.probe
     if run.job.settings.on_divergence == "restart":
@@ -117,6 +119,7 @@ def _take_steps(run: Run[Model], progress: Progress) -> Progress:
             while True:
                 if run.evaluates(progress):
                     progress = _evaluate(run, progress, journal)
+                    return_free_memory()
                 if probe and run.folder is not None and first and is_snapshot_step(progress.step, run.job.steps):
                     assert isinstance(run.job.encoder, Encoder)  # others have no texts to follow
                     with run.job.compute_in():
