@@ -3,7 +3,10 @@
 python -m benchmarks.train_throughput --pairs 1280 --rounds 3
 python -m benchmarks.train_throughput --pairs 640 --max-length 256
 python -m benchmarks.train_throughput --contest cached --pairs 2048 --batch 512
+python -m benchmarks.train_throughput --contest cached-peers --pairs 512 --batch 256
 python -m benchmarks.train_throughput --contest memory --pairs 8192 --rounds 1
+python -m benchmarks.train_throughput --contest curve --pairs 16384 --rounds 1 --threads 2
+python -m benchmarks.train_throughput --contest float32 --model static --pairs 16384 --batch 2048 --learning-rate 0.1
 """
 
 from __future__ import annotations
@@ -24,9 +27,11 @@ from benchmarks import interleaved
 from benchmarks.pairs import read_pairs, write_pairs
 
 MODEL = "all-MiniLM-L6-v2"
+STATIC = "static"  # random vectors for the tokens of the model's tokenizer
+STATIC_DIMENSION = 512
 TEMPERATURE = 0.05
-LEARNING_RATE = 2e-5
 HELD_OUT = 512
+MINI_BATCH = 32  # theirs for the cached form, as their documentation has it
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -39,6 +44,12 @@ CONTESTS = {
     ),
     "float32": ("cosmith float32", "sentence-transformers float32"),
     "cached": ("cosmith bf16 cached", "cosmith bf16 direct"),
+    "cached-peers": (
+        "cosmith bf16 cached",
+        "sentence-transformers float32 cached",
+        "sentence-transformers bf16 cached",
+    ),
+    "curve": tuple(f"cosmith bf16 batch={batch} once" for batch in (16384, 4096, 1024, 256)),
     "memory": ("cosmith bf16 batch=4096", "sentence-transformers float32 batch=64"),
 }
 FIGURES = {"pairs per CPU second": True, "pairs per second": True, "peak MB": False, "held-out loss": False}
@@ -46,20 +57,24 @@ FIGURES = {"pairs per CPU second": True, "pairs per second": True, "peak MB": Fa
 
 @dataclass(frozen=True)
 class Contestant:
-    """A library, its precision, and what else its name says."""
+    """A library, its precision, what else its name says, and the work; ``once`` is a single step."""
 
     library: str
     precision: str
     strategy: str
     batch: int
+    once: bool
     max_length: int
+    model: str
+    learning_rate: float
 
     @classmethod
-    def named(cls, name: str, batch: int, max_length: int) -> Contestant:
+    def named(cls, name: str, work: argparse.Namespace) -> Contestant:
         library, precision, *rest = name.split()
         strategy = next((word for word in rest if word in ("cached", "direct")), "auto")
-        batch = next((int(word.split("=")[1]) for word in rest if word.startswith("batch=")), batch)
-        return cls(library, precision, strategy, batch, max_length)
+        batch = next((int(word.split("=")[1]) for word in rest if word.startswith("batch=")), work.batch)
+        once = "once" in rest
+        return cls(library, precision, strategy, batch, once, work.max_length, work.model, work.learning_rate)
 
 
 def train_cosmith(contestant: Contestant) -> tuple[Callable[[Pairs, int], None], Callable[[list[str]], np.ndarray]]:
@@ -68,7 +83,7 @@ def train_cosmith(contestant: Contestant) -> tuple[Callable[[Pairs, int], None],
     from cosmith.models import Encoder
     from cosmith.training import TrainingSettings, train
 
-    base = Encoder.load(MODEL)
+    base = Encoder.load(contestant.model)
     base.spec = replace(base.spec, max_length=contestant.max_length)  # as the other's: held-out pairs are read alike
     state = {"encoder": base}
 
@@ -77,7 +92,7 @@ def train_cosmith(contestant: Contestant) -> tuple[Callable[[Pairs, int], None],
         settings = TrainingSettings(
             steps=steps,
             batch_size=contestant.batch,
-            learning_rate=LEARNING_RATE,
+            learning_rate=contestant.learning_rate,
             loss="classic",
             temperature=TEMPERATURE,
             precision=contestant.precision,  # type: ignore[arg-type]
@@ -104,9 +119,13 @@ def train_sentence_transformers(
 
     from cosmith.models import find_model
 
-    model = SentenceTransformer(str(find_model(MODEL)), device="cpu")
-    model.max_seq_length = contestant.max_length
-    loss = losses.MultipleNegativesRankingLoss(model, scale=1 / TEMPERATURE)
+    model = SentenceTransformer(str(find_model(contestant.model)), device="cpu")
+    if hasattr(model[0], "auto_model"):  # a static model's tokenizer cuts by itself
+        model.max_seq_length = contestant.max_length
+    if contestant.strategy == "cached":
+        loss: Any = losses.CachedMultipleNegativesRankingLoss(model, scale=1 / TEMPERATURE, mini_batch_size=MINI_BATCH)
+    else:
+        loss = losses.MultipleNegativesRankingLoss(model, scale=1 / TEMPERATURE)
 
     def work(pairs: Pairs, steps: int) -> None:
         columns = {"anchor": [query for query, _ in pairs], "positive": [document for _, document in pairs]}
@@ -115,7 +134,7 @@ def train_sentence_transformers(
                 output_dir=folder,
                 max_steps=steps,
                 per_device_train_batch_size=contestant.batch,
-                learning_rate=LEARNING_RATE,
+                learning_rate=contestant.learning_rate,
                 warmup_steps=round(0.1 * steps),
                 weight_decay=0.01,
                 bf16=contestant.precision == "bf16",
@@ -150,7 +169,7 @@ def measure(contestant: Contestant, pairs: Pairs) -> dict[str, float]:
     warm_up, _ = make(replace(contestant, strategy="direct", batch=8))
     warm_up(training[:64], 2)
     work, encode = make(contestant)
-    steps = len(training) // contestant.batch
+    steps = 1 if contestant.once else len(training) // contestant.batch
     wall, cpu = time.perf_counter(), time.process_time()
     work(training, steps)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
@@ -164,12 +183,30 @@ def measure(contestant: Contestant, pairs: Pairs) -> dict[str, float]:
     }
 
 
+def write_static(folder: Path, max_length: int) -> str:
+    """Save a static model with random vectors for both libraries to load."""
+    from cosmith.models import Encoder, initialise_static
+
+    tokenizer = Encoder.load(MODEL).tokenizer.tokenizer
+    initialise_static(tokenizer, dimension=STATIC_DIMENSION, max_length=max_length).save(folder)
+    return str(folder)
+
+
+def described(model: str) -> str:
+    """The model in words."""
+    if model != STATIC:
+        return model
+    return f"static embeddings with {STATIC_DIMENSION} random numbers for each token of {MODEL}'s tokenizer"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--contest", choices=CONTESTS, default="default")
     parser.add_argument("--pairs", type=int, default=1280, help="pairs to train on")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--max-length", type=int, default=128, help="tokens at which texts are cut")
+    parser.add_argument("--model", default=MODEL, help=f"{MODEL}, a folder, or {STATIC!r}")
+    parser.add_argument("--learning-rate", type=float, default=2e-5)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", type=Path, help="also write the result there, as Markdown")
@@ -177,29 +214,31 @@ def main() -> None:
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.worker:
-        print(
-            json.dumps(measure(Contestant.named(given.worker, given.batch, given.max_length), read_pairs(given.file)))
-        )
+        print(json.dumps(measure(Contestant.named(given.worker, given), read_pairs(given.file))))
         return
     contest = interleaved.Contest("benchmarks.train_throughput", CONTESTS[given.contest], FIGURES)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "pairs.jsonl"
         write_pairs(file, given.pairs + HELD_OUT)
+        model = given.model if given.model != STATIC else write_static(Path(folder) / STATIC, given.max_length)
+        work = f"--batch {given.batch} --max-length {given.max_length} --learning-rate {given.learning_rate:g}"
         results = interleaved.run(
             contest,
-            ["--file", str(file), "--batch", str(given.batch), "--max-length", str(given.max_length)],
+            ["--file", str(file), "--model", model, *work.split()],
             given.rounds,
             given.threads,
         )
     arguments = [
-        f"--contest {given.contest} --pairs {given.pairs} --batch {given.batch} "
-        f"--max-length {given.max_length} --rounds {given.rounds} --threads {given.threads}"
+        f"--contest {given.contest} --model {given.model} --pairs {given.pairs}",
+        work,
+        f"--rounds {given.rounds} --threads {given.threads}",
     ]
     notes = (
         f"{given.pairs:,} pairs (docstring sentence → function body, at most {given.max_length} tokens a text), "
-        f"{MODEL}, in-batch negatives (temperature {TEMPERATURE}), batch {given.batch} unless named, one pass, dropout "
-        f"as in the model's config, {given.threads} thread(s). Tokenising counts for both. Held-out loss: the same "
-        f"formula on {HELD_OUT} other pairs for every model that came out; the model before training is the same."
+        f"{described(given.model)}, in-batch negatives (temperature {TEMPERATURE}), batch {given.batch} unless named, "
+        f"one pass, dropout as in the model's config, {given.threads} thread(s). Tokenising counts for both. Held-out "
+        f"loss: the same formula on {HELD_OUT} other pairs for every model that came out; the model before training "
+        "is the same."
     )
     body = interleaved.table(contest, results)
     interleaved.write_up("Training throughput", contest.module, arguments, notes, body, given.output)

@@ -13,9 +13,11 @@ from cosmith.errors import InputError
 from cosmith.inspection import charts
 from cosmith.inspection.charts import PALETTE
 from cosmith.inspection.markup import Markup, element, joined
+from cosmith.inspection.movement import movement_chart, on_two_axes
 from cosmith.inspection.pictures import figure
 from cosmith.inspection.run_record import RunRecord, StageView
-from cosmith.training.health import History, read_history
+from cosmith.phrases import counted, share
+from cosmith.training.health import History, read_history, read_probe_texts, read_snapshots
 
 _SCORES = {"positive_scores": "answers", "negative_scores": "negatives", "other_scores": "others"}
 
@@ -44,7 +46,20 @@ def _health(stage: StageView) -> Markup | None:
         for each in stage.result.get("advice", [])
     ]
     opening = element("ul", *said) if said else element("p", "Nothing in the figures speaks against this training.")
-    return joined([opening, element("div", *_pictures(history), class_="figures")])
+    return joined([opening, element("div", *_pictures(history), *_movement(stage), class_="figures")])
+
+
+def _movement(stage: StageView) -> list[Markup]:
+    steps, snapshots = read_snapshots(stage.folder)
+    if len(steps) < 2 or snapshots.shape[-1] < 2:
+        return []
+    texts = read_probe_texts(stage.folder)
+    _, shown = on_two_axes(snapshots)
+    note = (
+        f"{counted(len(texts), 'text')} of the training set from step 0 to the dot at step {steps[-1]:,}, on the two "
+        f"axes that show most of the variance ({share(shown)} of it)"
+    )
+    return [figure(movement_chart(steps, snapshots, texts), "How texts moved", note)]
 
 
 def _pictures(history: History) -> list[Markup]:

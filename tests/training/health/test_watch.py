@@ -76,9 +76,9 @@ def test_the_look_is_at_the_embeddings_of_the_step() -> None:
 
 
 def test_snapshots_of_a_probe(tmp_path: Path) -> None:
-    tuned = train(tiny_encoder("bert"), [SOURCE], replace(SETTINGS, steps=110), folder=tmp_path)
+    tuned = train(tiny_encoder("bert"), [SOURCE], replace(SETTINGS, steps=275), folder=tmp_path)
     steps, vectors = read_snapshots(tmp_path)
-    assert steps == list(range(0, 111, 11))
+    assert steps == [*range(0, 276, 28), 275]
     texts = json.loads((tmp_path / "probe" / "texts.json").read_text())
     assert vectors.shape == (11, len(texts), tuned.dimension)
     last = tuned.encode([each["text"] for each in texts if each["role"] == "query"], prompt="query")

@@ -30,6 +30,7 @@ _PUBLIC = {
     "probe_texts": "cosmith.training.health.probe",
     "read_findings": "cosmith.training.health.diagnosis",
     "read_history": "cosmith.training.health.history",
+    "read_probe_texts": "cosmith.training.health.probe",
     "read_snapshots": "cosmith.training.health.probe",
     "take_snapshot": "cosmith.training.health.probe",
     "write_diagnosis": "cosmith.training.health.diagnosis",
@@ -59,6 +60,7 @@ __all__ = [
     "probe_texts",
     "read_findings",
     "read_history",
+    "read_probe_texts",
     "read_snapshots",
     "take_snapshot",
     "write_diagnosis",
@@ -74,6 +76,7 @@ if TYPE_CHECKING:
         ProbeText,
         is_snapshot_step,
         probe_texts,
+        read_probe_texts,
         read_snapshots,
         take_snapshot,
     )

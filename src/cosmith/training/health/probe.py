@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cosmith.atomic import atomic_file, write_json
-from cosmith.data import Source
 from cosmith.data.array_files import write_array_to
-from cosmith.models import Encoder
+
+if TYPE_CHECKING:
+    from cosmith.data import Source
+    from cosmith.models import Encoder
 
 PROBE = "probe"
-_TEXTS, _SNAPSHOTS, _STEPS_BETWEEN = 32, 10, 10
+_TEXTS, _SNAPSHOTS = 32, 10
+_STEPS_BETWEEN = 25  # a snapshot costs about a third of a step
 
 
 @dataclass(frozen=True)
@@ -69,3 +74,9 @@ def read_snapshots(folder: Path) -> tuple[list[int], NDArray[np.float16]]:
     steps = [int(file.stem.removeprefix("step-")) for file in files]
     vectors = [np.load(file, allow_pickle=False) for file in files]
     return steps, np.stack(vectors) if vectors else np.empty((0, 0, 0), np.float16)
+
+
+def read_probe_texts(folder: Path) -> list[dict[str, str]]:
+    """The texts of a run's snapshots: ``role``, ``text`` and ``instruction`` of each; none: an empty list."""
+    file = folder / PROBE / "texts.json"
+    return list(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else []
