@@ -36,7 +36,7 @@ def interval(low: float, high: float, *, signed: bool = False) -> str:
 
 def probability(p: float) -> str:
     """``p = 0.031``, ``p = 0.0002``, ``p < 0.0001``."""
-    if p < 0.0001:
+    if p < 0.00005:
         return f"p{_TOGETHER}<{_TOGETHER}0.0001"
     return f"p{_TOGETHER}={_TOGETHER}{p:.{4 if p < 0.001 else 3}f}"
 
