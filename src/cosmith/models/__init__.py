@@ -11,8 +11,7 @@ from cosmith.models.packaged import find_model
 from cosmith.models.pooling import POOLINGS, Pooling, pool
 from cosmith.models.precision import Precision, has_bf16, resolve_precision
 from cosmith.models.protocol import Embedder, PairScorer, TextEncoder, Trainable
-from cosmith.models.sparse_encoder import SparseEncoder
-from cosmith.models.sparse_vectors import SparseVectors
+from cosmith.models.sparse import SparseEncoder, SparseVectors
 from cosmith.models.tiny import tiny_cross_encoder, tiny_encoder
 
 __all__ = [

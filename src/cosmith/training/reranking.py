@@ -22,7 +22,7 @@ from cosmith.data.ragged import take_rows
 from cosmith.errors import InputError, nearest
 from cosmith.losses.ranking import RANKING_LOSSES, RankingLossName, RowCandidates, score_kl
 from cosmith.models import CrossEncoder
-from cosmith.models.pairs import PairTokens
+from cosmith.models.cross_encoder.pairs import PairTokens
 from cosmith.training.batch_report import shown_text, token_problems
 from cosmith.training.distributed import ALONE, Ranks, start_ranks
 from cosmith.training.encoding import Strategy
