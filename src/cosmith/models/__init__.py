@@ -7,6 +7,7 @@ from cosmith.models.encoder import Encoder
 from cosmith.models.end_token import append_end_token
 from cosmith.models.from_scratch import initialise, train_tokenizer
 from cosmith.models.from_vocabulary import distil_static, initialise_static
+from cosmith.models.late_interaction import LateInteractionEncoder, LateInteractionSpec, QueryExpansion, TokenVectors
 from cosmith.models.packaged import find_model
 from cosmith.models.pooling import POOLINGS, Pooling, pool
 from cosmith.models.precision import Precision, has_bf16, resolve_precision
@@ -21,12 +22,16 @@ __all__ = [
     "CrossEncoder",
     "Embedder",
     "Encoder",
+    "LateInteractionEncoder",
+    "LateInteractionSpec",
     "PairScorer",
     "Pooling",
     "Precision",
+    "QueryExpansion",
     "SparseEncoder",
     "SparseVectors",
     "TextEncoder",
+    "TokenVectors",
     "Trainable",
     "append_end_token",
     "distil_static",
