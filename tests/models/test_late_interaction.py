@@ -149,7 +149,7 @@ def test_micro_batches_and_order_change_nothing() -> None:
     pooled = model.encode_documents(TEXTS, pool_factor=2)
     expected = model.encode_documents(TEXTS).pooled(2)
     assert_same(pooled, [expected.of(number) for number in range(len(TEXTS))])
-    assert pooled.half().values.dtype == np.float16
+    assert pooled.half().pooled(2).values.dtype == np.float16
 
 
 def test_what_is_no_late_interaction_model_is_refused(tmp_path: Path) -> None:

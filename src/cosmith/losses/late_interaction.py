@@ -107,13 +107,15 @@ class _MaxSimilarity(torch.autograd.Function):
             scores = asked.new_zeros(len(query_offsets) - 1, count)
             for part in _parts(len(asked), _TOKENS):
                 for block in _blocks(document_offsets, max(part.stop - part.start, asked.shape[1]), elements):
-                    products = asked[part] @ read[block.tokens.flatten()].T
-                    best, place = products.view(-1, *block.tokens.shape).max(2)
-                    sums = asked.new_zeros(len(scores), len(block.documents)).index_add_(0, query[part], best)
-                    scores[:, block.documents] += sums
+                    products = (asked[part] @ read[block.tokens.flatten()].T).view(-1, *block.tokens.shape)
                     if remember:
+                        best, place = products.max(2)
                         columns = torch.arange(len(block.documents), device=place.device)
                         nearest[part, block.documents] = block.tokens[columns, place].int()
+                    else:
+                        best = products.amax(2)  # nine times as fast as with the places
+                    sums = asked.new_zeros(len(scores), len(block.documents)).index_add_(0, query[part], best)
+                    scores[:, block.documents] += sums
         if remember:
             ctx.save_for_backward(asked, read, query, nearest)
             ctx.elements, ctx.kinds = elements, (queries.dtype, documents.dtype)

@@ -40,10 +40,10 @@ class TokenVectors:
     @classmethod
     def concatenate(cls, parts: Sequence[TokenVectors], dimension: int) -> TokenVectors:
         """The texts of all, one after the other."""
-        return cls(
-            np.concatenate([np.zeros((0, dimension), dtype=np.float32), *(part.values for part in parts)]),
-            offsets_of(np.concatenate([np.zeros(0, dtype=np.int64), *(part.counts for part in parts)])),
-        )
+        if not parts:
+            return cls(np.zeros((0, dimension), dtype=np.float32), np.zeros(1, dtype=np.int64))
+        counts = np.concatenate([part.counts for part in parts])
+        return cls(np.concatenate([part.values for part in parts]), offsets_of(counts))
 
     def of(self, number: int) -> npt.NDArray[np.floating]:
         """The vectors of one text, [tokens, D]."""
