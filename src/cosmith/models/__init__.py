@@ -9,6 +9,7 @@ from cosmith.models.from_scratch import initialise, train_tokenizer
 from cosmith.models.from_vocabulary import distil_static, initialise_static
 from cosmith.models.late_interaction import LateInteractionEncoder, LateInteractionSpec, QueryExpansion, TokenVectors
 from cosmith.models.packaged import find_model
+from cosmith.models.pair_scorer import load_pair_scorer
 from cosmith.models.pooling import POOLINGS, Pooling, pool
 from cosmith.models.precision import Precision, has_bf16, resolve_precision
 from cosmith.models.protocol import Embedder, PairScorer, TextEncoder, Trainable
@@ -39,6 +40,7 @@ __all__ = [
     "has_bf16",
     "initialise",
     "initialise_static",
+    "load_pair_scorer",
     "micro_batches",
     "pool",
     "resolve_precision",
