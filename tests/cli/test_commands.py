@@ -15,7 +15,7 @@ from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from cosmith.cli.app import app, flags_first
-from cosmith.models import Encoder, tiny_cross_encoder, tiny_encoder
+from cosmith.models import Encoder, LateInteractionEncoder, tiny_cross_encoder, tiny_encoder
 
 DOCUMENTS = {"a": "red apples", "b": "green pears", "c": "a river in spring", "d": "code that sorts a list"}
 
@@ -220,6 +220,12 @@ def test_index_and_search(world: Path, tmp_path: Path) -> None:
     path = reranker.save(tmp_path / "reranker")
     read = json.loads(cosmith("--json", "search", folder, "river", "-k", 2, "--reranker", path).stdout)
     assert [each["id"] for each in read["hits"]] == [list(DOCUMENTS)[number] for number, _ in ranked]
+    late = LateInteractionEncoder.from_encoder(tiny_encoder("bert"), 8)
+    read = json.loads(
+        cosmith("--json", "search", folder, "river", "-k", 4, "--reranker", late.save(tmp_path / "late")).stdout
+    )
+    scores = dict(zip(DOCUMENTS, late.score(["river"] * len(DOCUMENTS), list(DOCUMENTS.values())), strict=True))
+    assert [each["id"] for each in read["hits"]] == sorted(DOCUMENTS, key=lambda name: -scores[name])
     refused = cosmith("search", folder, "x", "--model", world / "other")
     assert refused.exit_code == 1
     assert "error: " in refused.stderr

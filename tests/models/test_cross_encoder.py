@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from cosmith.errors import InputError
 from cosmith.models import CrossEncoder, Encoder, tiny_cross_encoder, tiny_encoder
-from cosmith.models.cross_encoder_folder import WordScore
-from cosmith.models.pairs import SegmentTokenizer, longest_first
+from cosmith.models.cross_encoder.folder import WordScore
+from cosmith.models.cross_encoder.pairs import SegmentTokenizer, longest_first
 from cosmith.models.tiny import Family
 
 QUERIES = ["where does the cat sleep", "red", "what is a dog", "red", "how long is a very long day in june"]

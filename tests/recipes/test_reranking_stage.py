@@ -61,7 +61,10 @@ def test_a_reranker_is_trained_used_and_told_of(small_world: Path, tmp_path: Pat
     ("overrides", "said"),
     [
         ({"evaluation.first": None}, "nothing finds the documents that 'reranker'"),
-        ({"evaluation.first": "reranker"}, "a reranker, but a model or a sparse encoder or BM25 is needed"),
+        (
+            {"evaluation.first": "reranker"},
+            "a reranker, but a model or a sparse encoder or a late-interaction model or BM25 is needed",
+        ),
         ({"reranker.sources": "data.train"}, r"stages\.reranker\.sources|no negatives"),
         ({"further.loss": "score-kl"}, "no scores"),
         ({"further.model": "bm25"}, "a model or a reranker is needed"),

@@ -74,7 +74,10 @@ def search(
         str | None, typer.Option("--instruction", help="What stands for {task} in the prompt. Default: the index's.")
     ] = None,
     reranker: Annotated[
-        str | None, typer.Option("--reranker", help="A cross-encoder that puts what was found in its order.")
+        str | None,
+        typer.Option(
+            "--reranker", help="A cross-encoder, or late-interaction model, that puts what was found in order."
+        ),
     ] = None,
     read: Annotated[int, typer.Option("--read", min=1, help="How many found documents the reranker reads.")] = 100,
 ) -> None:
@@ -84,7 +87,7 @@ def search(
     """
     from cosmith.data import Cut
     from cosmith.data.texts import text_problem
-    from cosmith.models import CrossEncoder
+    from cosmith.models import load_pair_scorer
     from cosmith.recipes.artefacts import load_encoder
     from cosmith.retrieval import Index, rerank
 
@@ -102,7 +105,7 @@ def search(
     warn_of_cut(encoder, [Cut.among("queries", cut, encoder.max_length)], manner)
     if reranker:
         texts = {str(name): opened.text(str(name)) for name in hits.ids.flat if name}
-        hits = rerank(hits, CrossEncoder.load(reranker), queries, texts, top=read, instruction=told).top(k)
+        hits = rerank(hits, load_pair_scorer(reranker), queries, texts, top=read, instruction=told).top(k)
     for row, query in enumerate(queries):
         found = [(name, score, opened.text(name)) for name, score in hits.of(row)]
         lines = [query]

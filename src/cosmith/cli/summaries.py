@@ -92,6 +92,10 @@ def _train_sparse(result: Result, folder: Path) -> list[str]:
     return [*_training(result), f"sparse encoder: {folder / 'sparse'}"]
 
 
+def _train_late_interaction(result: Result, folder: Path) -> list[str]:
+    return [*_training(result), f"late-interaction model: {folder / 'late-interaction'}"]
+
+
 def _train_reranker(result: Result, folder: Path) -> list[str]:
     lines = _training(result)
     if result["first_dev"] is not None:
@@ -234,6 +238,7 @@ _SUMMARIES: Mapping[str, Callable[[Result, Path], list[str]]] = {
     "train": _train,
     "train-reranker": _train_reranker,
     "train-sparse": _train_sparse,
+    "train-late-interaction": _train_late_interaction,
     "texts": _texts,
     "model": _model,
     "initialise": _initialise,

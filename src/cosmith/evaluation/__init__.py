@@ -22,6 +22,7 @@ _PUBLIC = {
     "interval_of": "significance",
     "judged_queries": "retrieval_task",
     "largest_changes": "changes",
+    "mean_late_interaction_score": "late_interaction_task",
     "mean_reranked_score": "reranking_task",
     "mean_score": "development",
     "mean_score_of": "reranking_task",
@@ -34,6 +35,7 @@ _PUBLIC = {
     "score_hits": "retrieval_task",
     "search_collection": "retrieval_task",
     "search_collection_bm25": "retrieval_task",
+    "search_collection_late_interaction": "late_interaction_task",
     "search_collection_sparse": "sparse_task",
     "sign_flip_p_value": "significance",
     "texts_cut": "cut",
@@ -55,6 +57,7 @@ __all__ = [
     "interval_of",
     "judged_queries",
     "largest_changes",
+    "mean_late_interaction_score",
     "mean_reranked_score",
     "mean_score",
     "mean_score_of",
@@ -67,6 +70,7 @@ __all__ = [
     "score_hits",
     "search_collection",
     "search_collection_bm25",
+    "search_collection_late_interaction",
     "search_collection_sparse",
     "sign_flip_p_value",
     "texts_cut",
@@ -76,6 +80,10 @@ if TYPE_CHECKING:
     from cosmith.evaluation.changes import Changes, QueryChange, Shown, largest_changes
     from cosmith.evaluation.cut import models_by_cut, texts_cut
     from cosmith.evaluation.development import mean_score
+    from cosmith.evaluation.late_interaction_task import (
+        mean_late_interaction_score,
+        search_collection_late_interaction,
+    )
     from cosmith.evaluation.metrics import retrieval_metrics
     from cosmith.evaluation.reranking_task import mean_reranked_score, mean_score_of, rerank_collection
     from cosmith.evaluation.retrieval_task import (

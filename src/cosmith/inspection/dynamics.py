@@ -24,7 +24,7 @@ _SCORES = {"positive_scores": "answers", "negative_scores": "negatives", "other_
 
 def health_section(run: RunRecord) -> Markup | None:
     """What the doctor says of each training stage, and the pictures behind it."""
-    stages = run.of_kind("adapt", "train", "train-reranker", "train-sparse")
+    stages = run.of_kind("adapt", "train", "train-reranker", "train-sparse", "train-late-interaction")
     found = [(stage, made) for stage in stages if (made := _health(stage)) is not None]
     titled = len(found) > 1
     return (

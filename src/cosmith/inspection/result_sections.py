@@ -178,7 +178,7 @@ def _all_metrics(everything: Measured, task: str) -> Markup | None:
 
 def training_section(run: RunRecord) -> Markup | None:
     """Loss and development score over the steps, and the mixture with the base that won."""
-    stages = run.of_kind("adapt", "train", "train-reranker", "train-sparse")
+    stages = run.of_kind("adapt", "train", "train-reranker", "train-sparse", "train-late-interaction")
     return joined(_training(stage, len(stages) > 1) for stage in stages) if stages else None
 
 

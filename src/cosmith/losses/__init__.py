@@ -27,6 +27,7 @@ from cosmith.losses.spec import BLOCKS, Block, ContrastiveSpec, Need, Quantisati
 if TYPE_CHECKING:
     from cosmith.losses.dispatch import loss_of
     from cosmith.losses.distillation import embedding_mse, margin_mse, score_kl
+    from cosmith.losses.late_interaction import max_similarity
     from cosmith.losses.matryoshka import nested
     from cosmith.losses.pairs import angle, cosent, cosine_mse, margin_contrastive, online_contrastive
     from cosmith.losses.quantisation import quantised
@@ -63,6 +64,7 @@ __all__ = [
     "loss_spec",
     "margin_contrastive",
     "margin_mse",
+    "max_similarity",
     "nested",
     "online_contrastive",
     "preset",
@@ -84,6 +86,7 @@ _WITH_TORCH = {
     "loss_of": "cosmith.losses.dispatch",
     "margin_contrastive": "cosmith.losses.pairs",
     "margin_mse": "cosmith.losses.distillation",
+    "max_similarity": "cosmith.losses.late_interaction",
     "nested": "cosmith.losses.matryoshka",
     "online_contrastive": "cosmith.losses.pairs",
     "quantised": "cosmith.losses.quantisation",

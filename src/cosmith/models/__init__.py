@@ -7,12 +7,13 @@ from cosmith.models.encoder import Encoder
 from cosmith.models.end_token import append_end_token
 from cosmith.models.from_scratch import initialise, train_tokenizer
 from cosmith.models.from_vocabulary import distil_static, initialise_static
+from cosmith.models.late_interaction import LateInteractionEncoder, LateInteractionSpec, QueryExpansion, TokenVectors
 from cosmith.models.packaged import find_model
+from cosmith.models.pair_scorer import load_pair_scorer
 from cosmith.models.pooling import POOLINGS, Pooling, pool
 from cosmith.models.precision import Precision, has_bf16, resolve_precision
 from cosmith.models.protocol import Embedder, PairScorer, TextEncoder, Trainable
-from cosmith.models.sparse_encoder import SparseEncoder
-from cosmith.models.sparse_vectors import SparseVectors
+from cosmith.models.sparse import SparseEncoder, SparseVectors
 from cosmith.models.tiny import tiny_cross_encoder, tiny_encoder
 
 __all__ = [
@@ -22,12 +23,16 @@ __all__ = [
     "CrossEncoder",
     "Embedder",
     "Encoder",
+    "LateInteractionEncoder",
+    "LateInteractionSpec",
     "PairScorer",
     "Pooling",
     "Precision",
+    "QueryExpansion",
     "SparseEncoder",
     "SparseVectors",
     "TextEncoder",
+    "TokenVectors",
     "Trainable",
     "append_end_token",
     "distil_static",
@@ -35,6 +40,7 @@ __all__ = [
     "has_bf16",
     "initialise",
     "initialise_static",
+    "load_pair_scorer",
     "micro_batches",
     "pool",
     "resolve_precision",

@@ -43,13 +43,14 @@ _LATENT_ATTENTION = "cosmith.models.sentence_transformers_modules.LatentAttentio
 
 @dataclass(frozen=True)
 class DenseSpec:
-    """One Dense module: ``activation(x W^T + b)``; ``folder`` holds its weights."""
+    """One Dense module: ``activation(x W^T + b)`` of what ``reads`` names; ``folder`` holds its weights."""
 
     in_features: int
     out_features: int
     bias: bool = True
     activation: str = "torch.nn.modules.linear.Identity"
     folder: Path | None = None
+    reads: str = "sentence_embedding"
 
     def write(self, folder: Path) -> None:
         """Write the module's config.json."""
@@ -59,6 +60,8 @@ class DenseSpec:
             "bias": self.bias,
             "activation_function": self.activation,
         }
+        if self.reads != DenseSpec.reads:  # a key that old releases of sentence-transformers do not know
+            config["module_input_name"] = self.reads
         write_json(folder / "config.json", config)
 
 
@@ -158,7 +161,11 @@ def read_spec(folder: Path) -> ModelSpec:
         elif kind == "LatentAttention" and pooling is None:
             latent_attention = read_latent_attention(place)
         elif kind == "Dense":
-            head.append(_dense(place))
+            dense = read_dense(place)
+            if dense.reads != DenseSpec.reads:
+                raise InputError("works on token vectors, which a dense model has none of", path=place,
+                                 field="module_input_name", remedy="Load it as a LateInteractionEncoder.")  # fmt: skip
+            head.append(dense)
         elif kind == "Normalize":
             head.append("normalize")
         else:
@@ -260,17 +267,24 @@ def read_latent_attention(folder: Path) -> LatentAttentionSpec:
     return LatentAttentionSpec(width, latents, heads, folder)
 
 
-def _dense(folder: Path) -> DenseSpec:
-    config = read_object(folder / "config.json")
+def read_dense(folder: Path) -> DenseSpec:
+    """Read the configuration of a Dense module.
+
+    Raises:
+        InputError: When it is not whole, or adds its input to its output.
+    """
+    path = folder / "config.json"
+    config = read_object(path)
     _require_weights(folder)
-    if config.get("module_input_name", "sentence_embedding") != "sentence_embedding":
-        raise InputError("works on token vectors, which Cosmith does not do", path=folder, field="module_input_name")
+    if config.get("use_residual"):
+        raise InputError("adds its input to its output, which Cosmith does not do", path=path, field="use_residual")
     return DenseSpec(
-        in_features=required_value(config, "in_features", int, folder / "config.json"),
-        out_features=required_value(config, "out_features", int, folder / "config.json"),
+        in_features=required_value(config, "in_features", int, path),
+        out_features=required_value(config, "out_features", int, path),
         bias=bool(config.get("bias", True)),
         activation=str(config.get("activation_function", DenseSpec.activation)),
         folder=folder,
+        reads=str(config.get("module_input_name", DenseSpec.reads)),
     )
 
 

@@ -30,7 +30,13 @@ class TokenStates:
 
 
 def run(
-    backbone: Any, tokens: RaggedTokens, tokenizer: Any, *, flat: bool, types: np.ndarray | None = None
+    backbone: Any,
+    tokens: RaggedTokens,
+    tokenizer: Any,
+    *,
+    flat: bool,
+    types: np.ndarray | None = None,
+    seen: np.ndarray | None = None,
 ) -> TokenStates:
     """One forward.
 
@@ -40,6 +46,8 @@ def run(
         tokenizer: Says how to fill up a padded batch.
         flat: Whether the backbone runs on texts without padding.
         types: int64 ``[tokens]``, the segment of each token, for backbones that tell segments apart; None: all one.
+        seen: int64 ``[n]``, how many of each text's first tokens are attended to; those behind see them, but are not
+            seen. None: all.
 
     Raises:
         InputError: When the backbone is a static one.
@@ -47,12 +55,12 @@ def run(
     if isinstance(backbone, StaticEmbedding):
         raise InputError("a static model has no states of tokens in their context", field="encoder",
                          remedy="Use a transformer.")  # fmt: skip
-    return _run_flat(backbone, tokens, types) if flat else _run_padded(backbone, tokens, tokenizer, types)
+    return _run_flat(backbone, tokens, types, seen) if flat else _run_padded(backbone, tokens, tokenizer, types, seen)
 
 
-def _run_flat(backbone: Any, tokens: RaggedTokens, types: np.ndarray | None) -> TokenStates:
+def _run_flat(backbone: Any, tokens: RaggedTokens, types: np.ndarray | None, seen: np.ndarray | None) -> TokenStates:
     """One forward on the texts as they are, one after the other; see :mod:`cosmith.models.variable_length`."""
-    layout = variable_length.FlatLayout.of(tokens.lengths, backbone.device)
+    layout = variable_length.FlatLayout.of(tokens.lengths, backbone.device, seen)
     ids = torch.from_numpy(tokens.values.astype(np.int64)).to(backbone.device)
     arguments = variable_length.flat_arguments(backbone.config, ids, layout)
     if types is not None:
@@ -60,9 +68,14 @@ def _run_flat(backbone: Any, tokens: RaggedTokens, types: np.ndarray | None) -> 
     return TokenStates(backbone(**arguments).last_hidden_state[0], layout.lengths, layout.text)
 
 
-def _run_padded(backbone: Any, tokens: RaggedTokens, tokenizer: Any, types: np.ndarray | None) -> TokenStates:
+def _run_padded(
+    backbone: Any, tokens: RaggedTokens, tokenizer: Any, types: np.ndarray | None, seen: np.ndarray | None
+) -> TokenStates:
     """One forward on a rectangle."""
     arguments, mask = padded_arguments(tokens, tokenizer, backbone.device, types)
+    if seen is not None:
+        keys = torch.from_numpy(seen.astype(np.int64)).to(mask.device)
+        arguments["attention_mask"] = (torch.arange(mask.shape[1], device=mask.device) < keys[:, None]).long()
     states = backbone(**arguments).last_hidden_state
     text = torch.arange(len(mask), device=mask.device)[:, None].expand_as(mask)[mask]
     return TokenStates(states[mask], mask.sum(1), text)

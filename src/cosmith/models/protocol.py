@@ -86,7 +86,7 @@ class Trainable(Protocol):
 
 
 class Embedder(Trainable, Protocol):
-    """A trainable model that makes a vector of each text by itself."""
+    """A trainable model that makes a vector, or one a token, of each text by itself."""
 
     tokenizer: TextTokenizer
 
@@ -111,7 +111,7 @@ class Embedder(Trainable, Protocol):
         """A key for stored tokens."""
 
     def embed(self, tokens: RaggedTokens) -> torch.Tensor:
-        """One forward with graph, float32 ``[len(tokens), dimension]``."""
+        """One forward with graph, float32: a row a text, or a row a token for models of late interaction."""
 
 
 class PairScorer(Protocol):

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 
 from cosmith.models.cross_encoder import CrossEncoder
-from cosmith.models.cross_encoder_folder import CrossEncoderSpec, default_words
+from cosmith.models.cross_encoder.folder import CrossEncoderSpec, default_words
 from cosmith.models.encoder import Encoder
 from cosmith.models.pooling import Pooling
 

@@ -50,7 +50,7 @@ class TextGroup:
         source: Flat position (within the group) of every cell, 0 for empty ones, ``[texts * longest]``;
             ``None`` when all texts are equally long and the rectangle is a view.
         cells: The cells that hold a token, in flat order, ``[stop - start]``; ``None`` likewise.
-        empty: ``[texts, 1, 1, longest]``, true where there is no key; ``None`` likewise.
+        empty: ``[texts, 1, 1, longest]``, true where there is no key; ``None`` when every cell has one.
     """
 
     start: int
@@ -79,15 +79,17 @@ class FlatLayout:
     groups: tuple[TextGroup, ...]
 
     @classmethod
-    def of(cls, lengths: np.ndarray, device: torch.device) -> FlatLayout:
-        """Lay out texts of these lengths (each at least 1), in this order."""
+    def of(cls, lengths: np.ndarray, device: torch.device, seen: np.ndarray | None = None) -> FlatLayout:
+        """Lay out texts of these lengths (each at least 1), in this order; of each only its first ``seen`` tokens (at
+        least 1; None: all) are attended to."""
         sizes = np.asarray(lengths, dtype=np.int64)
+        keys = sizes if seen is None else np.asarray(seen, dtype=np.int64)
         offsets = np.concatenate([[0], np.cumsum(sizes)])
         text = np.repeat(np.arange(len(sizes)), sizes)
         positions = np.arange(offsets[-1]) - offsets[text]
         groups = tuple(
-            _group(sizes[first : first + TEXTS_PER_GROUP], int(offsets[first]), device)
-            for first in range(0, len(sizes), TEXTS_PER_GROUP)
+            _group(sizes[part], keys[part], int(offsets[part.start]), device)
+            for part in (slice(first, first + TEXTS_PER_GROUP) for first in range(0, len(sizes), TEXTS_PER_GROUP))
         )
         return cls(
             torch.from_numpy(sizes).to(device),
@@ -97,11 +99,13 @@ class FlatLayout:
         )
 
 
-def _group(sizes: np.ndarray, start: int, device: torch.device) -> TextGroup:
+def _group(sizes: np.ndarray, keys: np.ndarray, start: int, device: torch.device) -> TextGroup:
     texts, longest, total = len(sizes), int(sizes.max()), int(sizes.sum())
-    if total == texts * longest:
-        return TextGroup(start, start + total, texts, longest, None, None, None)
     column = np.arange(longest)
+    seen = column < keys[:, None]
+    empty = None if seen.all() else torch.from_numpy(~seen).to(device)[:, None, None, :]
+    if total == texts * longest:
+        return TextGroup(start, start + total, texts, longest, None, None, empty)
     filled = column < sizes[:, None]
     first = np.concatenate([[0], np.cumsum(sizes)[:-1]])
     source = np.where(filled, first[:, None] + column, 0).reshape(-1)
@@ -113,7 +117,7 @@ def _group(sizes: np.ndarray, start: int, device: torch.device) -> TextGroup:
         longest,
         torch.from_numpy(source).to(device),
         torch.from_numpy(cells).to(device),
-        torch.from_numpy(~filled).to(device)[:, None, None, :],
+        empty,
     )
 
 

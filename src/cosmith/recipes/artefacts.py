@@ -17,7 +17,7 @@ from cosmith.recipes.stage_schemas import StsStage
 if TYPE_CHECKING:
     from cosmith.data import Collection, Source, StsPairs, TextsRead
     from cosmith.evaluation import Scores
-    from cosmith.models import CrossEncoder, Encoder, SparseEncoder
+    from cosmith.models import CrossEncoder, Encoder, LateInteractionEncoder, SparseEncoder
     from cosmith.recipes.remembered import RememberedVectors
 
 T = TypeVar("T")
@@ -118,6 +118,10 @@ class Artefacts:
         """A sparse encoder."""
         return self._once(name, lambda: load_sparse_encoder(str(self.folder(name)), self.recipe.precision, name))
 
+    def late_interaction(self, name: str) -> LateInteractionEncoder:
+        """A late-interaction model."""
+        return self._once(name, lambda: load_late_interaction(str(self.folder(name)), self.recipe.precision, name))
+
     def remembering(self, name: str) -> RememberedVectors:
         """A model that does not encode the same long list of texts twice in a run."""
         from cosmith.recipes.remembered import RememberedVectors
@@ -197,6 +201,15 @@ def load_sparse_encoder(path: str, precision: str, name: str) -> SparseEncoder:
     from cosmith.models import SparseEncoder
 
     encoder = SparseEncoder.load(path, precision=precision, device=_device())  # type: ignore[arg-type]
+    encoder.name = name
+    return encoder
+
+
+def load_late_interaction(path: str, precision: str, name: str) -> LateInteractionEncoder:
+    """Load a late-interaction model, and call it ``name``."""
+    from cosmith.models import LateInteractionEncoder
+
+    encoder = LateInteractionEncoder.load(path, precision=precision, device=_device())  # type: ignore[arg-type]
     encoder.name = name
     return encoder
 

@@ -16,6 +16,7 @@ CALLED: dict[Kind, str] = {
     "model": "a model",
     "reranker": "a reranker",
     "sparse": "a sparse encoder",
+    "late-interaction": "a late-interaction model",
     "lexical": "BM25",
     "scores": "the scores of an evaluate stage",
     "index": "an index",

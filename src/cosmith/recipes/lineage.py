@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from cosmith.models import Encoder
 
 _VERBS = {"initialise": "Initialised", "rebuild": "Rebuilt", "static": "Made static", "adapt": "Pre-trained",
-          "train": "Trained", "train-reranker": "Trained", "train-sparse": "Trained", "merge": "Merged"}  # fmt: skip
+          "train": "Trained", "train-reranker": "Trained", "train-sparse": "Trained",
+          "train-late-interaction": "Trained", "merge": "Merged"}  # fmt: skip
 
 BEGIN, END = "<!-- cosmith: lineage -->", "<!-- cosmith: end of lineage -->"
 

@@ -1,4 +1,5 @@
-"""The settings of the stages that train models of other kinds than encoders: rerankers, sparse encoders."""
+"""The settings of the stages that train models of other kinds than encoders: rerankers, sparse encoders,
+late-interaction models."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from cosmith.recipes.loss_choice import LossChoice
 from cosmith.recipes.references import (
     CollectionName,
     Kind,
+    LateInteractionStartName,
     PairScorerName,
     RetrieverName,
     SourceName,
@@ -87,3 +89,40 @@ class TrainSparseStage(ModelKindSettings):
 
     def outputs(self) -> dict[str, Kind]:
         return {"": "sparse"}
+
+
+class TrainLateInteractionStage(ModelKindSettings):
+    """A model that gives each token of a text a vector, and compares every token of a query with those of a document
+    (ColBERT)."""
+
+    kind: Literal["train-late-interaction"] = "train-late-interaction"
+    model: LateInteractionStartName = Field(
+        "base", description="An earlier late-interaction model, or any other one, which gets a new projection."
+    )
+    dimension: Count = Field(128, description="Numbers of a token's vector, of a new projection.")
+    query_length: Count | None = Field(
+        32,
+        description="Tokens that a query has with those that it is expanded by, of a new projection; null: no "
+        "expansion.",
+    )
+    skip_punctuation: bool = Field(
+        True, description="Whether punctuation of documents gets no vector, of a new projection."
+    )
+    loss: LossChoice = Field(
+        "default",
+        description="A contrastive loss that compares queries with documents only, `margin-mse` or `score-kl`, on sums "
+        "of cosines.",
+    )
+    temperature: Positive | None = Field(None, description="Null: 1.")
+    dev: Annotated[list[CollectionName], OneOrMore] = Field(
+        default_factory=list,
+        description="Collections to watch; the mean of their main metrics decides. None: the last weights are kept.",
+    )
+    batch_size: Count = Field(32, description="Rows (queries with their texts) a step; all of a source that has fewer.")
+    max_query_length: Count | None = Field(
+        None, description="Tokens at which queries are cut that are not expanded; null: the model's."
+    )
+    max_document_length: Count | None = Field(None, description="Likewise for positives and negatives.")
+
+    def outputs(self) -> dict[str, Kind]:
+        return {"": "late-interaction"}

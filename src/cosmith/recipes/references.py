@@ -13,7 +13,10 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-Kind = Literal["source", "collection", "sts", "texts", "model", "reranker", "sparse", "lexical", "scores", "index"]
+Kind = Literal[
+    "source", "collection", "sts", "texts", "model", "reranker", "sparse", "late-interaction", "lexical", "scores",
+    "index",
+]  # fmt: skip
 
 BUILT_IN_NAMES: dict[str, Kind] = {"base": "model", "bm25": "lexical", "general-check": "collection"}
 
@@ -42,9 +45,10 @@ CollectionName = Annotated[str, Accepts(("collection",))]
 TaskName = Annotated[str, Accepts(("collection", "sts"))]
 TextsName = Annotated[str, Accepts(("texts", "source", "collection"))]
 ModelName = Annotated[str, Accepts(("model",))]
-RetrieverName = Annotated[str, Accepts(("model", "sparse", "lexical"))]
-RankerName = Annotated[str, Accepts(("model", "sparse", "lexical", "reranker"))]
+RetrieverName = Annotated[str, Accepts(("model", "sparse", "late-interaction", "lexical"))]
+RankerName = Annotated[str, Accepts(("model", "sparse", "late-interaction", "lexical", "reranker"))]
 SparseStartName = Annotated[str, Accepts(("model", "sparse"))]
+LateInteractionStartName = Annotated[str, Accepts(("model", "late-interaction"))]
 PairScorerName = Annotated[str, Accepts(("model", "reranker"))]
 ScoresName = Annotated[str, Accepts(("scores",))]
 InputPath = Annotated[str, ReadsPath()]

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from cosmith.recipes.model_kind_schemas import TrainRerankerStage, TrainSparseStage
+from cosmith.recipes.model_kind_schemas import TrainLateInteractionStage, TrainRerankerStage, TrainSparseStage
 from cosmith.recipes.pretraining_schemas import AdaptStage, InitialiseStage, ModelStage, TextsStage
 from cosmith.recipes.rebuilding_schemas import RebuildStage, StaticStage
 from cosmith.recipes.row_schemas import ClassesStage, SelfPairsStage, WeakPairsStage
@@ -50,6 +50,7 @@ Stage = (
     | TrainStage
     | TrainRerankerStage
     | TrainSparseStage
+    | TrainLateInteractionStage
     | MergeStage
     | CompareStage
     | IndexStage
@@ -78,6 +79,7 @@ STAGE_KINDS: dict[str, type[BaseModel]] = {
         TrainStage,
         TrainRerankerStage,
         TrainSparseStage,
+        TrainLateInteractionStage,
         MergeStage,
         CompareStage,
         IndexStage,

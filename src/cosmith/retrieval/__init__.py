@@ -14,15 +14,18 @@ _PUBLIC = {
     "IndexCard": "cosmith.retrieval.index",
     "rerank": "cosmith.retrieval.reranking",
     "search_dense": "cosmith.retrieval.dense",
+    "search_late_interaction": "cosmith.retrieval.late_interaction",
     "search_sparse": "cosmith.retrieval.sparse",
 }
 
-__all__ = ["BestSoFar", "Bm25", "Hits", "Index", "IndexCard", "rerank", "search_dense", "search_sparse"]
+__all__ = ["BestSoFar", "Bm25", "Hits", "Index", "IndexCard", "rerank", "search_dense",
+           "search_late_interaction", "search_sparse"]  # fmt: skip
 
 if TYPE_CHECKING:
     from cosmith.retrieval.dense import BestSoFar, search_dense
     from cosmith.retrieval.hits import Hits
     from cosmith.retrieval.index import Index, IndexCard
+    from cosmith.retrieval.late_interaction import search_late_interaction
     from cosmith.retrieval.lexical import Bm25
     from cosmith.retrieval.reranking import rerank
     from cosmith.retrieval.sparse import search_sparse

@@ -26,6 +26,7 @@ _PUBLIC = {
     "pareto_front": "cosmith.training.merging",
     "train": "cosmith.training.contrastive",
     "Sparsity": "cosmith.training.sparse",
+    "train_late_interaction": "cosmith.training.late_interaction",
     "train_reranker": "cosmith.training.reranking",
     "train_sparse": "cosmith.training.sparse",
     "train_with_result": "cosmith.training.contrastive",
@@ -51,6 +52,7 @@ __all__ = [
     "merge",
     "pareto_front",
     "train",
+    "train_late_interaction",
     "train_reranker",
     "train_sparse",
     "train_with_result",
@@ -62,6 +64,7 @@ if TYPE_CHECKING:
     from cosmith.training.encoding import Strategy, backward_step
     from cosmith.training.estimation import Estimate, estimate
     from cosmith.training.interruption import Interrupted
+    from cosmith.training.late_interaction import train_late_interaction
     from cosmith.training.merging import (
         Candidate,
         MergeMethod,

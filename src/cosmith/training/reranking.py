@@ -22,7 +22,7 @@ from cosmith.data.ragged import take_rows
 from cosmith.errors import InputError, nearest
 from cosmith.losses.ranking import RANKING_LOSSES, RankingLossName, RowCandidates, score_kl
 from cosmith.models import CrossEncoder
-from cosmith.models.pairs import PairTokens
+from cosmith.models.cross_encoder.pairs import PairTokens
 from cosmith.training.batch_report import shown_text, token_problems
 from cosmith.training.distributed import ALONE, Ranks, start_ranks
 from cosmith.training.encoding import Strategy
@@ -35,6 +35,7 @@ from cosmith.training.run import Score
 from cosmith.training.settings import TrainingSettings
 from cosmith.training.step import StepWork, lanes_of, shared_micro_batches, strategy_of
 from cosmith.training.tuning import trainable
+from cosmith.training.variant import require_merged_adapter
 
 _TAUGHT = ("margin-mse", "score-kl")  # the losses that follow a teacher's scores
 
@@ -258,9 +259,7 @@ def prepare(
                          remedy=nearest(str(loss), get_args(RankingLossName)))  # fmt: skip
     if not teacher_temperature > 0:
         raise InputError(f"must be above 0, not {teacher_temperature}", field="teacher_temperature")
-    if settings.adapter is not None and not settings.merge_adapter:
-        raise InputError("the adapter of a cross-encoder cannot be kept apart", field="merge_adapter",
-                         remedy="Leave it out, and the adapter is merged.")  # fmt: skip
+    require_merged_adapter(settings, "cross-encoder")
     plan = plan_of(sources, settings)
     for source in sources:
         _check(source, loss)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,20 +12,25 @@ import torch
 
 from cosmith.data import Source
 from cosmith.errors import InputError
-from cosmith.losses import ContrastiveSpec, LossSpec, MarginMseSpec, ScoreKlSpec, StepStructure
+from cosmith.losses import StepStructure
 from cosmith.losses.sparsity import active, flops, warmed_up
 from cosmith.models import SparseEncoder
 from cosmith.training import contrastive
-from cosmith.training.contrastive import ContrastiveJob
 from cosmith.training.distributed import ALONE, Ranks, start_ranks
-from cosmith.training.encoding import Strategy
-from cosmith.training.health import ProbeText
 from cosmith.training.loop import run_job
 from cosmith.training.result import TrainingResult
 from cosmith.training.run import Score
 from cosmith.training.settings import TrainingSettings
 from cosmith.training.step import Figures, StepWork
 from cosmith.training.tuning import trainable
+from cosmith.training.variant import (
+    ContrastiveVariant,
+    on_unbounded_scores,
+    require_merged_adapter,
+    require_no_dense_settings,
+)
+
+_WHAT = "sparse encoder"
 
 
 @dataclass(frozen=True)
@@ -54,65 +58,14 @@ class Sparsity:
 
 
 @dataclass(frozen=True)
-class SparseJob:
+class SparseJob(ContrastiveVariant[SparseEncoder]):
     """A contrastive run whose loss has the regularisers besides; see :class:`cosmith.training.step.Job`.
 
     Attributes:
-        run: The contrastive run.
         sparsity: How strongly vectors are made sparse.
     """
 
-    run: ContrastiveJob[SparseEncoder]
     sparsity: Sparsity
-
-    @property
-    def encoder(self) -> SparseEncoder:
-        """What is trained."""
-        return self.run.encoder
-
-    @property
-    def module(self) -> torch.nn.Module:
-        """Its weights."""
-        return self.run.module
-
-    @property
-    def device(self) -> torch.device:
-        """Where."""
-        return self.run.device
-
-    @property
-    def settings(self) -> TrainingSettings:
-        """What the user decided."""
-        return self.run.settings
-
-    @property
-    def steps(self) -> int:
-        """How many."""
-        return self.run.steps
-
-    @property
-    def strategy(self) -> Strategy:
-        """How many graphs are kept."""
-        return self.run.strategy
-
-    @property
-    def lanes(self) -> int:
-        """Threads that share a step."""
-        return self.run.lanes
-
-    @property
-    def facts(self) -> Mapping[str, Any]:
-        """As of the contrastive run."""
-        return self.run.facts
-
-    @property
-    def probe(self) -> Sequence[ProbeText]:
-        """No text is followed: with a dimension a word there is no map to draw."""
-        return []
-
-    def compute_in(self) -> AbstractContextManager[object]:
-        """The context of the run's precision."""
-        return self.run.compute_in()
 
     def work(self, step: int, ranks: Ranks = ALONE) -> StepWork:
         """What step number ``step`` does."""
@@ -198,25 +151,8 @@ def prepare(
     folder: Path | None = None,
 ) -> SparseJob:
     """Check that encoder, Sources and settings fit each other, and tokenise."""
-    for name in ("dims", "quantise", "spread_out"):
-        if getattr(settings, name):
-            raise InputError("is for dense vectors", field=name, remedy="Leave it out.")
-    if settings.adapter is not None and not settings.merge_adapter:
-        raise InputError("the adapter of a sparse encoder cannot be kept apart", field="merge_adapter",
-                         remedy="Leave it out, and the adapter is merged.")  # fmt: skip
+    require_no_dense_settings(settings)
+    require_merged_adapter(settings, _WHAT)
     run = contrastive.prepare(encoder, sources, settings, folder)
-    return SparseJob(replace(run, specs=tuple(_on_dot_products(spec, settings) for spec in run.specs)), sparsity)
-
-
-def _on_dot_products(spec: LossSpec, settings: TrainingSettings) -> LossSpec:
-    """The loss as it is for vectors of any length: temperature and margin of a preset are made for cosines."""
-    if isinstance(spec, ContrastiveSpec):
-        if spec.guided:
-            raise InputError("a guided loss is for dense vectors", field="loss", remedy="Take another one.")
-        return replace(spec, temperature=settings.temperature or 1.0, margin=None)
-    if isinstance(spec, ScoreKlSpec):
-        return replace(spec, temperature=settings.temperature or 1.0)
-    if isinstance(spec, MarginMseSpec):
-        return spec
-    raise InputError(f"a sparse encoder does not learn by {type(spec).__name__}", field="loss",
-                     remedy="Take a contrastive loss, margin-mse or score-kl.")  # fmt: skip
+    specs = tuple(on_unbounded_scores(spec, settings, _WHAT) for spec in run.specs)
+    return SparseJob(replace(run, specs=specs), sparsity)

@@ -30,6 +30,7 @@ STAGE_FUNCTIONS: Mapping[str, str] = {
     "train": "cosmith.recipes.stages.training:train_model",
     "train-reranker": "cosmith.recipes.stages.reranking:train",
     "train-sparse": "cosmith.recipes.stages.sparse:train",
+    "train-late-interaction": "cosmith.recipes.stages.late_interaction:train",
     "merge": "cosmith.recipes.stages.merging:merge_models",
     "evaluate": "cosmith.recipes.stages.measuring:evaluate",
     "compare": "cosmith.recipes.stages.measuring:compare",

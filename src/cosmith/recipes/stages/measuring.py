@@ -24,6 +24,7 @@ from cosmith.evaluation import (
     score_hits,
     search_collection,
     search_collection_bm25,
+    search_collection_late_interaction,
     search_collection_sparse,
     texts_cut,
 )
@@ -77,11 +78,13 @@ def _search(model: str, collection: Collection, stage: EvaluateStage, context: S
 
 
 def first_hits(model: str, collection: Collection, context: StageContext, *, dim: int | None = None) -> Hits:
-    """What a model, a sparse encoder or BM25 finds in a collection."""
+    """What a model of any kind that searches by itself, or BM25, finds in a collection."""
     if context.artefacts.kind(model) == "lexical":
         return search_collection_bm25(collection)
     if context.artefacts.kind(model) == "sparse":
         return search_collection_sparse(context.artefacts.sparse_encoder(model), collection)
+    if context.artefacts.kind(model) == "late-interaction":
+        return search_collection_late_interaction(context.artefacts.late_interaction(model), collection)
     return search_collection(context.artefacts.remembering(model), collection, dim=dim)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from cosmith.errors import InputError
 from cosmith.evaluation import mean_sparse_score
 from cosmith.models import SparseEncoder, find_model
-from cosmith.models.sparse_encoder_folder import holds_language_head
+from cosmith.models.sparse.folder import holds_language_head
 from cosmith.recipes.artefacts import StageContext, load_sparse_encoder
 from cosmith.recipes.model_kind_schemas import TrainSparseStage
 from cosmith.recipes.stages.training import outcome, pairs_per_second, training_settings

@@ -19,7 +19,7 @@ from cosmith.errors import InputError
 from cosmith.evaluation import mean_score
 from cosmith.losses import loss_spec
 from cosmith.mining import mine_hard_negatives
-from cosmith.models import CrossEncoder, Encoder, SparseEncoder, Trainable
+from cosmith.models import CrossEncoder, Encoder, LateInteractionEncoder, SparseEncoder, Trainable
 from cosmith.recipes.artefacts import StageContext
 from cosmith.recipes.graph import estimated_sources, output_names
 from cosmith.recipes.model_kind_schemas import ModelKindSettings, TrainRerankerStage
@@ -196,9 +196,12 @@ def train_model(stage: TrainStage, context: StageContext) -> dict[str, Any]:
 
 
 def outcome(
-    result: TrainingResult[Encoder] | TrainingResult[CrossEncoder] | TrainingResult[SparseEncoder],
+    result: TrainingResult[Encoder]
+    | TrainingResult[CrossEncoder]
+    | TrainingResult[SparseEncoder]
+    | TrainingResult[LateInteractionEncoder],
     context: StageContext,
-    base: Encoder | CrossEncoder | SparseEncoder,
+    base: Trainable,
 ) -> dict[str, Any]:
     """Keep the model of a finished run, and tell how it went."""
     result.encoder.save(context.artefacts.folder(context.name))

@@ -6,7 +6,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -225,7 +225,7 @@ def ranges(case: Case) -> Finding:
 def in_float32(case: Case) -> Finding:
     """Whether the step is finite when all is computed in float32."""
     question = "Is it finite in float32?"
-    plain: Any = replace(case.job, settings=replace(case.job.settings, precision="float32"))  # type: ignore[type-var]
+    plain: Any = _changed(case.job, settings=replace(case.job.settings, precision="float32"))
     loss, norm = loss_and_norm(plain, case.step)
     if not (math.isfinite(loss) and math.isfinite(norm)):
         return Finding(question, f"No: loss {loss:.4g}, norm {norm:.4g}. Precision is not to blame.", True)
@@ -271,7 +271,7 @@ CHECKS: tuple[Callable[[Case], Finding], ...] = (
 
 def loss_and_norm(job: Job[Trainable], step: int) -> tuple[float, float]:
     """The loss of a step and the norm of its gradient; the parameters' gradients are dropped."""
-    alone: Any = replace(job, lanes=1)  # type: ignore[type-var]
+    alone: Any = _changed(job, lanes=1)
     with _training(job):
         job.module.zero_grad(set_to_none=True)
         try:
@@ -281,6 +281,14 @@ def loss_and_norm(job: Job[Trainable], step: int) -> tuple[float, float]:
         finally:
             job.module.zero_grad(set_to_none=True)
     return loss, norm
+
+
+def _changed(job: Any, **changes: Any) -> Any:
+    """The job with other values of these fields, which may be those of the run that it is a variant of."""
+    own = {field.name for field in fields(job)}
+    if changes.keys() <= own:
+        return replace(job, **changes)
+    return replace(job, run=_changed(job.run, **changes))
 
 
 def _embeddings(job: Job[Trainable], step: int, work: StepWork) -> torch.Tensor:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from cosmith.models.cross_encoder_folder import WordScore
+from cosmith.models.cross_encoder.folder import WordScore
+from cosmith.models.cross_encoder.pairs import PairTokens
 from cosmith.models.forward import TokenStates, padded_arguments, run
-from cosmith.models.pairs import PairTokens
 
 
 def classifier_scores(model: Any, pairs: PairTokens, tokenizer: Any, *, flat: bool) -> torch.Tensor:

@@ -19,13 +19,15 @@ from cosmith.errors import InputError
 from cosmith.models.adapters import has_adapter
 from cosmith.models.attention import set_attention
 from cosmith.models.backbone import described
-from cosmith.models.cross_encoder_folder import (
+from cosmith.models.cross_encoder.folder import (
     QWEN3_RERANKER_TEMPLATE,
     CrossEncoderSpec,
     knows_roles,
     read_cross_encoder,
     write_cross_encoder,
 )
+from cosmith.models.cross_encoder.pairs import Pair, PairTokenizer, PairTokens, SegmentTokenizer, TemplateTokenizer
+from cosmith.models.cross_encoder.scoring import classifier_scores, word_scores
 from cosmith.models.dropout import use_fast_dropout
 from cosmith.models.encoder import Encoder
 from cosmith.models.fingerprint import add_weights
@@ -34,9 +36,7 @@ from cosmith.models.lengths import longest_input
 from cosmith.models.module import ACTIVATIONS
 from cosmith.models.new_heads import parts_of, with_new_head
 from cosmith.models.packaged import find_model
-from cosmith.models.pairs import Pair, PairTokenizer, PairTokens, SegmentTokenizer, TemplateTokenizer
 from cosmith.models.precision import Precision, computing_in, resolve_precision
-from cosmith.models.scoring import classifier_scores, word_scores
 from cosmith.models.tokenization import TextTokenizer
 
 

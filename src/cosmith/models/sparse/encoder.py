@@ -33,8 +33,8 @@ from cosmith.models.new_heads import parts_of, with_new_head
 from cosmith.models.packaged import find_model
 from cosmith.models.precision import Precision, at_least_float32, computing_in, resolve_precision
 from cosmith.models.prompts import fill_prompt
-from cosmith.models.sparse_encoder_folder import SparseSpec, read_sparse_encoder, write_sparse_encoder
-from cosmith.models.sparse_vectors import SparseVectors
+from cosmith.models.sparse.folder import SparseSpec, read_sparse_encoder, write_sparse_encoder
+from cosmith.models.sparse.vectors import SparseVectors
 from cosmith.models.tokenization import TextTokenizer
 
 _HEADS = {"bert": "cls", "roberta": "lm_head", "xlm-roberta": "lm_head"}  # that take states without padding
