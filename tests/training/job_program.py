@@ -1,0 +1,140 @@
+"""What each of several ranks does with every kind of job; run by test_jobs_on_ranks.py, which does the same on one rank.
+
+Run as ``python job_program.py FOLDER SHARDING``, with the environment that ``torchrun`` gives.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from cosmith.data import Source, TrainingRow
+from cosmith.errors import CosmithError
+from cosmith.models import SparseEncoder, initialise, tiny_cross_encoder, tiny_encoder
+from cosmith.training import TrainingResult, TrainingSettings, train_reranker, train_sparse, train_with_result
+from cosmith.training.distributed import start_ranks
+from cosmith.training.pretraining import pretrain_with_result
+
+WORDS = ["".join("abcdefgh"[(number >> shift) & 7] for shift in (0, 3, 6)) for number in range(0, 500, 17)]
+ROWS = [TrainingRow(word * (1 + n % 4), (word[::-1],), (WORDS[n - 1], WORDS[n - 2])) for n, word in enumerate(WORDS)]
+SOURCE = Source.from_rows("words", ROWS)
+TEXTS = [f"{word} lies behind {word[::-1]}" for word in WORDS]
+SETTINGS = TrainingSettings(
+    steps=4, batch_size=5, learning_rate=1e-3, precision="float32", micro_batch_tokens=24, clip=0.5, evaluate_every=2,
+    strategy="direct", checkpoint_every_steps=1, watch_every=1, interpolate=(0.5,),
+)  # fmt: skip
+
+Run = Callable[[TrainingSettings, Path, Callable[[Any], float]], TrainingResult[Any]]
+
+
+def contrastive(settings: TrainingSettings, folder: Path, dev: Callable[[Any], float]) -> TrainingResult[Any]:
+    """A decoder with a projection, which is no part of the backbone."""
+    return train_with_result(tiny_encoder("qwen3", projection=24), [SOURCE], settings, folder=folder, dev=dev)
+
+
+def dropped(settings: TrainingSettings, folder: Path, dev: Callable[[Any], float]) -> TrainingResult[Any]:
+    """With dropout, gradient caching, recomputed layers, a rate for each layer, and vectors in lower dimensions."""
+    settings = replace(
+        settings, strategy="cached", gradient_checkpointing=True, layer_decay=0.9, frozen_layers=1, dims=(8,)
+    )
+    return train_with_result(tiny_encoder("bert", dropout=0.2), [SOURCE], settings, folder=folder, dev=dev)
+
+
+def adapted(settings: TrainingSettings, folder: Path, dev: Callable[[Any], float]) -> TrainingResult[Any]:
+    """With an adapter."""
+    settings = replace(settings, adapter="lora", adapter_rank=4, learning_rate=1e-2)
+    return train_with_result(tiny_encoder("qwen3"), [SOURCE], settings, folder=folder, dev=dev)
+
+
+def reranker(settings: TrainingSettings, folder: Path, dev: Callable[[Any], float]) -> TrainingResult[Any]:
+    """A classifier of pairs, with its pooler."""
+    return train_reranker(tiny_cross_encoder("bert"), [SOURCE], settings, loss="listwise", folder=folder, dev=dev)
+
+
+def words_reranker(settings: TrainingSettings, folder: Path, dev: Callable[[Any], float]) -> TrainingResult[Any]:
+    """A language model that says yes or no, its words tied."""
+    return train_reranker(tiny_cross_encoder("qwen3"), [SOURCE], settings, folder=folder, dev=dev)
+
+
+def sparse(settings: TrainingSettings, folder: Path, dev: Callable[[Any], float]) -> TrainingResult[Any]:
+    """A sparse encoder, whose head shares the embeddings."""
+    base = SparseEncoder.from_encoder(tiny_encoder("bert"))
+    return train_sparse(base, [SOURCE], settings, folder=folder, dev=dev)
+
+
+def masked(settings: TrainingSettings, folder: Path, dev: Callable[[Any], float]) -> TrainingResult[Any]:
+    """Hidden words, guessed by a head of which the encoder knows nothing."""
+    base = initialise(TEXTS, vocabulary=300, layers=2, hidden=32, heads=4, max_length=32, dropout=0.1)
+    return pretrain_with_result(base, TEXTS, settings, folder=folder, dev=dev)
+
+
+JOBS: dict[str, Run] = {run.__name__: run for run in (contrastive, dropped, adapted, reranker, words_reranker, sparse,
+                                                      masked)}  # fmt: skip
+
+
+def size(model: Any) -> float:
+    """Some score that training changes, and that a model in pieces could not be asked for."""
+    return float(sum(value.double().square().sum() for value in model.copy().module.state_dict().values()))
+
+
+def tensors(name: str, result: TrainingResult[Any]) -> dict[str, torch.Tensor]:
+    """All that ranks are compared by."""
+    found = {f"{name}/{key}": value.clone() for key, value in result.encoder.module.state_dict().items()}
+    assert result.base_score is not None
+    assert result.best_score is not None
+    return found | {f"{name}/scores": torch.tensor([result.base_score, result.best_score])}
+
+
+class Stops:
+    """A score that cannot be worked out the second time, so that the run ends behind its first checkpoint."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def __call__(self, model: Any) -> float:
+        self.calls += 1
+        if self.calls == 2:
+            raise FileNotFoundError("the development set is gone")
+        return size(model)
+
+
+def stopped(run: Run, settings: TrainingSettings, folder: Path) -> None:
+    """Begin a run that ends after a few steps."""
+    try:
+        run(settings, folder, Stops())
+    except (CosmithError, FileNotFoundError):
+        return
+    raise AssertionError("it should have ended")
+
+
+def refused(folder: Path, rank: int) -> None:
+    """A checkpoint that the first rank cannot write."""
+    if rank == 0:
+        folder.mkdir()
+        (folder / "checkpoints").write_text("in the way")
+    try:
+        contrastive(SETTINGS, folder, size)
+    except CosmithError as error:
+        (folder.parent / f"refusal-{rank}").write_text(f"{type(error).__name__}: {error}")
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    place = Path(sys.argv[1])
+    joined, _ = start_ranks(torch.device("cpu"))
+    chosen = replace(SETTINGS, sharding=sys.argv[2])
+    found: dict[str, torch.Tensor] = {}
+    for name, job in JOBS.items():
+        found |= tensors(name, job(chosen, place / name, size))
+    for name in ("dropped", "masked", "sparse"):
+        stopped(JOBS[name], chosen, place / f"{name}-stopped")
+        found |= tensors(f"resumed {name}", JOBS[name](chosen, place / f"{name}-stopped", size))
+    stopped(contrastive, chosen, place / "left")
+    save_file(found, place / f"rank-{joined.rank}.safetensors")
+    refused(place / "refused", joined.rank)
