@@ -1,15 +1,16 @@
-"""What each of several ranks does with every kind of job; run by test_jobs_on_ranks.py, which does the same on one rank.
+"""What each of several ranks does with every kind of job; test_jobs_on_ranks.py runs it, and does the same on one rank.
 
-Run as ``python job_program.py FOLDER SHARDING``, with the environment that ``torchrun`` gives.
+Run as ``python job_program.py FOLDER``, with the environment that ``torchrun`` gives.
 """
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from safetensors.torch import save_file
@@ -17,16 +18,29 @@ from safetensors.torch import save_file
 from cosmith.data import Source, TrainingRow
 from cosmith.errors import CosmithError
 from cosmith.models import SparseEncoder, initialise, tiny_cross_encoder, tiny_encoder
-from cosmith.training import TrainingResult, TrainingSettings, train_reranker, train_sparse, train_with_result
-from cosmith.training.distributed import start_ranks
+from cosmith.training import (
+    TrainingResult,
+    TrainingSettings,
+    divergence,
+    train_reranker,
+    train_sparse,
+    train_with_result,
+)
+from cosmith.training.contrastive import prepare
+from cosmith.training.distributed import Ranks, is_sharded, start_ranks
+from cosmith.training.health import Diverged
+from cosmith.training.optimisation import adamw
 from cosmith.training.pretraining import pretrain_with_result
+from cosmith.training.settings import Sharding
+from cosmith.training.sharding import shard
+from cosmith.training.step import add_gradients
 
 WORDS = ["".join("abcdefgh"[(number >> shift) & 7] for shift in (0, 3, 6)) for number in range(0, 500, 17)]
 ROWS = [TrainingRow(word * (1 + n % 4), (word[::-1],), (WORDS[n - 1], WORDS[n - 2])) for n, word in enumerate(WORDS)]
 SOURCE = Source.from_rows("words", ROWS)
 TEXTS = [f"{word} lies behind {word[::-1]}" for word in WORDS]
 SETTINGS = TrainingSettings(
-    steps=4, batch_size=5, learning_rate=1e-3, precision="float32", micro_batch_tokens=24, clip=0.5, evaluate_every=2,
+    steps=3, batch_size=5, learning_rate=3e-4, precision="float32", micro_batch_tokens=24, clip=0.5, evaluate_every=2,
     strategy="direct", checkpoint_every_steps=1, watch_every=1, interpolate=(0.5,),
 )  # fmt: skip
 
@@ -48,13 +62,13 @@ def dropped(settings: TrainingSettings, folder: Path, dev: Callable[[Any], float
 
 def adapted(settings: TrainingSettings, folder: Path, dev: Callable[[Any], float]) -> TrainingResult[Any]:
     """With an adapter."""
-    settings = replace(settings, adapter="lora", adapter_rank=4, learning_rate=1e-2)
+    settings = replace(settings, adapter="lora", adapter_rank=4, learning_rate=3e-3)
     return train_with_result(tiny_encoder("qwen3"), [SOURCE], settings, folder=folder, dev=dev)
 
 
 def reranker(settings: TrainingSettings, folder: Path, dev: Callable[[Any], float]) -> TrainingResult[Any]:
     """A classifier of pairs, with its pooler."""
-    return train_reranker(tiny_cross_encoder("bert"), [SOURCE], settings, loss="listwise", folder=folder, dev=dev)
+    return train_reranker(tiny_cross_encoder("bert"), [SOURCE], settings, folder=folder, dev=dev)
 
 
 def words_reranker(settings: TrainingSettings, folder: Path, dev: Callable[[Any], float]) -> TrainingResult[Any]:
@@ -76,6 +90,7 @@ def masked(settings: TrainingSettings, folder: Path, dev: Callable[[Any], float]
 
 JOBS: dict[str, Run] = {run.__name__: run for run in (contrastive, dropped, adapted, reranker, words_reranker, sparse,
                                                       masked)}  # fmt: skip
+RESUMED = ("dropped", "reranker", "sparse", "masked")
 
 
 def size(model: Any) -> float:
@@ -113,28 +128,66 @@ def stopped(run: Run, settings: TrainingSettings, folder: Path) -> None:
     raise AssertionError("it should have ended")
 
 
-def refused(folder: Path, rank: int) -> None:
-    """A checkpoint that the first rank cannot write."""
-    if rank == 0:
-        folder.mkdir()
-        (folder / "checkpoints").write_text("in the way")
+def refused(settings: TrainingSettings, folder: Path) -> str:
+    """What is said of a checkpoint that the first rank cannot write."""
+    folder.mkdir(exist_ok=True)
+    (folder / "checkpoints").write_text("in the way")
     try:
-        contrastive(SETTINGS, folder, size)
+        contrastive(settings, folder, size)
     except CosmithError as error:
-        (folder.parent / f"refusal-{rank}").write_text(f"{type(error).__name__}: {error}")
+        return f"{type(error).__name__}: {error}"
+    raise AssertionError("it should have ended")
 
 
-if __name__ == "__main__":
-    torch.set_num_threads(1)
-    place = Path(sys.argv[1])
-    joined, _ = start_ranks(torch.device("cpu"))
-    chosen = replace(SETTINGS, sharding=sys.argv[2])
+def held(joined: Ranks) -> list[int]:
+    """How many numbers a rank holds of weights, gradients and optimizer state after a step, and how many one alone."""
+    counts = []
+    for sharded in (True, False):
+        job = prepare(tiny_encoder("qwen3"), [SOURCE], SETTINGS)
+        ranks = replace(joined, sharded=sharded)
+        if sharded:
+            shard(job, ranks)
+        optimizer = adamw(job.module, learning_rate=1e-3, weight_decay=0.0)
+        add_gradients(job, 0, ranks)
+        optimizer.step()
+        states = [value for state in optimizer.state.values() for kind, value in state.items() if kind != "step"]
+        parameters = list(job.module.parameters())
+        kept = [*parameters, *(each.grad for each in parameters if each.grad is not None), *states]
+        counts.append(sum((each.to_local() if is_sharded(each) else each).numel() for each in kept))
+    return counts
+
+
+def poisoned(settings: TrainingSettings, folder: Path) -> str:
+    """What is said of a weight that is no number, after going back to the checkpoint did not help."""
+    base = tiny_encoder("bert")
+    divergence._MOST_RESTARTS = 1
+    with torch.no_grad():
+        base.module.get_parameter("backbone.encoder.layer.1.output.dense.weight")[0, 0] = torch.nan
+    try:
+        train_with_result(base, [SOURCE], replace(settings, on_divergence="restart"), folder=folder)
+    except Diverged as trouble:
+        return str(trouble)
+    raise AssertionError("it should have ended")
+
+
+def everything(joined: Ranks, sharding: Sharding, place: Path) -> None:
+    """All that is compared, into a folder."""
+    place.mkdir(exist_ok=True)
+    chosen = replace(SETTINGS, sharding=sharding)
     found: dict[str, torch.Tensor] = {}
     for name, job in JOBS.items():
         found |= tensors(name, job(chosen, place / name, size))
-    for name in ("dropped", "masked", "sparse"):
+    for name in RESUMED:
         stopped(JOBS[name], chosen, place / f"{name}-stopped")
         found |= tensors(f"resumed {name}", JOBS[name](chosen, place / f"{name}-stopped", size))
     stopped(contrastive, chosen, place / "left")
     save_file(found, place / f"rank-{joined.rank}.safetensors")
-    refused(place / "refused", joined.rank)
+    said = {"refused": refused(chosen, place / "refused"), "poisoned": poisoned(chosen, place / "poisoned")}
+    (place / f"rank-{joined.rank}.json").write_text(json.dumps(said | {"held": held(joined)}))
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    started, _ = start_ranks(torch.device("cpu"))
+    for choice in get_args(Sharding):
+        everything(started, choice, Path(sys.argv[1]) / choice)
