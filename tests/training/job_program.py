@@ -6,6 +6,8 @@ Run as ``python job_program.py FOLDER``, with the environment that ``torchrun`` 
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -171,6 +173,25 @@ def poisoned(settings: TrainingSettings, folder: Path) -> str:
     raise AssertionError("it should have ended")
 
 
+def interrupted(settings: TrainingSettings, folder: Path, rank: int) -> str:
+    """What is said when one rank is told to stop, at a moment when it does not share a step."""
+    has_ended = running.Run.has_ended
+
+    def signalled(run: Any, progress: Any) -> bool:
+        if rank == 1 and progress.step == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return has_ended(run, progress)
+
+    running.Run.has_ended = signalled  # type: ignore[method-assign]
+    try:
+        contrastive(settings, folder, size)
+    except Interrupted as error:
+        return str(error)
+    finally:
+        running.Run.has_ended = has_ended  # type: ignore[method-assign]
+    raise AssertionError("it should have ended")
+
+
 def everything(joined: Ranks, sharding: Sharding, place: Path) -> None:
     """All that is compared, into a folder."""
     place.mkdir(exist_ok=True)
@@ -184,6 +205,7 @@ def everything(joined: Ranks, sharding: Sharding, place: Path) -> None:
     stopped(contrastive, chosen, place / "left")
     save_file(found, place / f"rank-{joined.rank}.safetensors")
     said = {"refused": refused(chosen, place / "refused"), "poisoned": poisoned(chosen, place / "poisoned")}
+    said["interrupted"] = interrupted(chosen, place / "interrupted", joined.rank)
     (place / f"rank-{joined.rank}.json").write_text(json.dumps(said | {"held": held(joined)}))
 
 

@@ -13,6 +13,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from cosmith.training.checkpoint import latest_checkpoint
+
 PROGRAM = Path(__file__).with_name("job_program.py")
 _spec = importlib.util.spec_from_file_location("job_program", PROGRAM)
 assert _spec is not None
@@ -109,6 +111,13 @@ def test_what_the_first_rank_cannot_write_ends_all_with_the_same_words(together:
     assert kinds == ("StorageError", "CosmithError")
     assert words[0] == words[1]
     assert "refused/checkpoints: a file stands in the place of this folder" in words[0]
+
+
+def test_a_signal_to_one_rank_stops_all_behind_the_step(together: Path) -> None:
+    first, second = (each["interrupted"] for each in said(together))
+    assert first == second
+    assert "after step 2 of 3" in first
+    assert latest_checkpoint(together / "interrupted") is not None
 
 
 def test_a_step_that_fails_is_explained(together: Path) -> None:

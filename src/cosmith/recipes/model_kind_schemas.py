@@ -28,7 +28,6 @@ class ModelKindSettings(StepSettings):
     keep_best: bool = Field(True, description="End with the best evaluation's weights, not the last ones.")
     adapter: Literal["lora", "dora"] | None = Field(None, description="As in `train`; merged in the end.")
     adapter_rank: Count = Field(16, description="The adapter's rank.")
-    sharding: Literal["none", "full"] = Field("none", description="As in `train`.")
 
 
 class TrainRerankerStage(ModelKindSettings):

@@ -80,7 +80,6 @@ class AdaptStage(StepSettings):
     max_document_length: Count | None = Field(None, description="Tokens of a piece; null: the model's maximum.")
     keep_best: bool = Field(False, description="End with the best evaluation's weights, not the last ones.")
     interpolate: bool | list[ShareOrAll] = Field(False, description="As in `train`.")
-    sharding: Literal["none", "full"] = Field("none", description="As in `train`.")
 
     def outputs(self) -> dict[str, Kind]:
         return {"": "model"}

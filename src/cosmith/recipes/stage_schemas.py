@@ -281,9 +281,6 @@ class TrainStage(StepSettings):
     gradient_checkpointing: bool = Field(
         False, description="Keep the inputs of layers only and compute the rest again: slower, less memory."
     )
-    sharding: Literal["none", "full"] = Field(
-        "none", description="With several processes: each holds the whole model, or a part of it (FSDP)."
-    )
 
     def outputs(self) -> dict[str, Kind]:
         return {"": "model"}
