@@ -21,6 +21,7 @@ from cosmith.data import Source, TrainingRow
 from cosmith.errors import CosmithError
 from cosmith.models import SparseEncoder, initialise, tiny_cross_encoder, tiny_encoder
 from cosmith.training import (
+    Interrupted,
     TrainingResult,
     TrainingSettings,
     divergence,
@@ -28,6 +29,7 @@ from cosmith.training import (
     train_sparse,
     train_with_result,
 )
+from cosmith.training import run as running
 from cosmith.training.contrastive import prepare
 from cosmith.training.distributed import Ranks, is_sharded, start_ranks
 from cosmith.training.health import Diverged
