@@ -9,10 +9,10 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
@@ -95,7 +95,8 @@ def masked(settings: TrainingSettings, folder: Path, dev: Callable[[Any], float]
 
 JOBS: dict[str, Run] = {run.__name__: run for run in (contrastive, dropped, adapted, reranker, words_reranker, sparse,
                                                       masked)}  # fmt: skip
-RESUMED = ("dropped", "reranker", "sparse", "masked")
+TAKEN: dict[Sharding, Sequence[str]] = {"none": ("contrastive", "reranker", "sparse", "masked"), "full": tuple(JOBS)}
+RESUMED: dict[Sharding, Sequence[str]] = {"none": ("reranker", "sparse", "masked"), "full": ("dropped", "masked")}
 
 
 def size(model: Any) -> float:
@@ -199,9 +200,9 @@ def everything(joined: Ranks, sharding: Sharding, place: Path) -> None:
     place.mkdir(exist_ok=True)
     chosen = replace(SETTINGS, sharding=sharding)
     found: dict[str, torch.Tensor] = {}
-    for name, job in JOBS.items():
-        found |= tensors(name, job(chosen, place / name, size))
-    for name in RESUMED:
+    for name in TAKEN[sharding]:
+        found |= tensors(name, JOBS[name](chosen, place / name, size))
+    for name in RESUMED[sharding]:
         stopped(JOBS[name], chosen, place / f"{name}-stopped")
         found |= tensors(f"resumed {name}", JOBS[name](chosen, place / f"{name}-stopped", size))
     stopped(contrastive, chosen, place / "left")
@@ -214,5 +215,5 @@ def everything(joined: Ranks, sharding: Sharding, place: Path) -> None:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     started, _ = start_ranks(torch.device("cpu"))
-    for choice in get_args(Sharding):
+    for choice in TAKEN:
         everything(started, choice, Path(sys.argv[1]) / choice)
