@@ -46,7 +46,7 @@ TRIPLETS = Source.from_rows("triplets", [replace(row, negatives=row.negatives[:1
 TEXTS = [f"{word} lies behind {word[::-1]}" for word in WORDS]
 SETTINGS = TrainingSettings(
     steps=3, batch_size=5, learning_rate=3e-4, precision="float32", micro_batch_tokens=24, clip=0.5, evaluate_every=2,
-    strategy="direct", checkpoint_every_steps=1, watch_every=1, interpolate=(0.5,),
+    strategy="direct", checkpoint_every_steps=1, watch_every=1, interpolate=False,
 )  # fmt: skip
 
 Run = Callable[[TrainingSettings, Path, Callable[[Any], float]], TrainingResult[Any]]
@@ -67,12 +67,13 @@ def dropped(settings: TrainingSettings, folder: Path, dev: Callable[[Any], float
 
 def adapted(settings: TrainingSettings, folder: Path, dev: Callable[[Any], float]) -> TrainingResult[Any]:
     """With an adapter, and on so few texts that a rank has none left when the other still has one."""
-    settings = replace(settings, adapter="lora", adapter_rank=4, learning_rate=3e-3, batch_size=1)
+    settings = replace(settings, adapter="lora", adapter_rank=4, learning_rate=3e-3, batch_size=1, keep_best=False)
     return train_with_result(tiny_encoder("qwen3"), [TRIPLETS], settings, folder=folder, dev=dev)
 
 
 def reranker(settings: TrainingSettings, folder: Path, dev: Callable[[Any], float]) -> TrainingResult[Any]:
-    """A classifier of pairs, with its pooler."""
+    """A classifier of pairs, with its pooler; the result is looked for between the base and the best weights."""
+    settings = replace(settings, interpolate=(0.5,))
     return train_reranker(tiny_cross_encoder("bert"), [SOURCE], settings, folder=folder, dev=dev)
 
 
@@ -99,9 +100,11 @@ TAKEN: dict[Sharding, Sequence[str]] = {"none": ("contrastive", "reranker", "spa
 RESUMED: dict[Sharding, Sequence[str]] = {"none": ("reranker", "sparse", "masked"), "full": ("dropped", "masked")}
 
 
-def size(model: Any) -> float:
-    """Some score that training changes, and that a model in pieces could not be asked for."""
-    return float(sum(value.double().square().sum() for value in model.copy().module.state_dict().values()))
+def moved(model: Any) -> float:
+    """A score that training raises: how far norms are from 1 and biases from 0. It cannot be asked of a model in
+    pieces, which cannot be copied."""
+    weights = [value.double() for value in model.copy().module.state_dict().values() if value.ndim == 1]
+    return float(sum((value - value.round()).abs().sum() for value in weights))
 
 
 def tensors(name: str, result: TrainingResult[Any]) -> dict[str, torch.Tensor]:
@@ -109,7 +112,8 @@ def tensors(name: str, result: TrainingResult[Any]) -> dict[str, torch.Tensor]:
     found = {f"{name}/{key}": value.clone() for key, value in result.encoder.module.state_dict().items()}
     assert result.base_score is not None
     assert result.best_score is not None
-    return found | {f"{name}/scores": torch.tensor([result.base_score, result.best_score])}
+    mixed = [mixture.score for mixture in result.mixtures]
+    return found | {f"{name}/scores": torch.tensor([result.base_score, result.best_score, *mixed])}
 
 
 class Stops:
@@ -122,7 +126,7 @@ class Stops:
         self.calls += 1
         if self.calls == 2:
             raise FileNotFoundError("the development set is gone")
-        return size(model)
+        return moved(model)
 
 
 def stopped(run: Run, settings: TrainingSettings, folder: Path) -> None:
@@ -139,7 +143,7 @@ def refused(settings: TrainingSettings, folder: Path) -> str:
     folder.mkdir(exist_ok=True)
     (folder / "checkpoints").write_text("in the way")
     try:
-        contrastive(settings, folder, size)
+        contrastive(settings, folder, moved)
     except CosmithError as error:
         return f"{type(error).__name__}: {error}"
     raise AssertionError("it should have ended")
@@ -187,7 +191,7 @@ def interrupted(settings: TrainingSettings, folder: Path, rank: int) -> str:
 
     running.Run.has_ended = signalled  # type: ignore[method-assign]
     try:
-        contrastive(settings, folder, size)
+        contrastive(settings, folder, moved)
     except Interrupted as error:
         return str(error)
     finally:
@@ -201,10 +205,10 @@ def everything(joined: Ranks, sharding: Sharding, place: Path) -> None:
     chosen = replace(SETTINGS, sharding=sharding)
     found: dict[str, torch.Tensor] = {}
     for name in TAKEN[sharding]:
-        found |= tensors(name, JOBS[name](chosen, place / name, size))
+        found |= tensors(name, JOBS[name](chosen, place / name, moved))
     for name in RESUMED[sharding]:
         stopped(JOBS[name], chosen, place / f"{name}-stopped")
-        found |= tensors(f"resumed {name}", JOBS[name](chosen, place / f"{name}-stopped", size))
+        found |= tensors(f"resumed {name}", JOBS[name](chosen, place / f"{name}-stopped", moved))
     stopped(contrastive, chosen, place / "left")
     save_file(found, place / f"rank-{joined.rank}.safetensors")
     said = {"refused": refused(chosen, place / "refused"), "poisoned": poisoned(chosen, place / "poisoned")}

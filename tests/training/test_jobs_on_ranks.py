@@ -35,7 +35,7 @@ def alone(folder_alone: Path) -> Tensors:
     """What one rank gives."""
     found: Tensors = {}
     for name, job in program.JOBS.items():
-        found |= program.tensors(name, job(program.SETTINGS, folder_alone / name, program.size))
+        found |= program.tensors(name, job(program.SETTINGS, folder_alone / name, program.moved))
     return found
 
 
@@ -68,6 +68,10 @@ def test_every_job_gives_what_it_gives_on_one_rank(together: Path, alone: Tensor
     for name, value in first.items():
         assert torch.equal(value, second[name]), name
     taken = program.TAKEN[together.name]
+    for name in taken:
+        assert (
+            name == "adapted" or first[f"{name}/scores"][1] > first[f"{name}/scores"][0]
+        )  # else the base would end it
     assert_alike(
         {name: value for name, value in first.items() if not name.startswith("resumed ")},
         {name: value for name, value in alone.items() if name.partition("/")[0] in taken},
@@ -84,7 +88,7 @@ def test_a_run_that_failed_goes_on_to_the_same_weights(together: Path) -> None:
 
 def test_a_run_goes_on_alone(together: Path, alone: Tensors, tmp_path: Path) -> None:
     assert (together / "left" / "checkpoints").is_dir()
-    result = program.contrastive(program.SETTINGS, together / "left", program.size)
+    result = program.contrastive(program.SETTINGS, together / "left", program.moved)
     assert_alike(
         program.tensors("contrastive", result),
         {name: value for name, value in alone.items() if name.startswith("contrastive/")},
@@ -138,6 +142,6 @@ def test_each_rank_holds_a_part(both: Path) -> None:
 
 
 def test_a_single_process_shards_nothing(alone: Tensors, tmp_path: Path) -> None:
-    result = program.contrastive(replace(program.SETTINGS, sharding="full"), tmp_path, program.size)
+    result = program.contrastive(replace(program.SETTINGS, sharding="full"), tmp_path, program.moved)
     for name, value in program.tensors("contrastive", result).items():
         assert torch.equal(value, alone[name]), name
