@@ -76,6 +76,15 @@ def test_micro_batches_are_dealt_evenly(costs: list[int], world: int) -> None:
     assert max(loads) - min(loads) <= max(costs, default=0)
 
 
+@given(st.lists(st.integers(0, 1000), min_size=1, max_size=40), st.integers(1, 9))
+def test_ranks_that_share_the_weights_have_as_many_turns(costs: list[int], world: int) -> None:
+    ranks = [Ranks(rank, world, sharded=True) for rank in range(world)]
+    dealt = ranks[0].deal(costs)
+    assert sorted(number for numbers in dealt for number in numbers) == list(range(len(costs)))
+    turns = {len(numbers) + rank.idle_turns(dealt) for rank, numbers in zip(ranks, dealt, strict=True)}
+    assert turns == {-(-len(costs) // world)}
+
+
 @given(st.integers(0, 100), st.integers(1, 9))
 def test_rows_are_shared_out(count: int, world: int) -> None:
     shares = [Ranks(rank, world).rows(count) for rank in range(world)]

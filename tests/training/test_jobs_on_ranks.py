@@ -13,7 +13,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from cosmith.errors import InputError
+from cosmith.models import initialise_static, tiny_encoder
 from cosmith.training.checkpoint import latest_checkpoint
+from cosmith.training.contrastive import prepare
+from cosmith.training.distributed import Ranks
+from cosmith.training.sharding import shard
 
 PROGRAM = Path(__file__).with_name("job_program.py")
 _spec = importlib.util.spec_from_file_location("job_program", PROGRAM)
@@ -145,3 +150,10 @@ def test_a_single_process_shards_nothing(alone: Tensors, tmp_path: Path) -> None
     result = program.contrastive(replace(program.SETTINGS, sharding="full"), tmp_path, program.moved)
     for name, value in program.tensors("contrastive", result).items():
         assert torch.equal(value, alone[name]), name
+
+
+def test_a_model_whose_layers_cannot_be_told_is_refused() -> None:
+    static = initialise_static(tiny_encoder("bert").tokenizer.tokenizer, dimension=8)
+    job = prepare(static, [program.SOURCE], program.SETTINGS)
+    with pytest.raises(InputError, match=r"the layers of a backbone .* cannot be told.*sharding"):
+        shard(job, Ranks(0, 2, sharded=True))
