@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -42,3 +47,31 @@ def toy() -> Toy:
         return float(np.mean((queries @ documents.T).argmax(1) == np.arange(len(WORDS))))
 
     return Toy(Source.from_rows("toy", rows), Source.from_rows("wide", wide, SourceSettings(batch_size=5)), dev)
+
+
+@pytest.fixture(scope="session")
+def run_ranks() -> Callable[..., None]:
+    """Runs a program on two ranks, as ``torchrun`` would; both must end well."""
+
+    def run(program: Path, *arguments: object) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+        ranks = [
+            subprocess.Popen(
+                [sys.executable, program, *map(str, arguments)],
+                env=os.environ | address | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for rank in (0, 1)
+        ]
+        try:
+            said = [rank.communicate(timeout=200)[1] for rank in ranks]
+        finally:
+            for rank in ranks:
+                rank.kill()
+        assert [rank.returncode for rank in ranks] == [0, 0], "\n".join(said)
+
+    return run

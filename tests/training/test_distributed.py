@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
-import socket
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,28 +25,10 @@ _spec.loader.exec_module(program)
 
 
 @pytest.fixture(scope="module")
-def two_ranks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def two_ranks(tmp_path_factory: pytest.TempPathFactory, run_ranks: Callable[..., None]) -> Path:
     """The folder that two gloo ranks have filled."""
     folder = tmp_path_factory.mktemp("ranks")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
-    ranks = [
-        subprocess.Popen(
-            [sys.executable, PROGRAM, folder],
-            env=os.environ | address | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in (0, 1)
-    ]
-    try:
-        said = [rank.communicate(timeout=200)[1] for rank in ranks]
-    finally:
-        for rank in ranks:
-            rank.kill()
-    assert [rank.returncode for rank in ranks] == [0, 0], "\n".join(said)
+    run_ranks(PROGRAM, folder)
     return folder
 
 
@@ -95,6 +74,15 @@ def test_micro_batches_are_dealt_evenly(costs: list[int], world: int) -> None:
     assert sorted(number for numbers in dealt for number in numbers) == list(range(len(costs)))
     loads = [sum(costs[number] for number in numbers) for numbers in dealt]
     assert max(loads) - min(loads) <= max(costs, default=0)
+
+
+@given(st.lists(st.integers(0, 1000), min_size=1, max_size=40), st.integers(1, 9))
+def test_ranks_that_share_the_weights_have_as_many_turns(costs: list[int], world: int) -> None:
+    ranks = [Ranks(rank, world, sharded=True) for rank in range(world)]
+    dealt = ranks[0].deal(costs)
+    assert sorted(number for numbers in dealt for number in numbers) == list(range(len(costs)))
+    turns = {len(numbers) + rank.idle_turns(dealt) for rank, numbers in zip(ranks, dealt, strict=True)}
+    assert turns == {-(-len(costs) // world)}
 
 
 @given(st.integers(0, 100), st.integers(1, 9))

@@ -22,7 +22,7 @@ def layers_of(backbone: Any) -> list[torch.nn.Module]:
             return list(module)
     raise InputError(
         f"the layers of a backbone of type {backbone.config.model_type!r} cannot be told", field="encoder",
-        remedy="Leave out what concerns layers: frozen ones, adapters, checkpointing, a rate for each.",
+        remedy="Leave out what concerns layers: frozen ones, adapters, checkpointing, sharding, a rate for each.",
     )  # fmt: skip
 
 

@@ -50,6 +50,9 @@ class StepSettings(StageSettings):
     evaluate_every: Count | None = Field(None, description="Steps between evaluations; null: ten a run.")
     checkpoint_every_steps: Count | None = Field(None, description="Steps between checkpoints; null: by time only.")
     checkpoint_every_seconds: Positive | None = Field(300.0, description="Seconds between checkpoints.")
+    sharding: Literal["none", "full"] = Field(
+        "none", description="With several processes: each holds the whole model, or a part of it (FSDP)."
+    )
 
     @model_validator(mode="after")
     def _one_length(self) -> Self:

@@ -179,6 +179,11 @@ class Checkpoints:
         return self._saved or Progress()
 
     @property
+    def found(self) -> bool:
+        """Whether there is one, read or written by this process."""
+        return self._saved is not None
+
+    @property
     def step(self) -> int:
         """The step of the last one."""
         return self._saved.step if self._saved else 0
@@ -189,10 +194,14 @@ class Checkpoints:
         by_steps = self._every_steps is not None and steps >= self._every_steps
         return by_steps or (self._every_seconds is not None and steps > 0 and seconds >= self._every_seconds)
 
+    def lack(self, progress: Progress) -> bool:
+        """Whether there is something to write: the last one does not say the same."""
+        known = self._saved is not None and replace(progress, seconds=self._saved.seconds) == self._saved
+        return self._folder is not None and not known
+
     def save(self, progress: Progress) -> None:
         """Write one, unless the last one says the same."""
-        known = self._saved is not None and replace(progress, seconds=self._saved.seconds) == self._saved
-        if self._folder is not None and self._writes and not known:
+        if self._folder is not None and self._writes and self.lack(progress):
             save_checkpoint(self._folder, self._module, self._optimizer, progress, self._identity)
         self._saved, self._saved_at = progress, time.monotonic()
 

@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -25,6 +26,9 @@ from cosmith.training.mixing import key_of
 
 _BUCKET = 32 * 1024 * 1024  # numbers in one all-reduce: large enough for the wire, small beside the gradients
 _PATIENCE = timedelta(days=2)  # a rank may wait this long for the first one, which mines and evaluates
+
+
+Result = TypeVar("Result")
 
 
 def deal(costs: Sequence[int], shares: int) -> list[list[int]]:
@@ -48,15 +52,35 @@ def deal(costs: Sequence[int], shares: int) -> list[list[int]]:
 
 @dataclass(frozen=True)
 class Ranks:
-    """The processes that train together. With ``world`` 1 everything here is free and touches no process group."""
+    """The processes that train together. With ``world`` 1 everything here is free and touches no process group.
+
+    Attributes:
+        rank: The number of this one.
+        world: How many there are.
+        sharded: Whether each holds a part of the weights only (:mod:`cosmith.training.sharding`). Then every pass
+            through a layer is a step that all of them take together.
+    """
 
     rank: int = 0
     world: int = 1
+    sharded: bool = False
 
     @property
     def is_first(self) -> bool:
         """Whether this is the rank that evaluates, speaks and writes."""
         return self.rank == 0
+
+    def deal(self, costs: Sequence[int]) -> list[list[int]]:
+        """Which micro-batches each rank embeds: equally much work, or, where the weights are sharded and all wait for
+        each other after each, equally many and those of a turn equally large."""
+        if not self.sharded:
+            return deal(costs, self.world)
+        order = sorted(range(len(costs)), key=lambda number: (-costs[number], number))
+        return [sorted(order[rank :: self.world]) for rank in range(self.world)]
+
+    def idle_turns(self, dealt: Sequence[Sequence[int]]) -> int:
+        """In how many turns of the others this rank has no micro-batch left and must take part all the same."""
+        return max(map(len, dealt)) - len(dealt[self.rank]) if self.sharded else 0
 
     def rows(self, count: int) -> slice:
         """This rank's share of ``count`` rows."""
@@ -102,14 +126,16 @@ class Ranks:
         return tensor
 
     def sum_gradients(self, parameters: Sequence[torch.nn.Parameter]) -> None:
-        """Sum the parameters' gradients over ranks, in flat buckets.
+        """Sum the parameters' gradients over ranks, in flat buckets; those of sharded ones are summed already.
 
         A parameter that has a gradient on some ranks only counts as zero on the others; one that has none anywhere
         keeps none, so that the optimizer leaves it alone as it would on one rank.
         """
         if self.world == 1:
             return
-        parameters = [parameter for parameter in parameters if parameter.requires_grad]
+        parameters = [each for each in parameters if each.requires_grad and not is_sharded(each)]
+        if not parameters:
+            return
         present = torch.tensor([parameter.grad is not None for parameter in parameters], dtype=torch.int32)
         present = present.to(parameters[0].device)
         dist.all_reduce(present, op=dist.ReduceOp.MAX)
@@ -142,6 +168,38 @@ class Ranks:
         if self.world > 1:
             dist.barrier()
 
+    def together(self, action: Callable[[], Result], device: torch.device) -> Result:
+        """What ``action`` gives on this rank; where it fails on one rank, it fails on all.
+
+        A rank that went on when another one has ended would wait for it in the next collective, for ever.
+
+        Raises:
+            CosmithError: On the other ranks, with what the error of the first that failed says.
+            Exception: Whatever ``action`` raises, on the rank where it does.
+        """
+        if self.world == 1:
+            return action()
+        failure: Exception | None = None
+        try:
+            result = action()
+        except Exception as error:
+            failure = error
+        failed = -self._largest(-(self.world if failure is None else self.rank), device)
+        if failed == self.world:
+            return result
+        said = self._text_from(failed, "" if failure is None else str(failure) or type(failure).__name__, device)
+        raise failure or CosmithError(said)
+
+    def _text_from(self, rank: int, text: str, device: torch.device) -> str:
+        """The text that one rank holds."""
+        data = text.encode() if self.rank == rank else b""
+        size = self._largest(len(data), device)
+        letters = torch.zeros(size, dtype=torch.uint8, device=device)
+        if self.rank == rank:
+            letters.copy_(torch.frombuffer(bytearray(data), dtype=torch.uint8))
+        dist.broadcast(letters, src=rank)
+        return bytes(letters.cpu().tolist()).decode()
+
     def check_same(self, what: str, fingerprint: str, device: torch.device) -> None:
         """Refuse to go on when the ranks do not hold the same thing.
 
@@ -165,6 +223,21 @@ class Ranks:
 
 
 ALONE = Ranks()
+
+
+def is_sharded(tensor: torch.Tensor) -> bool:
+    """Whether this rank holds a part of the tensor only."""
+    if not (dist.is_available() and dist.is_initialized()):
+        return False
+    from torch.distributed.tensor import DTensor
+
+    return isinstance(tensor, DTensor)
+
+
+def in_one_piece(tensor: torch.Tensor) -> torch.Tensor:
+    """A tensor of which each rank may hold a part, without a graph; all ranks have to ask."""
+    whole: Any = tensor.detach()
+    return whole.full_tensor() if is_sharded(tensor) else whole  # type: ignore[no-any-return]
 
 
 def _buckets(gradients: Sequence[torch.Tensor]) -> list[list[torch.Tensor]]:

@@ -18,14 +18,17 @@ def diagnosed(run: Run[Model], progress: Progress, done: StepCount, norm: float 
     what = f"the loss of step {progress.step + 1} (source {done.source!r}) is {done.loss}"
     if norm is not None:
         what = f"the gradient of step {progress.step + 1} (source {done.source!r}) has the norm {norm}"
+    pieces = run.pieces
+    pieces.gather()
     if not run.ranks.is_first:
         run.ranks.wait()  # a launcher ends all processes with the first that ends
         return Diverged(what, remedy="The first process says why.")
-    case = Case(run.job, progress.step, run.base, run.optimizer, rate)
+    case = Case(pieces.whole, progress.step, run.base, pieces.whole_optimizer, rate)
     try:
         diagnosis = diagnose(case, done.loss, norm)
         page = None if run.folder is None else write_diagnosis(run.folder, case, diagnosis, progress)
     finally:
+        pieces.drop_state()
         run.ranks.wait()
     found = diagnosis.explanation
     if found is None:
@@ -39,13 +42,13 @@ def treated(trouble: Diverged, run: Run[Model], progress: Progress, journal: Jou
     settings = run.job.settings
     if settings.on_divergence == "skip" and progress.skipped < _MOST_SKIPPED:
         progress = replace(progress, step=progress.step + 1, skipped=progress.skipped + 1)
-        journal.write(progress.step, {"skipped": trouble.problem})
+        run.ranks.together(lambda: journal.write(progress.step, {"skipped": trouble.problem}), run.job.device)
         return progress, "skipped: no finite loss or gradient"
     if settings.on_divergence == "restart" and run.folder is not None and progress.restarts < _MOST_RESTARTS:
         restarts = progress.restarts + 1
-        progress = replace(run.checkpoints.resume(), restarts=restarts, seconds=progress.seconds)
+        progress = replace(run.resume(), restarts=restarts, seconds=progress.seconds)
         run.ranks.wait()
-        run.checkpoints.save(progress)
-        journal.rewind(progress)
+        run.save(progress)
+        run.ranks.together(lambda: journal.rewind(progress), run.job.device)
         return progress, f"back to step {progress.step} at {0.5**restarts:g} of the rate"
     raise trouble

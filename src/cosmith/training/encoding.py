@@ -82,16 +82,20 @@ def backward_step(
         ranks: The processes that share the step; all of them must be given the same batches.
         costs: The cost of each micro-batch, by which ranks and lanes are balanced; its number of texts where absent.
         lanes: Threads of this process that share its micro-batches, each on a core of its own. Which takes which is
-            fixed, and so is the order in which their gradients are added.
+            fixed, and so is the order in which their gradients are added. One where weights are sharded.
 
     Returns:
         The loss of the whole step.
     """
     parameters = list(parameters)
     costs = [len(batch) for batch in batches] if costs is None else costs
-    dealt = deal(costs, ranks.world)
-    mine = dealt[ranks.rank]
-    shares = [[mine[place] for place in share] for share in deal([costs[number] for number in mine], lanes)]
+    dealt = ranks.deal(costs)
+    mine, count = dealt[ranks.rank], len(batches)
+    # Where this rank has none left but must take part, it repeats the last, which is small, and adds nothing.
+    idle = ranks.idle_turns(dealt)
+    turns = [*mine, *range(count, count + idle)]
+    batches, costs = [*batches, *[batches[-1]] * idle], [*costs, *[costs[-1]] * idle]
+    shares = [[turns[place] for place in share] for share in deal([costs[number] for number in turns], lanes)]
     shares = [share for share in shares if share]
     strategy = strategy.shared_by(len(shares))
 
@@ -125,7 +129,10 @@ def backward_step(
             if embeddings is None:
                 with autocast():
                     embeddings = embedded(number)
-            yield embeddings, gradient[torch.as_tensor(batches[number], device=gradient.device)]
+            if number < count:
+                yield embeddings, gradient[torch.as_tensor(batches[number], device=gradient.device)]
+            else:
+                yield embeddings, torch.zeros_like(embeddings)
 
     if len(shares) == 1:
         for embeddings, upstream in outputs(shares[0]):

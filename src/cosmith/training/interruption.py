@@ -34,12 +34,12 @@ class Interruption:
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
-        """Let the block finish before a signal takes effect."""
-        self._deferring = True
+        """Let the block finish before a signal takes effect; one within another ends with the outer one."""
+        before, self._deferring = self._deferring, True
         try:
             yield
         finally:
-            self._deferring = False
+            self._deferring = before
 
     def __enter__(self) -> Interruption:
         if threading.current_thread() is threading.main_thread():

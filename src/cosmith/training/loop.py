@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,6 +36,7 @@ from cosmith.training.merging import Mixed, best_interpolation
 from cosmith.training.optimisation import adamw, clip_gradients, layer_factors, learning_rate, set_learning_rate
 from cosmith.training.result import TrainingResult
 from cosmith.training.run import Run, Score
+from cosmith.training.sharding import Pieces, shard, twin_of
 from cosmith.training.step import Job, add_gradients
 from cosmith.training.tuning import as_before, trained
 
@@ -49,6 +52,7 @@ def run_job(
     folder: Path | None = None,
     dev: Score[Model] | None = None,
     general: Score[Model] | None = None,
+    used_by_loss: Sequence[torch.nn.Parameter] = (),
 ) -> TrainingResult[Model]:
     """Take all steps of a job, whatever its kind, and choose the weights to end with.
 
@@ -59,34 +63,38 @@ def run_job(
         ranks: The processes that share the run.
         folder: As in :func:`train_with_result`.
         dev, general: Likewise.
+        used_by_loss: Parameters of the backbone that the job's loss computes with.
 
     Raises:
         InputError, Interrupted, CosmithError: Likewise.
     """
     settings, place, device = job.settings, folder, job.device
-    optimizer = adamw(
-        job.module,
-        learning_rate=settings.learning_rate,
-        weight_decay=settings.weight_decay,
-        factors=layer_factors(job.encoder, settings.layer_decay),
-    )
     start, base = base, job.encoder.copy() if settings.adapter else base
+    ranks = replace(ranks, sharded=settings.sharding == "full" and ranks.world > 1)
+    whole = job
+    if ranks.sharded:
+        whole = twin_of(job)
+        shard(job, ranks, used_by_loss)
+    optimizer = _optimizer(job)
+    pieces = Pieces(job, optimizer, whole, _optimizer(whole) if ranks.sharded else optimizer, ranks)
     checkpoints = Checkpoints(
         place,
-        job.module,
-        optimizer,
+        whole.module,
+        pieces.whole_optimizer,
         identity,
         every_steps=settings.checkpoint_every_steps,
         every_seconds=settings.checkpoint_every_seconds,
         writes=ranks.is_first,
     )
     generators = torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
-    if place is not None and ranks.is_first:
-        write_json(place / HEALTH / FACTS, dict(job.facts))
+    if place is not None:
+        facts = place / HEALTH / FACTS
+        ranks.together(lambda: write_json(facts, dict(job.facts)) if ranks.is_first else None, device)
     with generators, Interruption() as interruption:
-        run = Run(job, optimizer, dev, general, BestWeights(place), checkpoints, interruption, ranks, place, base)
+        best = BestWeights(place)
+        run = Run(job, optimizer, pieces, dev, general, best, checkpoints, interruption, ranks, place, base)
         try:
-            progress = _take_steps(run, checkpoints.resume())
+            progress = _take_steps(run, run.resume())
             ranks.wait()  # until the first has written the best weights
             result = _finish(run, base, progress)
             as_before(result.encoder, start, settings)
@@ -96,9 +104,19 @@ def run_job(
                 path=place,
                 remedy="Run the same again and it goes on from there." if place else "Without a folder it is lost.",
             ) from None
-    if place is not None and ranks.is_first:
-        result.write(place)
+    if place is not None:
+        ranks.together(lambda: result.write(place) if ranks.is_first else None, device)
     return result
+
+
+def _optimizer(job: Job[Trainable]) -> torch.optim.Optimizer:
+    settings = job.settings
+    return adamw(
+        job.module,
+        learning_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        factors=layer_factors(job.encoder, settings.layer_decay),
+    )
 
 
 def _take_steps(run: Run[Model], progress: Progress) -> Progress:
@@ -109,9 +127,11 @@ def _take_steps(run: Run[Model], progress: Progress) -> Progress:
     groups, probe = layer_groups(run.job.module), run.job.probe
     if run.job.settings.on_divergence == "restart":
         run.save(progress)  # there must be something to go back to
-    first = run.ranks.is_first  # who speaks and writes
+    first, device = run.ranks.is_first, run.job.device  # the first speaks and writes
     with (
-        Journal(run.folder if first else None, progress) as journal,
+        # a signal that only some ranks have heard of would leave the others waiting
+        run.interruption.deferred() if run.ranks.world > 1 else nullcontext(),
+        run.ranks.together(lambda: Journal(run.folder if first else None, progress), device) as journal,
         track("Training", run.job.steps if first else 0, "steps") as bar,
     ):
         bar.advance(progress.step)
@@ -120,14 +140,12 @@ def _take_steps(run: Run[Model], progress: Progress) -> Progress:
                 if run.evaluates(progress):
                     progress = _evaluate(run, progress, journal)
                     return_free_memory()
-                if probe and run.folder is not None and first and is_snapshot_step(progress.step, run.job.steps):
-                    assert isinstance(run.job.encoder, Encoder)  # others have no texts to follow
-                    with run.job.compute_in():
-                        take_snapshot(run.folder, run.job.encoder, probe, progress.step)
+                if probe and run.folder is not None and is_snapshot_step(progress.step, run.job.steps):
+                    _take_snapshot(run, run.folder, progress)
                 progress = replace(progress, seconds=time.monotonic() - clock)
                 if run.has_ended(progress):
                     break
-                if run.checkpoints.are_due(progress):
+                if run.checkpoint_is_due(progress):
                     run.save(progress)
                 with run.interruption.deferred():
                     before = progress.step
@@ -137,10 +155,10 @@ def _take_steps(run: Run[Model], progress: Progress) -> Progress:
                         progress, status = treated(trouble, run, progress, journal)
                     else:
                         progress = replace(progress, step=progress.step + 1, skipped=0)
-                        journal.write(progress.step, metrics)
+                        run.ranks.together(partial(journal.write, progress.step, metrics), device)
                         status = _status(metrics, progress)
                 bar.advance(progress.step - before, status)
-                if run.ranks.any(run.interruption.requested, run.job.device):
+                if run.ranks.any(run.interruption.requested, device):
                     raise KeyboardInterrupt
         except KeyboardInterrupt:
             if not run.interruption.torn:  # else the weights are those of no step, and the last checkpoint stands
@@ -192,34 +210,49 @@ def _take_step(run: Run[Model], progress: Progress, groups: Parameters) -> dict[
 
 def _evaluate(run: Run[Model], progress: Progress, journal: Journal) -> Progress:
     """Score the weights as they are; keep them if they are the best so far."""
-    step, module = progress.step, run.job.module
-    module.eval()
-    value = run.score(run.job.encoder)
-    scores = {"dev": value}
-    if run.general is not None:
-        scores["general"] = run.scored(run.job.encoder, run.general, "general")
-    module.train()
+    step, ranks, device = progress.step, run.ranks, run.job.device
+    with run.pieces.scoring() as whole:
+        value = run.score(whole.encoder)
+        scores = {"dev": value}
+        if run.general is not None:
+            scores["general"] = run.scored(whole.encoder, run.general, "general")
     progress = replace(progress, evaluated=step, score=value)
     if step == 0:
         progress = replace(progress, base_score=value)
     elif progress.best_score is not None and value <= progress.best_score:
         progress = replace(progress, without_gain=progress.without_gain + 1)
     else:
-        if run.job.settings.keep_best and (run.ranks.is_first or run.folder is None):
-            run.best.keep(module, step)
+        if run.job.settings.keep_best:
+            keeps = ranks.is_first or run.folder is None
+            ranks.together(lambda: run.best.keep(whole.module, step) if keeps else None, device)
         progress = replace(progress, best_score=value, best_step=step, without_gain=0)
-    journal.write(step, scores)
+    ranks.together(lambda: journal.write(step, scores), device)
     return progress
+
+
+def _take_snapshot(run: Run[Model], folder: Path, progress: Progress) -> None:
+    """Write down where the texts that are followed lie now."""
+
+    def write() -> None:
+        assert isinstance(whole.encoder, Encoder)  # others have no texts to follow
+        with run.job.compute_in():
+            take_snapshot(folder, whole.encoder, run.job.probe, progress.step)
+
+    with run.pieces.scoring() as whole:
+        run.ranks.together(lambda: write() if run.ranks.is_first else None, run.job.device)
 
 
 def _finish(run: Run[Model], base: Model, progress: Progress) -> TrainingResult[Model]:
     """Choose the weights to end with."""
-    settings, tuned = run.job.settings, run.job.encoder
-    run.job.module.eval()
+    run.pieces.gather_weights()
+    settings, whole = run.job.settings, run.pieces.whole
+    whole.module.to(run.job.device)
+    whole.module.eval()
+    tuned = whole.encoder
     mixtures: tuple[Mixed, ...] = ()
     alpha = 1.0
     if run.dev is not None and progress.best_score is not None and settings.keep_best:
-        run.best.put_back(run.job.module, progress.best_step)
+        run.best.put_back(whole.module, progress.best_step)
     base, tuned = trained(base, settings), trained(tuned, settings)
     if run.dev is not None and progress.base_score is not None and progress.best_score is not None:
         known = {0.0: progress.base_score} | ({1.0: progress.best_score} if settings.keep_best else {})

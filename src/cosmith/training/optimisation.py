@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Literal, TypeVar
 
 import torch
 
 from cosmith.errors import InputError
 from cosmith.models import Trainable
 from cosmith.models.layers import depths
+from cosmith.training.distributed import in_one_piece, is_sharded
 
 Schedule = Literal["linear", "cosine", "constant", "wsd"]
 
 _FACTOR = "rate_factor"
 _FUSED_DEVICES = ("cpu", "cuda", "mps", "xpu")
+
+Tensor = TypeVar("Tensor", bound=torch.Tensor)
 
 
 def adamw(
@@ -39,14 +42,16 @@ def adamw(
     trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
     if not trained:
         raise InputError("the encoder has no parameter to train", remedy="Unfreeze some with requires_grad_(True).")
-    groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
+    groups: dict[tuple[float, float, bool], list[torch.nn.Parameter]] = {}
     for parameter in sorted(trained, key=lambda parameter: parameter.ndim <= 1):
         decay = weight_decay if parameter.ndim > 1 else 0.0
-        groups.setdefault(((factors or {}).get(parameter, 1.0), decay), []).append(parameter)
+        factor = (factors or {}).get(parameter, 1.0)
+        # no kernel takes sharded and whole tensors at once
+        groups.setdefault((factor, decay, is_sharded(parameter)), []).append(parameter)
     fused = all(parameter.device.type in _FUSED_DEVICES and parameter.is_floating_point() for parameter in trained)
     given = [
         {"params": parameters, "weight_decay": decay, "lr": learning_rate * factor, _FACTOR: factor}
-        for (factor, decay), parameters in groups.items()
+        for (factor, decay, _), parameters in groups.items()
     ]
     return torch.optim.AdamW(given, lr=learning_rate, fused=fused)
 
@@ -104,9 +109,22 @@ def clip_gradients(module: torch.nn.Module, limit: float | None) -> float:
         The norm before. Where it is not a finite number, the gradients are left as they are.
     """
     parameters = [parameter for parameter in module.parameters() if parameter.grad is not None]
-    gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    norm = torch.nn.utils.get_total_norm(gradients)
+    norm = total_norm([parameter.grad for parameter in parameters if parameter.grad is not None])
     value = float(norm)
     if limit is not None and math.isfinite(value):
-        torch.nn.utils.clip_grads_with_norm_(parameters, limit, norm)
+        for some in _sharded_and_whole(parameters):
+            torch.nn.utils.clip_grads_with_norm_(some, limit, norm)
     return value
+
+
+def total_norm(tensors: Sequence[torch.Tensor]) -> torch.Tensor:
+    """The norm of all numbers of some tensors; where any is sharded, all ranks have to ask."""
+    parts = [torch.nn.utils.get_total_norm(some) for some in _sharded_and_whole(tensors)]
+    norms = [in_one_piece(part) for part in parts]
+    return norms[0] if len(norms) == 1 else torch.nn.utils.get_total_norm(norms)
+
+
+def _sharded_and_whole(tensors: Sequence[Tensor]) -> list[list[Tensor]]:
+    """Those that are sharded and those that are not, as far as there are any: no kernel takes both at once."""
+    parts = [[tensor for tensor in tensors if is_sharded(tensor) == sharded] for sharded in (True, False)]
+    return [part for part in parts if part]

@@ -16,6 +16,7 @@ from cosmith.models import Encoder, Trainable
 from cosmith.training.checkpoint import BestWeights, Checkpoints, Progress
 from cosmith.training.distributed import Ranks
 from cosmith.training.interruption import Interruption
+from cosmith.training.sharding import Pieces
 from cosmith.training.step import Job
 
 Model = TypeVar("Model", bound=Trainable)
@@ -33,6 +34,7 @@ class Run(Generic[Model]):
 
     job: Job[Model]
     optimizer: torch.optim.Optimizer
+    pieces: Pieces[Model]
     dev: Score[Model] | None
     general: Score[Model] | None
     best: BestWeights
@@ -49,9 +51,10 @@ class Run(Generic[Model]):
         return self.dev is not None and due and progress.evaluated != progress.step
 
     def watches(self, progress: Progress) -> bool:
-        """Whether the next step is looked at closely; only one process does."""
+        """Whether the next step is looked at closely; one process does, or all where each holds a part."""
         every = self.job.settings.watch_every
-        return self.ranks.is_first and self.folder is not None and every is not None and progress.step % every == 0
+        looks = self.ranks.is_first or self.ranks.sharded
+        return looks and self.folder is not None and every is not None and progress.step % every == 0
 
     def has_ended(self, progress: Progress) -> bool:
         """Whether all steps are done, or patience has run out."""
@@ -87,7 +90,26 @@ class Run(Generic[Model]):
                                remedy="It must be a finite number, higher for a better encoder.")  # fmt: skip
         return value
 
+    def checkpoint_is_due(self, progress: Progress) -> bool:
+        """Whether one is to be written now; clocks differ, so the first rank's decides."""
+        return bool(self.ranks.from_first(self.checkpoints.are_due(progress), self.job.device))
+
     def save(self, progress: Progress) -> None:
-        """Write a checkpoint; a signal waits until it stands."""
+        """Write a checkpoint; a signal waits until it stands.
+
+        Raises:
+            StorageError: When it cannot be written.
+            CosmithError: Likewise, on the other ranks.
+        """
         with self.interruption.deferred():
-            self.checkpoints.save(progress)
+            if self.checkpoints.lack(progress):
+                self.pieces.gather()
+            self.ranks.together(lambda: self.checkpoints.save(progress), self.job.device)
+            self.pieces.drop_state()
+
+    def resume(self) -> Progress:
+        """Go back to where the last checkpoint left the run; without one, all stays as it is."""
+        progress = self.ranks.together(self.checkpoints.resume, self.job.device)
+        if self.checkpoints.found:
+            self.pieces.scatter()
+        return progress

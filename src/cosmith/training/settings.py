@@ -15,13 +15,15 @@ from cosmith.training.plan import Mixing
 
 OnDivergence = Literal["abort", "skip", "restart"]
 StrategyName = Literal["auto", "direct", "cached", "keep-last-k"]
+Sharding = Literal["none", "full"]
 
 INTERPOLATION_GRID = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 # What may change between an interrupted run and its continuation, since it changes nothing of what is trained. (The
 # last two change rounding, and which numbers dropout drops: who ran out of memory must be able to go on.)
 _MAY_CHANGE = {"strategy", "keep", "graph_memory", "checkpoint_every_steps", "checkpoint_every_seconds", "interpolate",
-               "micro_batch_tokens", "precision", "on_divergence", "watch_every", "gradient_checkpointing"}  # fmt: skip
+               "micro_batch_tokens", "precision", "on_divergence", "watch_every", "gradient_checkpointing",
+               "sharding"}  # fmt: skip
 
 _COUNTS = ("steps", "batch_size", "graph_memory", "micro_batch_tokens", "max_query_length", "max_document_length",
            "evaluate_every", "patience", "checkpoint_every_steps", "watch_every")  # fmt: skip
@@ -33,6 +35,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "mixing": get_args(Mixing),
     "on_divergence": get_args(OnDivergence),
     "adapter": get_args(AdapterKind),
+    "sharding": get_args(Sharding),
 }
 
 
@@ -59,8 +62,8 @@ class TrainingSettings:
         spread_out: The weight of a term that keeps embeddings spread out (arXiv:1708.06320); 0: none.
         seed: Chooses rows, order and dropout.
         precision: ``auto`` (bf16 where the processor has it), ``float32`` or ``bf16``; weights are always float32.
-        strategy: ``auto``: as many graphs are kept as ``graph_memory`` holds, the rest is replayed; ``direct``: all;
-            ``cached``: none; ``keep-last-k``: the last ``keep``. All give the same weights.
+        strategy: ``auto``: as many graphs are kept as ``graph_memory`` holds (with ``sharding``: none), the rest is
+            replayed; ``direct``: all; ``cached``: none; ``keep-last-k``: the last ``keep``. All give the same weights.
         keep: The k of ``keep-last-k``.
         graph_memory: Bytes for ``auto``; None: half of what is free at the start.
         micro_batch_tokens: The most tokens embedded at once; None: by device.
@@ -87,6 +90,8 @@ class TrainingSettings:
         layer_decay: The learning rate of a layer as a share of the one above it; 1: all the same.
         gradient_checkpointing: Keep the inputs of layers only and compute the rest again: slower, less memory, the
             same weights.
+        sharding: What several processes do with the weights: ``none``: each holds all of them; ``full``: each holds a
+            part of layers, embeddings, their gradients and optimizer state (FSDP). The same weights, up to rounding.
 
     Raises:
         InputError: When a value cannot be used; its ``field`` is the name of the setting.
@@ -135,6 +140,7 @@ class TrainingSettings:
     frozen_layers: int = 0
     layer_decay: float = 1.0
     gradient_checkpointing: bool = False
+    sharding: Sharding = "none"
 
     def __post_init__(self) -> None:
         if self.steps is not None and self.epochs is not None:

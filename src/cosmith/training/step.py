@@ -150,7 +150,7 @@ def add_gradients(job: Job[Trainable], step: int, ranks: Ranks = ALONE, *, look:
         autocast=job.compute_in,
         ranks=ranks,
         costs=work.costs,
-        lanes=job.lanes,
+        lanes=1 if ranks.sharded else job.lanes,  # threads would take turns through a layer in an order nobody knows
     )
     return StepCount(work.source, work.epoch, loss, work.rows, work.tokens, figures)
 
@@ -192,4 +192,6 @@ def strategy_of(settings: TrainingSettings, device: torch.device) -> Strategy:
         return Strategy(keep=0)
     if settings.strategy == "keep-last-k":
         return Strategy(keep=settings.keep)
+    if settings.sharding == "full":  # ranks must replay alike, whatever memory each has left
+        return Strategy(keep=0)
     return Strategy(memory=settings.graph_memory or int(available_memory(device) * _GRAPH_SHARE))

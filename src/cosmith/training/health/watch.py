@@ -12,6 +12,7 @@ import torch
 from cosmith.evaluation.geometry import alignment, effective_rank, mean_cosine, uniformity
 from cosmith.losses import ContrastiveSpec, LossSpec, StepStructure
 from cosmith.losses.score_statistics import score_statistics
+from cosmith.training.optimisation import total_norm
 
 Parameters = Mapping[str, Sequence[torch.nn.Parameter]]
 
@@ -68,7 +69,7 @@ class Before:
 
 
 def _norm(tensors: Sequence[torch.Tensor]) -> float:
-    return float(torch.nn.utils.get_total_norm(tensors)) if tensors else 0.0
+    return float(total_norm(tensors)) if tensors else 0.0
 
 
 def look_at_embeddings(

@@ -201,7 +201,8 @@ def pretrain_with_result(
     }
     ranks.check_same("model, texts and settings", repr(identity), device)
     place = None if folder is None else Path(folder)
-    return run_job(job, encoder, identity, ranks=ranks, folder=place, dev=dev)
+    words = (_words(job.encoder),)
+    return run_job(job, encoder, identity, ranks=ranks, folder=place, dev=dev, used_by_loss=words)
 
 
 def prepare(encoder: Encoder, texts: Sequence[str], settings: TrainingSettings, mask_rate: float) -> MaskedLanguageJob:
