@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import interleaved
+from benchmarks.quality.subsets import draw_rows
 from cosmith import Collection, Encoder, Source, TrainingRow, evaluate_retrieval, train
 from cosmith.evaluation import Scores, paired_difference
 from cosmith.mining import mine_hard_negatives
@@ -38,19 +39,6 @@ class Protocol:
     def steps(self) -> int:
         """One pass."""
         return self.pairs // self.batch
-
-
-def draw_rows(train_set: Collection, count: int, seed: int) -> list[TrainingRow]:
-    """A random ``count`` of the training questions, each with its first relevant answer."""
-    queries = list(train_set.queries)
-    chosen = np.random.default_rng(seed).permutation(len(queries))[:count]
-    if len(chosen) < count:
-        raise SystemExit(f"the training split has only {len(queries):,} questions; ask for fewer")
-    rows = []
-    for number in chosen:
-        answers = [name for name, grade in train_set.relevance[queries[number]].items() if grade > 0]
-        rows.append(TrainingRow(train_set.queries[queries[number]], (train_set.documents[answers[0]],)))
-    return rows
 
 
 def settings_of(protocol: Protocol, seed: int) -> TrainingSettings:
