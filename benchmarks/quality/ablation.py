@@ -12,15 +12,16 @@ from pathlib import Path
 
 from benchmarks import interleaved
 from benchmarks.quality.outcomes import Outcomes, Values, difference, differences, options, values_of
-from benchmarks.quality.subsets import draw_rows, draw_test
+from benchmarks.quality.subsets import draw_rows, draw_test, told
 from cosmith import Collection, Encoder, Source, TrainingRow, TrainingSettings, evaluate_retrieval, train
-from cosmith.losses import QUERY_TO_DOCUMENT, Block, ContrastiveSpec, preset
+from cosmith.losses import Block, ContrastiveSpec, preset
 from cosmith.mining import mine_hard_negatives
 from cosmith.training import merge
 
 MODEL = "all-MiniLM-L6-v2"
 MEASURE = "ndcg@10"
 BASE, DEFAULT = "base model", "default"
+(BLOCKS,) = preset("default").denominators
 
 
 @dataclass(frozen=True)
@@ -47,12 +48,12 @@ def of_blocks(*blocks: Block) -> Variant:
 
 def without(block: Block) -> Variant:
     """The default loss less a block."""
-    return of_blocks(*(QUERY_TO_DOCUMENT - {block}))
+    return of_blocks(*(BLOCKS - {block}))
 
 
 def with_also(*blocks: Block) -> Variant:
     """The default loss and some blocks more."""
-    return of_blocks(*QUERY_TO_DOCUMENT, *blocks)
+    return of_blocks(*BLOCKS, *blocks)
 
 
 VARIANTS: Mapping[str, Variant] = {
@@ -155,13 +156,12 @@ def describe(rows: Mapping[str, Values]) -> str:
 def write(given: argparse.Namespace, whole: Collection, test_set: Collection, rows: Mapping[str, Values]) -> None:
     """Write what is known so far."""
     notes = (
-        f"{whole.name}: {len(test_set.queries):,} random test questions over {len(test_set.documents):,} of "
-        f"{len(whole.documents):,} answers, so values compare within this table only. {MODEL} trained on {given.pairs:,} "
+        f"{told(test_set, whole)} {MODEL} trained on {given.pairs:,} "
         f"random training questions, {given.pairs // given.batch} steps of {given.batch}, learning rate "
         f"{given.learning_rate:g}, the same rows for all. Default: query against the documents of the step (own "
         "negatives, other rows' positives and negatives), temperature 0.02, candidates left out that score more than "
-        "the positive + 0.1, one mined hard negative a row, seed 0. Intervals: 95 %, bootstrap over queries; differences "
-        "are paired by query. One training run a row: what two seeds differ by is no part of the intervals."
+        "the positive + 0.1, one mined hard negative a row, seed 0. Intervals: 95 %, bootstrap over queries; "
+        "differences are paired by query. One training run a row: what two seeds differ by is no part of the intervals."
     )
     title, module = "What the parts of the default training are worth", "benchmarks.quality.ablation"
     interleaved.write_up(title, module, options(given), notes, describe(rows), given.output)

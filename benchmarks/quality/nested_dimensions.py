@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks import interleaved
 from benchmarks.quality.outcomes import Outcomes, Values, difference, options, values_of
-from benchmarks.quality.subsets import draw_rows, draw_test
+from benchmarks.quality.subsets import draw_rows, draw_test, told
 from cosmith import Collection, Encoder, Source, TrainingSettings, train
 from cosmith.evaluation import bootstrap_statistic, interval_of, judged_queries, score_hits
 from cosmith.retrieval import Hits, search_dense
@@ -106,7 +107,7 @@ def main() -> None:
                 dims=tuple(base.dimension // part for part in parts),
                 seed=seed,
             )
-            outcomes.take(f"{name}, seed {seed}", lambda to_do=settings: tuned(source, to_do, test_set))
+            outcomes.take(f"{name}, seed {seed}", partial(tuned, source, settings, test_set))
         write(given, whole, test_set, describe(outcomes.rows), seed + 1)
 
 
@@ -120,11 +121,10 @@ def tuned(source: Source, settings: TrainingSettings, test_set: Collection) -> V
 def write(given: argparse.Namespace, whole: Collection, test_set: Collection, table: str, seeds: int) -> None:
     """Write what is known after so many seeds."""
     notes = (
-        f"{whole.name}: {len(test_set.queries):,} random test questions over {len(test_set.documents):,} of "
-        f"{len(whole.documents):,} answers, so values compare within this table only. {MODEL} trained on {given.pairs:,} "
+        f"{told(test_set, whole)} {MODEL} trained on {given.pairs:,} "
         f"random training questions, {given.pairs // given.batch} steps of {given.batch}, Cosmith's default loss, with "
-        f"and without its nested dimensions; {seeds} seed(s). nDCG@10 at the first so many dimensions, and the share of "
-        "the same model's value at full size. Intervals: 95 %, bootstrap over queries, of the mean over seeds."
+        f"and without its nested dimensions; {seeds} seed(s). nDCG@10 at the first so many dimensions, and the share "
+        "of the same model's value at full size. Intervals: 95 %, bootstrap over queries, of the mean over seeds."
     )
     title, module = "Shorter vectors, with and without nested training", "benchmarks.quality.nested_dimensions"
     interleaved.write_up(title, module, options(given), notes, table, given.output)

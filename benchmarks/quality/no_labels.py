@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks import interleaved
 from benchmarks.quality.outcomes import Outcomes, Values, differences, options, values_of
-from benchmarks.quality.subsets import draw_test
+from benchmarks.quality.subsets import draw_test, told
 from cosmith import Collection, Encoder, Source, TrainingSettings, evaluate_retrieval, train
 from cosmith.data import self_pairs, weak_pairs
 from cosmith.evaluation import evaluate_bm25
@@ -88,8 +88,7 @@ def main() -> None:
 def write(given: argparse.Namespace, whole: Collection, test_set: Collection, outcomes: Outcomes) -> None:
     """Write what is known so far."""
     notes = (
-        f"{whole.name}: {len(test_set.queries):,} random test questions over {len(test_set.documents):,} of "
-        f"{len(whole.documents):,} answers, so values compare within this table only. {MODEL} trained on {given.pairs:,} "
+        f"{told(test_set, whole)} {MODEL} trained on {given.pairs:,} "
         "random documents of the corpus, whose questions it never sees (the documents have no titles): the first "
         "sentence of each against the rest, or each against itself under other dropout (SimCSE). "
         f"{given.pairs // given.batch} steps of {given.batch} each, learning rate {given.learning_rate:g}. One seed. "

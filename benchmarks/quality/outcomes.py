@@ -42,7 +42,9 @@ class Outcomes:
             return cls(path, about, {})
         stored = json.loads(path.read_text(encoding="utf-8"))
         if stored["about"] != about:
-            raise SystemExit(f"{path} holds values of another run, with {stored['about']}; remove it or use its options")
+            raise SystemExit(
+                f"{path} holds values of another run, with {stored['about']}; remove it or use its options"
+            )
         return cls(path, about, stored["rows"])
 
     def take(self, name: str, measure: Callable[[], Values]) -> Values:
@@ -52,7 +54,10 @@ class Outcomes:
             if self.path is not None:
                 with atomic_file(self.path) as handle:
                     json.dump({"about": self.about, "rows": self.rows}, handle)
-            print(f"{name}: " + ", ".join(f"{key} {np.mean(each):.4f}" for key, each in self.rows[name].items()), flush=True)
+            print(
+                f"{name}: " + ", ".join(f"{key} {np.mean(each):.4f}" for key, each in self.rows[name].items()),
+                flush=True,
+            )
         return self.rows[name]
 
 
@@ -85,5 +90,6 @@ def options(given: argparse.Namespace) -> list[str]:
     """The options of a command as they are written, the folder of the data by its name."""
     shown = {name: value for name, value in vars(given).items() if name != "output"}
     return [
-        f"--{name.replace('_', '-')} {value.name if isinstance(value, Path) else value}" for name, value in shown.items()
+        f"--{name.replace('_', '-')} {value.name if isinstance(value, Path) else value}"
+        for name, value in shown.items()
     ]

@@ -39,3 +39,11 @@ def draw_test(test_set: Collection, queries: int, documents: int, seed: int = 0)
         queries={query: test_set.queries[query] for query in asked},
         relevance={query: test_set.relevance[query] for query in asked},
     )
+
+
+def told(part: Collection, whole: Collection) -> str:
+    """What a drawn test set is, for the head of a table."""
+    return (
+        f"{whole.name}: {len(part.queries):,} random test questions over {len(part.documents):,} of "
+        f"{len(whole.documents):,} answers, so values compare within this table only."
+    )

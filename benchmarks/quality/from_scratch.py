@@ -1,0 +1,213 @@
+"""A model from nothing: what random weights, learning the language, and learning what belongs together are each worth.
+
+python -m benchmarks.quality.from_scratch --data ../shared/data
+
+The folder holds ``wiki-en-sample/text.txt`` (a paragraph a line), ``stsb/test.tsv`` and ``scifact`` (BEIR).
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import interleaved
+from benchmarks.quality.outcomes import Outcomes, Values, difference, options
+from benchmarks.quality.subsets import draw_test
+from cosmith import Collection, Encoder, Source, TrainingRow, TrainingSettings, evaluate_retrieval, evaluate_sts, train
+from cosmith.data import StsPairs, collect_functions, read_sts, weak_pairs
+from cosmith.evaluation import bootstrap_interval
+from cosmith.models import initialise
+from cosmith.training.pretraining import pretrain
+
+SPEARMAN, SCIFACT, FUNCTIONS = "STSBenchmark spearman", "SciFact ndcg@10", "functions ndcg@10"
+RANDOM, LANGUAGE, PLAIN, FULL = "random weights", "masked language only", "pairs only", "masked language, then pairs"
+
+
+def read_paragraphs(path: Path, count: int, seed: int) -> list[str]:
+    """A random ``count`` of the lines."""
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return [lines[number] for number in np.random.default_rng(seed).permutation(len(lines))[:count]]
+
+
+def split_functions(count: int, tested: int, seed: int) -> tuple[list[TrainingRow], Collection]:
+    """Docstring sentence → function: training rows, and a test set from other packages than theirs."""
+    pairs = collect_functions().pairs
+    packages = sorted({pair.package for pair in pairs})
+    order = np.random.default_rng(seed).permutation(len(packages))
+    held_out = {packages[number] for number in order[: max(1, len(packages) // 5)]}
+    rows = [TrainingRow(pair.query, (pair.document,)) for pair in pairs if pair.package not in held_out]
+    test = [pair for pair in pairs if pair.package in held_out]
+    collection = Collection(
+        "functions",
+        {f"d{number}": pair.document for number, pair in enumerate(test)},
+        {f"q{number}": pair.query for number, pair in enumerate(test)},
+        {f"q{number}": {f"d{number}": 1} for number in range(len(test))},
+    )
+    chosen = np.random.default_rng(seed).permutation(len(rows))[:count]
+    return [rows[number] for number in chosen], draw_test(collection, tested, 2 * tested, seed)
+
+
+def measure(encoder: Encoder, sts: StsPairs, collections: Sequence[Collection]) -> Values:
+    """Spearman (one number) and nDCG@10 of each query."""
+    similar = evaluate_sts(encoder, sts, name="STSBenchmark", resamples=0)
+    found: dict[str, list[float]] = {SPEARMAN: [float(similar.value)]}
+    for measure_name, collection in zip((SCIFACT, FUNCTIONS), collections, strict=True):
+        scores = evaluate_retrieval(encoder, collection, ks=(10,), resamples=0)
+        found[measure_name] = [float(value) for value in scores.per_query[scores.main]]
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="the folder with wiki-en-sample, stsb and scifact")
+    parser.add_argument("--paragraphs", type=int, default=20_000)
+    parser.add_argument("--functions", type=int, default=8000)
+    parser.add_argument("--vocabulary", type=int, default=8000)
+    parser.add_argument("--layers", type=int, default=4)
+    parser.add_argument("--hidden", type=int, default=256)
+    parser.add_argument("--max-length", type=int, default=128)
+    parser.add_argument("--epochs", type=float, default=2.0, help="over the texts, of learning the language")
+    parser.add_argument("--steps", type=int, default=300, help="of 128 pairs")
+    parser.add_argument("--points", type=int, default=6, help="measurements along the way of the pairs")
+    parser.add_argument("--queries", type=int, default=300, help="of each retrieval test")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--output", type=Path, help="also write the result there, as Markdown, and a chart as SVG")
+    given = parser.parse_args()
+    paragraphs = read_paragraphs(given.data / "wiki-en-sample" / "text.txt", given.paragraphs, given.seed)
+    functions, functions_test = split_functions(given.functions, given.queries, given.seed)
+    sources = [
+        Source.from_rows("paragraphs", weak_pairs([""] * len(paragraphs), paragraphs).rows),
+        Source.from_rows("functions", functions),
+    ]
+    sts = read_sts(given.data / "stsb" / "test.tsv")
+    scifact = draw_test(Collection.read_beir(given.data / "scifact", "test"), given.queries, 2 * given.queries)
+    texts = [*paragraphs, *(row.positives[0] for row in functions)]
+    outcomes = Outcomes.open(given.output, given)
+
+    def measured(encoder: Encoder) -> Values:
+        encoder.precision = "auto"
+        return measure(encoder, sts, (scifact, functions_test))
+
+    start = initialise(
+        texts,
+        vocabulary=given.vocabulary,
+        layers=given.layers,
+        hidden=given.hidden,
+        max_length=given.max_length,
+        seed=given.seed,
+    )
+    outcomes.take(RANDOM, lambda: measured(start.copy()))
+    settings = TrainingSettings(epochs=given.epochs, batch_size=64, learning_rate=1e-3, seed=given.seed)
+    language = pretrain(start, texts, settings)
+    outcomes.take(LANGUAGE, lambda: measured(language.copy()))
+    for name, begin in ((PLAIN, start), (FULL, language)):
+        if f"{name}, step {given.steps}" not in outcomes.rows:
+            along_the_way(name, begin, sources, given, outcomes, measured)
+        write(given, outcomes)
+
+
+def along_the_way(
+    name: str,
+    begin: Encoder,
+    sources: Sequence[Source],
+    given: argparse.Namespace,
+    outcomes: Outcomes,
+    measured: Callable[[Encoder], Values],
+) -> None:
+    """Train on the pairs, measuring as it goes; the measurements choose nothing."""
+    every = max(1, given.steps // given.points)
+    step = 0
+
+    def look(encoder: Encoder) -> float:
+        nonlocal step
+        if step:
+            outcomes.take(f"{name}, step {step}", lambda: measured(encoder.copy()))
+        step += every
+        return 0.0
+
+    settings = TrainingSettings(
+        steps=every * given.points,
+        batch_size=128,
+        learning_rate=5e-4,
+        temperature=0.05,
+        seed=given.seed,
+        evaluate_every=every,
+        keep_best=False,
+        interpolate=False,
+    )
+    train(begin, sources, settings, dev=look)
+
+
+def describe(outcomes: Outcomes) -> str:
+    """What each model reaches in the end, and what the parts are worth; then the way there."""
+    ends = {RANDOM: RANDOM, LANGUAGE: LANGUAGE}
+    ends |= {name: list(along)[-1] for name in (PLAIN, FULL) if (along := steps_of(outcomes, name).values())}
+    lines = [f"| | {SPEARMAN} | {SCIFACT} | {FUNCTIONS} |", "|---|---|---|---|"]
+    for name, row in ends.items():
+        values = outcomes.rows[row]
+        cells = [f"{np.mean(values[key]):.4f} {bootstrap_interval(values[key])}" for key in (SCIFACT, FUNCTIONS)]
+        lines.append(f"| {name} | {values[SPEARMAN][0]:.4f} | " + " | ".join(cells) + " |")
+    if FULL in ends:
+        for before in (RANDOM, LANGUAGE, PLAIN):
+            ours, theirs = outcomes.rows[ends[FULL]], outcomes.rows[ends[before]]
+            cells = [difference(ours[key], theirs[key]) for key in (SCIFACT, FUNCTIONS)]
+            gain = ours[SPEARMAN][0] - theirs[SPEARMAN][0]
+            lines.append(f"| {FULL}, over {before} | {gain:+.4f} | " + " | ".join(cells) + " |")
+    lines += ["", f"| steps | {SPEARMAN} | {SCIFACT} | {FUNCTIONS} |", "|---|---|---|---|"]
+    for name in (PLAIN, FULL):
+        for step, row in steps_of(outcomes, name).items():
+            cells = [f"{np.mean(outcomes.rows[row][key]):.4f}" for key in (SPEARMAN, SCIFACT, FUNCTIONS)]
+            lines.append(f"| {name}, {step} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def steps_of(outcomes: Outcomes, name: str) -> dict[int, str]:
+    """Step → row of what was measured on the way of one model."""
+    start = f"{name}, step "
+    found = {int(row.removeprefix(start)): row for row in outcomes.rows if row.startswith(start)}
+    return dict(sorted(found.items()))
+
+
+def draw(outcomes: Outcomes, path: Path) -> None:
+    """The way there as a chart: each measure over the steps."""
+    import altair as alt
+
+    rows = [
+        {"step": step, "model": name, "measure": key, "value": float(np.mean(outcomes.rows[row][key]))}
+        for name in (PLAIN, FULL)
+        for step, row in {0: RANDOM if name == PLAIN else LANGUAGE, **steps_of(outcomes, name)}.items()
+        for key in (SPEARMAN, SCIFACT, FUNCTIONS)
+    ]
+    lines = alt.Chart(alt.InlineData(values=rows)).mark_line(point=True)
+    chart = lines.encode(x="step:Q", y=alt.Y("value:Q", title=None), color=alt.Color("model:N", title=None))
+    chart.properties(width=220, height=180).facet(column=alt.Column("measure:N", title=None)).save(str(path))
+
+
+def write(given: argparse.Namespace, outcomes: Outcomes) -> None:
+    """Write what is known so far, the chart beside it."""
+    notes = (
+        f"{given.layers} layers of width {given.hidden}, random weights, byte-level BPE of {given.vocabulary:,} tokens "
+        f"learnt from {given.paragraphs:,} paragraphs of Wikipedia and {given.functions:,} functions of the installed "
+        f"Python packages. Masked language: {given.epochs:g} passes over both. Pairs: first sentence and rest of the "
+        f"paragraphs, docstring sentence and function; {given.steps} steps of 128 at {given.max_length} tokens, "
+        "temperature 0.05. Tests: STSBenchmark's test split; SciFact's and held-out packages' functions, "
+        f"{given.queries} queries at most over {2 * given.queries} documents each, so values compare within this table "
+        "only. One seed. Intervals: 95 %, bootstrap over queries; differences are paired."
+    )
+    interleaved.write_up(
+        "A model from nothing",
+        "benchmarks.quality.from_scratch",
+        options(given),
+        notes,
+        describe(outcomes),
+        given.output,
+    )
+    if given.output is not None:
+        draw(outcomes, given.output.with_suffix(".svg"))
+
+
+if __name__ == "__main__":
+    main()
