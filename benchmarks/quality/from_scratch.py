@@ -104,9 +104,14 @@ def main() -> None:
     language = pretrain(start, texts, settings)
     outcomes.take(LANGUAGE, lambda: measured(language.copy()))
     for name, begin in ((PLAIN, start), (FULL, language)):
-        if f"{name}, step {given.steps}" not in outcomes.rows:
+        if len(steps_of(outcomes, name)) < given.points:
             along_the_way(name, begin, sources, given, outcomes, measured)
         write(given, outcomes)
+
+
+def every_of(given: argparse.Namespace) -> int:
+    """Steps between two measurements."""
+    return int(max(1, given.steps // given.points))
 
 
 def along_the_way(
@@ -118,7 +123,7 @@ def along_the_way(
     measured: Callable[[Encoder], Values],
 ) -> None:
     """Train on the pairs, measuring as it goes; the measurements choose nothing."""
-    every = max(1, given.steps // given.points)
+    every = every_of(given)
     step = 0
 
     def look(encoder: Encoder) -> float:
@@ -192,10 +197,11 @@ def write(given: argparse.Namespace, outcomes: Outcomes) -> None:
         f"{given.layers} layers of width {given.hidden}, random weights, byte-level BPE of {given.vocabulary:,} tokens "
         f"learnt from {given.paragraphs:,} paragraphs of Wikipedia and {given.functions:,} functions of the installed "
         f"Python packages. Masked language: {given.epochs:g} passes over both. Pairs: first sentence and rest of the "
-        f"paragraphs, docstring sentence and function; {given.steps} steps of 128 at {given.max_length} tokens, "
+        f"paragraphs, docstring sentence and function; {given.points * every_of(given)} steps of 128 at {given.max_length} tokens, "
         "temperature 0.05. Tests: STSBenchmark's test split; SciFact's and held-out packages' functions, "
         f"{given.queries} queries at most over {2 * given.queries} documents each, so values compare within this table "
-        "only. One seed. Intervals: 95 %, bootstrap over queries; differences are paired."
+        "only. One seed. Intervals: 95 %, bootstrap over queries; differences are paired. The chart beside this table has "
+        "the same values."
     )
     interleaved.write_up(
         "A model from nothing",
