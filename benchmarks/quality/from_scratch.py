@@ -197,11 +197,12 @@ def write(given: argparse.Namespace, outcomes: Outcomes) -> None:
         f"{given.layers} layers of width {given.hidden}, random weights, byte-level BPE of {given.vocabulary:,} tokens "
         f"learnt from {given.paragraphs:,} paragraphs of Wikipedia and {given.functions:,} functions of the installed "
         f"Python packages. Masked language: {given.epochs:g} passes over both. Pairs: first sentence and rest of the "
-        f"paragraphs, docstring sentence and function; {given.points * every_of(given)} steps of 128 at {given.max_length} tokens, "
-        "temperature 0.05. Tests: STSBenchmark's test split; SciFact's and held-out packages' functions, "
+        f"paragraphs, docstring sentence and function; {given.points * every_of(given)} steps of 128 at "
+        f"{given.max_length} tokens, temperature 0.05. Tests: STSBenchmark's test split; SciFact's and held-out "
+        "packages' functions, "
         f"{given.queries} queries at most over {2 * given.queries} documents each, so values compare within this table "
-        "only. One seed. Intervals: 95 %, bootstrap over queries; differences are paired. The chart beside this table has "
-        "the same values."
+        "only. One seed. Intervals: 95 %, bootstrap over queries; differences are paired. The chart beside this "
+        "table has the same values."
     )
     interleaved.write_up(
         "A model from nothing",
