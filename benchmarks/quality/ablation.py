@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from benchmarks import interleaved
@@ -119,12 +120,15 @@ def main() -> None:
             sources[negatives] = mined(rows, negatives)
         return sources[negatives]
 
+    def made(variant: Variant) -> Encoder:
+        return tuned(source_with(variant.negatives), variant, given)
+
     def measured(make: Callable[[], Encoder]) -> Values:
         return values_of(evaluate_retrieval(make(), test_set, ks=(10,), resamples=0))
 
     outcomes.take(BASE, lambda: measured(lambda: Encoder.load(MODEL, precision="auto")))
     for name, variant in VARIANTS.items():
-        outcomes.take(name, lambda one=variant: measured(lambda: tuned(source_with(one.negatives), one, given)))
+        outcomes.take(name, partial(measured, partial(made, variant)))
         write(given, whole, test_set, outcomes.rows)
     if given.merged < 2:
         return
@@ -132,9 +136,9 @@ def main() -> None:
     soup = f"{DEFAULT}, {given.merged} seeds merged"
     if soup not in outcomes.rows:
         variants = [replace(VARIANTS[DEFAULT], seed=seed) for seed in range(given.merged)]
-        models = [tuned(source_with(1), variant, given) for variant in variants]
+        models = [made(variant) for variant in variants]
         for name, model in zip(seeds, models[1:], strict=True):
-            outcomes.take(name, lambda one=model: measured(lambda: one))
+            outcomes.take(name, partial(measured, model.copy))
         outcomes.take(soup, lambda: measured(lambda: merge(models).encoder))
     write(given, whole, test_set, outcomes.rows)
 

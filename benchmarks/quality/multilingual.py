@@ -11,12 +11,13 @@ from __future__ import annotations
 import argparse
 import csv
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks import interleaved
-from benchmarks.quality.outcomes import Outcomes, difference, options, values_of
+from benchmarks.quality.outcomes import Outcomes, Values, difference, options, values_of
 from cosmith import Collection, Encoder, Source, TrainingRow, TrainingSettings, evaluate_retrieval, train
 from cosmith.data import SourceSettings
 from cosmith.models import initialise_static, train_tokenizer
@@ -71,6 +72,11 @@ def mining_task(language: str, pairs: Pairs, kept_back: frozenset[str]) -> Colle
     )
 
 
+def mined(encoder: Encoder, task: Collection) -> Values:
+    """Whether each sentence finds its translation first."""
+    return values_of(evaluate_retrieval(encoder, task, ks=(1,), main=MEASURE, resamples=0))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="a folder of XXX-eng.tsv with a header line")
@@ -102,12 +108,7 @@ def main() -> None:
     for name, model in zip(MODELS, (teacher, student, tuned), strict=True):
         for language, pairs in languages.items():
             task = mining_task(language, pairs, kept_back)
-            outcomes.take(
-                f"{language}, {name}",
-                lambda one=model, what=task: values_of(
-                    evaluate_retrieval(one, what, ks=(1,), main=MEASURE, resamples=0)
-                ),
-            )
+            outcomes.take(f"{language}, {name}", partial(mined, model, task))
     write(given, rows, describe(outcomes, list(languages)))
 
 

@@ -42,7 +42,8 @@ def measure(encoder: Encoder, test_set: Collection) -> Values:
 def shortened(vectors: np.ndarray, dim: int) -> np.ndarray:
     """The first ``dim`` numbers of each vector, made a unit vector again, as ``Encoder.encode(dim=)`` has them."""
     cut = vectors[:, :dim]
-    return cut / np.linalg.norm(cut, axis=1, keepdims=True)
+    unit: np.ndarray = cut / np.linalg.norm(cut, axis=1, keepdims=True)
+    return unit
 
 
 def kept_share(full: Sequence[float], part: Sequence[float]) -> str:
