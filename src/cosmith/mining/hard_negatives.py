@@ -34,12 +34,12 @@ _EXAMPLES = 20
 
 @dataclass(frozen=True)
 class LikelyPositive:
-    """A document that was not taken as a negative because it looks like an answer.
+    """A document that looks like an answer, though nobody has marked it as one.
 
     Attributes:
         query: The query.
         document: The document.
-        score: Its cosine with the query.
+        score: What the model gives it with the query.
         positive_score: That of the query's (lowest) known answer.
     """
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from cosmith.recipes.judging_schemas import FilterStage, ScoreStage
 from cosmith.recipes.model_kind_schemas import TrainLateInteractionStage, TrainRerankerStage, TrainSparseStage
 from cosmith.recipes.pretraining_schemas import AdaptStage, InitialiseStage, ModelStage, TextsStage
 from cosmith.recipes.rebuilding_schemas import RebuildStage, StaticStage
@@ -46,6 +47,8 @@ Stage = (
     | EstimateStage
     | EvaluateStage
     | MineStage
+    | ScoreStage
+    | FilterStage
     | AdaptStage
     | TrainStage
     | TrainRerankerStage
@@ -75,6 +78,8 @@ STAGE_KINDS: dict[str, type[BaseModel]] = {
         EstimateStage,
         EvaluateStage,
         MineStage,
+        ScoreStage,
+        FilterStage,
         AdaptStage,
         TrainStage,
         TrainRerankerStage,

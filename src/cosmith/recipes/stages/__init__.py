@@ -27,6 +27,8 @@ STAGE_FUNCTIONS: Mapping[str, str] = {
     "adapt": "cosmith.recipes.stages.pretraining:adapt",
     "estimate": "cosmith.recipes.stages.training:estimate_cost",
     "mine": "cosmith.recipes.stages.training:mine",
+    "score": "cosmith.recipes.stages.judging:score",
+    "filter": "cosmith.recipes.stages.judging:filter_rows",
     "train": "cosmith.recipes.stages.training:train_model",
     "train-reranker": "cosmith.recipes.stages.reranking:train",
     "train-sparse": "cosmith.recipes.stages.sparse:train",

@@ -63,7 +63,7 @@ def estimate_cost(stage: EstimateStage, context: StageContext) -> dict[str, Any]
     known = output_names(context.recipe, before=context.name)
     encoder = context.artefacts.encoder(trained.model if trained.model in known else "base")
     sources = [
-        _with_stand_ins(_named_source(name, context), negatives, context.seed)
+        _with_stand_ins(named_source(name, context), negatives, context.seed)
         for name, negatives in estimated_sources(context.recipe, context.name)
     ]
     teacher = None
@@ -95,7 +95,7 @@ def estimate_cost(stage: EstimateStage, context: StageContext) -> dict[str, Any]
     }
 
 
-def _named_source(name: str, context: StageContext) -> Source:
+def named_source(name: str, context: StageContext) -> Source:
     """Training rows under the name that the recipe uses for them: of themselves, those of two stages may share one."""
     return replace(context.artefacts.source(name), name=name)
 
@@ -148,9 +148,9 @@ def mine(stage: MineStage, context: StageContext) -> dict[str, Any]:
         "short_rows": found.short_rows,
         "kept": found.kept,
         "replaced": found.replaced,
-        "mean_positive_score": _number(found.positive_score),
-        "mean_negative_score": _number(found.negative_score),
-        "histograms": _histograms({"answers": found.positive_scores, "negatives": found.negative_scores}),
+        "mean_positive_score": finite_or_none(found.positive_score),
+        "mean_negative_score": finite_or_none(found.negative_score),
+        "histograms": score_histograms({"answers": found.positive_scores, "negatives": found.negative_scores}),
         "examples": [
             {"query": row.query, "positive": row.positives[0], "negatives": list(row.negatives)}
             for row in shown[:_EXAMPLES]
@@ -160,7 +160,7 @@ def mine(stage: MineStage, context: StageContext) -> dict[str, Any]:
     }
 
 
-def _histograms(scores: Mapping[str, npt.NDArray[np.float32]]) -> dict[str, dict[str, list[float]]]:
+def score_histograms(scores: Mapping[str, npt.NDArray[np.float32]]) -> dict[str, dict[str, list[float]]]:
     """Histograms over the same bars, of what there is any of."""
     edges = np.histogram_bin_edges(np.concatenate([*scores.values()]).astype(np.float64), _BINS)
     return {
@@ -170,14 +170,14 @@ def _histograms(scores: Mapping[str, npt.NDArray[np.float32]]) -> dict[str, dict
     }
 
 
-def _number(value: float) -> float | None:
+def finite_or_none(value: float) -> float | None:
     """JSON has no NaN."""
     return value if math.isfinite(value) else None
 
 
 def train_model(stage: TrainStage, context: StageContext) -> dict[str, Any]:
     """Fine-tune, going on from the last checkpoint where an interrupted run left one."""
-    sources = [_named_source(name, context) for name in stage.sources]
+    sources = [named_source(name, context) for name in stage.sources]
     base = context.artefacts.encoder(stage.model)
     teacher = None if stage.teacher is None else context.artefacts.encoder(stage.teacher)
     try:
