@@ -37,6 +37,8 @@ def _data(result: Result, folder: Path) -> list[str]:
         )
     elif "pairs" in result:
         of = f" of {counted(result['classes'], 'class', 'classes')}" if "classes" in result else ""
+        if "graded_pairs" in result:
+            of = f" of {counted(result['alike'], 'pair')} that are alike, of {result['graded_pairs']:,}"
         if "from_titles" in result:
             of = f" of {counted(result['documents'], 'document')}, {result['from_titles']:,} by their titles"
         lines.append(counted(result["pairs"], "row") + of)
@@ -254,6 +256,7 @@ _SUMMARIES: Mapping[str, Callable[[Result, Path], list[str]]] = {
     "collection": _data,
     "sts": _data,
     "classes": _data,
+    "graded-pairs": _data,
     "weak-pairs": _data,
     "self-pairs": _data,
     "estimate": _estimate,

@@ -12,7 +12,9 @@ from cosmith.inspection.pictures import figure
 from cosmith.inspection.run_record import RunRecord, StageView
 from cosmith.phrases import one_line, share, size
 
-DATA_KINDS = ("python-functions", "source", "collection", "sts", "classes", "weak-pairs", "self-pairs")
+DATA_KINDS = (
+    "python-functions", "source", "collection", "sts", "classes", "graded-pairs", "weak-pairs", "self-pairs",
+)  # fmt: skip
 
 
 def data_section(run: RunRecord) -> Markup | None:
@@ -28,6 +30,10 @@ def _data(stage: StageView, titled: bool) -> Markup:
         ("documented functions", result.get("functions")),
         ("usable pairs", result.get("pairs")),
         ("classes", result.get("classes")),
+        ("graded pairs", result.get("graded_pairs")),
+        ("pairs that are alike", result.get("alike")),
+        ("negatives found by words", result.get("negatives_by_words")),
+        ("negatives drawn", result.get("negatives_drawn")),
         ("documents", result.get("documents")),
         ("pairs by a title", result.get("from_titles")),
         ("distractors in the test set", result.get("distractors")),

@@ -14,7 +14,7 @@ from cosmith.recipes.judging_schemas import FilterStage, ScoreStage
 from cosmith.recipes.model_kind_schemas import TrainLateInteractionStage, TrainRerankerStage, TrainSparseStage
 from cosmith.recipes.pretraining_schemas import AdaptStage, InitialiseStage, ModelStage, TextsStage
 from cosmith.recipes.rebuilding_schemas import RebuildStage, StaticStage
-from cosmith.recipes.row_schemas import ClassesStage, SelfPairsStage, WeakPairsStage
+from cosmith.recipes.row_schemas import ClassesStage, GradedPairsStage, SelfPairsStage, WeakPairsStage
 from cosmith.recipes.stage_schemas import (
     CollectionStage,
     CompareStage,
@@ -37,6 +37,7 @@ Stage = (
     | CollectionStage
     | StsStage
     | ClassesStage
+    | GradedPairsStage
     | WeakPairsStage
     | SelfPairsStage
     | TextsStage
@@ -68,6 +69,7 @@ STAGE_KINDS: dict[str, type[BaseModel]] = {
         CollectionStage,
         StsStage,
         ClassesStage,
+        GradedPairsStage,
         WeakPairsStage,
         SelfPairsStage,
         TextsStage,

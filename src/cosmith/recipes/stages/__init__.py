@@ -17,6 +17,7 @@ STAGE_FUNCTIONS: Mapping[str, str] = {
     "collection": "cosmith.recipes.stages.data:collection",
     "sts": "cosmith.recipes.stages.data:sts",
     "classes": "cosmith.recipes.stages.rows:classes",
+    "graded-pairs": "cosmith.recipes.stages.rows:rows_of_grades",
     "weak-pairs": "cosmith.recipes.stages.rows:pairs_of_documents",
     "self-pairs": "cosmith.recipes.stages.rows:pairs_of_selves",
     "texts": "cosmith.recipes.stages.pretraining:texts",
