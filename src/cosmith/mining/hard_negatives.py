@@ -205,7 +205,7 @@ class _Mined:
         self.documents, positive = np.unique(source.positives, return_inverse=True)
         said, texts = source.settings, source.texts
         self._query_vectors = encoder.encode(
-            texts.take(queries), prompt="query", instruction=said.instruction, dim=dim,
+            texts.take(queries), prompt=said.query_prompt, instruction=said.instruction, dim=dim,
             show_progress="Encoding queries",
         )  # fmt: skip
         self.document_vectors = encoder.encode(

@@ -45,8 +45,9 @@ def cosine_scores(encoder: TextEncoder, source: Source, *, dim: int | None = Non
     queries, query_of = np.unique(asked, return_inverse=True)
     answers, answer_of = np.unique(documents, return_inverse=True)
     query_vectors = encoder.encode(
-        texts.take(queries), prompt="query", instruction=said.instruction, dim=dim, show_progress="Encoding queries"
-    )
+        texts.take(queries), prompt=said.query_prompt, instruction=said.instruction, dim=dim,
+        show_progress="Encoding queries",
+    )  # fmt: skip
     document_vectors = encoder.encode(
         texts.take(answers), prompt=said.document_prompt, instruction=said.instruction, dim=dim,
         show_progress="Encoding documents",

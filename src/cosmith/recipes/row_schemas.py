@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from cosmith.recipes.loss_choice import LossName
+from cosmith.recipes.loss_choice import LossChoice
 from cosmith.recipes.references import InputPath, Kind, TextsName
 from cosmith.recipes.stage_settings import Count, OneOrMore, Share, StageSettings
 
@@ -29,7 +29,7 @@ class ClassesStage(StageSettings):
         "classification", description="What the rows are for; of neither do other rows' texts serve as negatives."
     )
     instruction: str = Field("", description="As in `source`.")
-    loss: LossName = Field("default", description="As in `source`.")
+    loss: LossChoice = Field("default", description="As in `source`.")
 
     @model_validator(mode="after")
     def _one_name_a_class(self) -> ClassesStage:
@@ -92,7 +92,7 @@ class GradedPairsStage(StageSettings):
         "english", description="Whose stemmer and stop words BM25 uses; null: words as they are."
     )
     instruction: str = Field("", description="As in `sts`.")
-    loss: LossName = Field("default", description="As in `source`.")
+    loss: LossChoice = Field("default", description="As in `source`.")
 
     @model_validator(mode="after")
     def _alike_is_above_unlike(self) -> GradedPairsStage:

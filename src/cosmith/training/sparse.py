@@ -18,6 +18,7 @@ from cosmith.models import SparseEncoder
 from cosmith.training import contrastive
 from cosmith.training.distributed import ALONE, Ranks, start_ranks
 from cosmith.training.loop import run_job
+from cosmith.training.objective import temperature_of
 from cosmith.training.result import TrainingResult
 from cosmith.training.run import Score
 from cosmith.training.settings import TrainingSettings
@@ -154,5 +155,8 @@ def prepare(
     require_no_dense_settings(settings)
     require_merged_adapter(settings, _WHAT)
     run = contrastive.prepare(encoder, sources, settings, folder)
-    specs = tuple(on_unbounded_scores(spec, settings, _WHAT) for spec in run.specs)
+    specs = tuple(
+        on_unbounded_scores(spec, temperature_of(source, settings), _WHAT)
+        for spec, source in zip(run.specs, sources, strict=True)
+    )
     return SparseJob(replace(run, specs=specs), sparsity)

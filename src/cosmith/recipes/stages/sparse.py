@@ -10,14 +10,14 @@ from cosmith.models import SparseEncoder, find_model
 from cosmith.models.sparse.folder import holds_language_head
 from cosmith.recipes.artefacts import StageContext, load_sparse_encoder
 from cosmith.recipes.model_kind_schemas import TrainSparseStage
-from cosmith.recipes.stages.training import named_source, outcome, pairs_per_second, training_settings
+from cosmith.recipes.stages.training import changed, named_source, outcome, pairs_per_second, training_settings
 from cosmith.training import Interrupted, Sparsity, train_sparse
 from cosmith.training.distributed import is_first_rank
 
 
 def train(stage: TrainSparseStage, context: StageContext) -> dict[str, Any]:
     """Train, going on from the last checkpoint where an interrupted run left one."""
-    sources = [named_source(name, context) for name in stage.sources]
+    sources = [changed(named_source(name, context), stage.per_source.get(name)) for name in stage.sources]
     tasks = {name: context.artefacts.collection(name) for name in stage.dev}
     try:
         settings = training_settings(stage, context, context.seed)
