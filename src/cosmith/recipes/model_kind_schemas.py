@@ -72,6 +72,14 @@ class TrainSparseStage(ModelKindSettings):
         description="A masked language model, an earlier sparse encoder, or any other model, which gets a new head "
         "(the first is best: its head knows words already).",
     )
+    static_queries: Literal["idf", "ones"] | None = Field(
+        None,
+        description="Do not read queries with the model: each token has a learnt weight, and a query those of its "
+        "tokens. They begin with how rare a token is among the documents of the rows (`idf`), or with 1 (`ones`).",
+    )
+    query_learning_rate: Positive | None = Field(
+        1e-3, description="The highest rate of these weights; null: that of the model."
+    )
     loss: LossChoice = Field("default", description="A contrastive loss, `margin-mse` or `score-kl`, on dot products.")
     temperature: Positive | None = Field(None, description="Null: 1.")
     document_sparsity: Annotated[float, Field(ge=0)] = Field(
