@@ -142,10 +142,13 @@ def test_what_does_not_fit_is_said(changes: dict[str, object], said: str) -> Non
 
 
 def test_a_step_with_static_queries_is_info_nce_of_their_weights() -> None:
-    distinct = [replace(row, query=f"{row.query} {number}") for number, row in enumerate(ROWS)]
+    distinct = [  # positives longer than the queries, negatives shorter: a micro-batch has them in any order
+        replace(row, query=f"{row.query} {number}", positives=(f"{row.positives[0]} and what is about it",))
+        for number, row in enumerate(ROWS)
+    ]
     source, sparsity = Source.from_rows("distinct", distinct), Sparsity(documents=0.3, queries=0.2, warmup=0)
     made = sparse().with_static_queries([row.positives[0] for row in ROWS])
-    job = prepare(made, [source], replace(SETTINGS, batch_size=4, loss="classic", micro_batch_tokens=40), sparsity)
+    job = prepare(made, [source], replace(SETTINGS, batch_size=4, loss="classic", micro_batch_tokens=None), sparsity)
     value, got = gradients(job, 1)
     rows = [distinct[number] for number in job.run.plan.at(1).rows]
     job.module.zero_grad()
