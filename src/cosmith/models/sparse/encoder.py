@@ -32,7 +32,7 @@ from cosmith.models.lengths import longest_input
 from cosmith.models.new_heads import parts_of, with_new_head
 from cosmith.models.packaged import find_model
 from cosmith.models.precision import Precision, at_least_float32, computing_in, resolve_precision
-from cosmith.models.prompts import fill_prompt
+from cosmith.models.reading import TextReader
 from cosmith.models.sparse.folder import SparseSpec, read_sparse_encoder, write_sparse_encoder
 from cosmith.models.sparse.static_queries import StaticQueries, inverse_document_frequencies
 from cosmith.models.sparse.vectors import SparseVectors
@@ -215,21 +215,15 @@ class SparseEncoder:
     ) -> RaggedTokens:
         """As :meth:`cosmith.models.Encoder.tokenize`: for :meth:`embed_queries` where queries have weights of their own
         and the prompt is ``query``, else for :meth:`embed`."""
-        before, limit = self._reading(prompt, instruction, max_length)
-        return self._reader(prompt)([before + text for text in texts] if before else texts, limit)
+        return self._reader(prompt).tokenize(texts, prompt=prompt, instruction=instruction, max_length=max_length)
 
     def token_key(self, *, prompt: str | None = None, instruction: str = "", max_length: int | None = None) -> str:
         """As :meth:`cosmith.models.Encoder.token_key`."""
-        before, limit = self._reading(prompt, instruction, max_length)
-        return xxhash.xxh3_64_hexdigest(f"{self._reader(prompt).fingerprint()}|{limit}|{before}".encode())
+        return self._reader(prompt).key(prompt=prompt, instruction=instruction, max_length=max_length)
 
-    def _reading(self, prompt: str | None, instruction: str, max_length: int | None) -> tuple[str, int]:
-        """What stands before a text, and its most tokens."""
-        before = fill_prompt(self.prompts, prompt if prompt is not None else self.spec.default_prompt, instruction)
-        return before, self.max_length if max_length is None else min(max_length, self.max_length)
-
-    def _reader(self, prompt: str | None) -> TextTokenizer:
-        return self._query_tokenizer if self._reads_queries(prompt) else self.tokenizer
+    def _reader(self, prompt: str | None) -> TextReader:
+        words = self._query_tokenizer if self._reads_queries(prompt) else self.tokenizer
+        return TextReader(words, self.prompts, self.spec.default_prompt, self.max_length)
 
     def _reads_queries(self, prompt: str | None) -> bool:
         return self._queries is not None and (prompt or self.spec.default_prompt) == "query"
@@ -305,7 +299,7 @@ class SparseEncoder:
         Raises:
             InputError: When the model has no such prompt.
         """
-        self._reading(prompt, instruction, None)  # an unknown prompt shall fail before anything is done
+        self._reader(prompt).prompt(prompt, instruction)  # an unknown prompt shall fail before anything is done
         distinct, places = distinct_of(texts)
         embed = self.embed_queries if self._reads_queries(prompt) else self.embed
         parts, numbers = [], []
