@@ -194,3 +194,13 @@ def test_documents_are_not_read_as_static_queries() -> None:
         prepare(sparse().with_static_queries(), [same], SETTINGS, Sparsity())
     told = replace(SOURCE, settings=replace(same.settings, prompts=("query", "document")))
     assert prepare(sparse().with_static_queries(), [told], SETTINGS, Sparsity()).run.sources[0].roles_differ
+
+
+def test_a_source_names_its_temperature() -> None:
+    settings = replace(SETTINGS, loss="classic", temperature=2.0)
+    warm = replace(SOURCE, name="warm", settings=SourceSettings(temperature=4.0))
+    named = replace(SOURCE, name="named", settings=SourceSettings(loss={"name": "score-kl", "temperature": 3.0}))
+    job = prepare(sparse(), [SOURCE, warm, named], settings, Sparsity())
+    assert [spec.temperature for spec in job.run.specs] == [2.0, 4.0, 3.0]  # type: ignore[union-attr]
+    (usual,) = prepare(sparse(), [SOURCE], replace(settings, temperature=None), Sparsity()).run.specs
+    assert usual.temperature == 1.0  # type: ignore[union-attr]

@@ -49,7 +49,7 @@ def run_job(
     folder: Path | None = None,
     dev: Score[Model] | None = None,
     general: Score[Model] | None = None,
-    rate_factors: Mapping[torch.nn.Parameter, float] | None = None,
+    rate_factors: Mapping[str, float] | None = None,
 ) -> TrainingResult[Model]:
     """Take all steps of a job, whatever its kind, and choose the weights to end with.
 
@@ -60,17 +60,19 @@ def run_job(
         ranks: The processes that share the run.
         folder: As in :func:`train_with_result`.
         dev, general: Likewise.
-        rate_factors: What the learning rate is multiplied with for some parameters of the job.
+        rate_factors: What the learning rate is multiplied with for some parameters of the job, by their names.
 
     Raises:
         InputError, Interrupted, CosmithError: Likewise.
     """
     settings, place, device = job.settings, folder, job.device
+    named = dict(job.module.named_parameters())
+    own_rates = {named[name]: factor for name, factor in (rate_factors or {}).items()}
     optimizer = adamw(
         job.module,
         learning_rate=settings.learning_rate,
         weight_decay=settings.weight_decay,
-        factors=layer_factors(job.encoder, settings.layer_decay) | dict(rate_factors or {}),
+        factors=layer_factors(job.encoder, settings.layer_decay) | own_rates,
     )
     start, base = base, job.encoder.copy() if settings.adapter else base
     checkpoints = Checkpoints(

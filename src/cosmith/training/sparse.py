@@ -165,7 +165,7 @@ def train_sparse(
     factors = {}
     if job.encoder.static_queries is not None and query_learning_rate is not None:
         identity["objective"]["query_learning_rate"] = query_learning_rate
-        factors = {job.encoder.static_queries.weight: query_learning_rate / settings.learning_rate}
+        factors = {"queries.weight": query_learning_rate / settings.learning_rate}
     ranks.check_same("model, sources and settings", repr(identity), device)
     return run_job(job, encoder, identity, ranks=ranks, folder=place, dev=dev, general=general, rate_factors=factors)
 
