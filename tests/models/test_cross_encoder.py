@@ -47,6 +47,10 @@ def test_saved_folders_score_alike_in_sentence_transformers(family: Family, tmp_
     np.testing.assert_allclose(loaded.score(QUERIES, DOCUMENTS), ours, atol=1e-6)
     pairs = list(zip(QUERIES, DOCUMENTS, strict=True))
     np.testing.assert_allclose(ours, theirs(tmp_path / "m").predict(pairs), atol=1e-5)
+    logits = made.score(QUERIES, DOCUMENTS, activated=False)
+    np.testing.assert_allclose(
+        logits, theirs(tmp_path / "m").predict(pairs, activation_fn=torch.nn.Identity()), atol=1e-4
+    )
     assert np.ptp(ours) > 0.05  # else the test could not fail
 
 

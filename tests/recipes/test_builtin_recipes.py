@@ -181,32 +181,44 @@ def test_multilingual_lets_sentences_find_their_translations(tmp_path: Path) -> 
     assert Source.load(tmp_path / "run" / "data" / "train").settings.task == "bitext"
 
 
-def test_qwen3_embedding_pools_an_appended_token_and_merges_three_checkpoints(
+def test_qwen3_embedding_pools_an_appended_token_follows_its_reranker_and_merges_four_checkpoints(
     small_world: Path, decoder: Path, tmp_path: Path
 ) -> None:
     train = BRIEF | {"adapter_rank": 2, "dims": [16, 8]}
     overrides = {
         "weak": {"path": str(small_world / "pairs.jsonl")},
         "data": {"path": str(small_world / "pairs.jsonl"), "dev": 0.2, "test": 0.2, "instruction": "find the words"},
-        "mined": {"negatives": 2},
+        "best": {"least": None, "top": 0.5},
+        "mined": {"negatives": 2, "ratio": None},
+        "best-mined": {"negatives": 2, "ratio": None},
+        "reranker": {key: BRIEF[key] for key in ("epochs", "steps", "evaluate_every")}
+        | {"adapter_rank": 2, "rerank": 3},
         "merged": {"general": []},
         **ONLY_THE_TEST,
-        **dict.fromkeys(("pretrained", "first", "second", "third"), train),
+        **dict.fromkeys(("pretrained", "first", "second", "third", "distilled"), train),
     }
     assert Encoder.load(decoder).tokenizer.closing == []
     results = run("qwen3-embedding", tmp_path, decoder, overrides)
-    models = {name: Encoder.load(tmp_path / name / "model") for name in ("start", "first", "second", "third", "merged")}
-    assert len({each.fingerprint() for each in models.values()}) == 5
+    names = ("start", "first", "second", "third", "distilled", "merged")
+    models = {name: Encoder.load(tmp_path / name / "model") for name in names}
+    assert len({each.fingerprint() for each in models.values()}) == 6
     merged = models["merged"]
     assert merged.tokenizer.closing == [3]
     assert merged.spec.pooling == "last_token"
     assert getattr(merged.module["backbone"].config, "is_causal", True) is not False
     said_to_it = merged.tokenize(["gen cup"], prompt="query", instruction="find the words").values.tolist()
     assert said_to_it == merged.tokenizer(["Instruct: find the words\nQuery:gen cup"], 96).values.tolist()
-    assert results["merged"]["chosen"]["shares"] == pytest.approx([1 / 3] * 3)
+    assert results["merged"]["chosen"]["shares"] == pytest.approx([1 / 4] * 4)
+    weak = Source.load(tmp_path / "weak" / "train")
+    kept, scored = (Source.load(tmp_path / name / "source") for name in ("best", "scored"))
+    assert (len(kept), len(scored)) == (len(weak) // 2, len(weak) // 2)
+    assert scored.scores is not None
+    assert len(scored.scores) == len(kept.positives) + len(scored.negatives)
+    trained = {entry["source"] for entry in said(tmp_path / "first") if "source" in entry}
+    assert trained == {"mined", "best-mined"}
     resolved = load_recipe(str(tmp_path / "recipe.resolved.yaml")).recipe
     assert {resolved.stages[name].loss for name in ("pretrained", "first", "third")} == {"qwen3-embedding"}  # type: ignore[union-attr]
-    assert (results["merging"]["before"], results["merging"]["after"]) == ("third", "merged")
+    assert (results["merging"]["before"], results["merging"]["after"]) == ("distilled", "merged")
     theirs = SentenceTransformer(str(tmp_path / "merged" / "model"), device="cpu")
     texts = ["gen cup", "bol fam dip gun"]
     np.testing.assert_allclose(theirs.encode(texts, normalize_embeddings=True), merged.encode(texts), atol=2e-6)

@@ -113,3 +113,34 @@ def test_documents_without_pairs_say_what_else_to_do(tmp_path: Path) -> None:
     stages = f"  texts: {{kind: texts, path: {path}}}\n  pairs: {{kind: weak-pairs, texts: texts}}\n"
     with pytest.raises(InputError, match=r"\[stages.pairs.texts\].*none of the documents.*self-pairs"):
         run(tmp_path, stages)
+
+
+def test_graded_pairs_that_are_alike_become_rows(tmp_path: Path) -> None:
+    path = tmp_path / "graded.tsv"
+    lines = [f"text {n} of many\tmany texts, of them {n}\t{n % 6}\n" for n in range(24)]
+    path.write_text("sentence1\tsentence2\tscore\n" + "".join([*lines, "one\ttwo\tmuch\n"]))
+    stages = f"  graded: {{kind: graded-pairs, path: {path}, negatives: 3, instruction: i}}\n"
+    told = run(tmp_path, stages)["graded"]
+    source = Source.load(tmp_path / "run" / "graded" / "source")
+    assert (told["pairs"], told["graded_pairs"], told["alike"]) == (len(source), 24, 8)
+    assert len(source) == 16
+    assert told["negatives_by_words"] + told["negatives_drawn"] == 48
+    assert list(told["dropped"].values()) == [1]
+    assert (source.settings.task, source.settings.instruction) == ("sts", "i")
+    assert "16 rows of 8 pairs that are alike, of 24" in summary("graded-pairs", told, tmp_path)
+    assert "pairs that are alike" in write_report(tmp_path / "run").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ("least: 6", r"\[stages\.graded\.least\].*the highest grade is 5"),
+        ("least: 2", "unlike must be below least"),
+        ("language: klingon", r"\[stages\.graded\.language\]"),
+    ],
+)
+def test_grades_that_give_no_rows_name_the_key(settings: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "graded.csv"
+    path.write_text("sentence1,sentence2,score\none,two,5\nthree,four,1\n")
+    with pytest.raises(InputError, match=said):
+        run(tmp_path, f"  graded: {{kind: graded-pairs, path: {path}, {settings}}}\n")

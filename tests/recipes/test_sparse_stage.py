@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from cosmith.cli.summaries import summary
 from cosmith.errors import InputError
@@ -42,6 +43,32 @@ def test_a_sparse_encoder_is_trained_used_and_told_of(small_world: Path, tmp_pat
     assert json.loads((folder / "further" / "sparse" / "lineage.json").read_text())["base"] == "sparse"
     lines = summary("train-sparse", results["sparse"], folder / "sparse")
     assert lines[-1].startswith("sparse encoder: ")
+
+
+@pytest.mark.parametrize("begin", ["idf", "ones"])
+def test_queries_that_no_model_reads(begin: str, small_world: Path, tmp_path: Path) -> None:
+    stages = f"""\
+  data: {{kind: source, path: {small_world / "pairs.jsonl"}, dev: 0.2, test: 0.2}}
+  sparse:
+    kind: train-sparse
+    sources: data.train
+    dev: data.dev
+    static_queries: {begin}
+    query_learning_rate: 0.01
+    steps: 4
+  further: {{kind: train-sparse, model: sparse, sources: data.train, steps: 1}}
+  evaluation: {{kind: evaluate, models: [bm25, sparse, further], tasks: data.test}}
+"""
+    text = f"name: t\nbase: {small_world / 'base'}\nprecision: float32\nstages:\n{stages}"
+    results = run_recipe(load_recipe(parse_document(text)), tmp_path / "run")
+    assert {each["model"] for each in results["evaluation"]["scores"]} == {"bm25", "sparse", "further"}
+    tuned, further = (SparseEncoder.load(tmp_path / "run" / name / "sparse") for name in ("sparse", "further"))
+    assert tuned.static_queries is not None
+    assert further.static_queries is not None
+    weight = tuned.static_queries.weight
+    assert (weight.std() > 0.5) == (begin == "idf")
+    assert not torch.equal(weight, further.static_queries.weight)
+    assert torch.allclose(weight, further.static_queries.weight, atol=0.01)
 
 
 def test_the_head_of_a_masked_language_model_is_kept(small_world: Path, tmp_path: Path) -> None:

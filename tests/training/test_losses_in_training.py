@@ -161,6 +161,60 @@ def test_each_source_brings_its_loss_and_temperature() -> None:
         spec_of(unknown, SETTINGS, 8)
 
 
+def test_each_source_brings_its_losss_parameters(tmp_path: Path) -> None:
+    def named(name: str, **changes: Any) -> Source:
+        return replace(FULL, name=name, settings=replace(FULL.settings, **changes))
+
+    sources = [
+        named("triplets", loss={"name": "triplet", "margin": 0.4, "distance": "euclidean"}),
+        named("graded", loss={"name": "cosent", "temperature": 0.1}),
+        named("contrast", loss={"name": "classic", "hardness": 1.5, "denominators": [["own_negatives", "queries"]]}),
+        named("warm", loss={"name": "cosent", "temperature": 0.1}, temperature=0.7),
+        named("usual"),
+    ]
+    saved = [source.save(tmp_path / source.name) for source in sources]
+    settings = replace(SETTINGS, temperature=0.3, batch_size=4)
+    expected = (
+        loss_spec("triplet", margin=0.4, distance="euclidean"), loss_spec("cosent", temperature=0.1),
+        preset("classic", temperature=0.3, hardness=1.5, denominators=({"own_negatives", "queries"},)),
+        loss_spec("cosent", temperature=0.7), preset("default", temperature=0.3),
+    )  # fmt: skip
+    encoder = tiny_encoder("bert", hidden=8, layers=1)
+    for given in (sources, saved):
+        job = prepare(encoder, given, settings)
+        assert job.specs == expected
+    met = set()
+    for step in range(12):
+        number, batch = job.batch(step)
+        met.add(number)
+        embeddings = torch.nn.functional.normalize(torch.randn(batch.structure.embeddings, 8), dim=1)
+        torch.testing.assert_close(
+            job.loss(number, batch)(embeddings), loss_of(embeddings, batch.structure, expected[number])
+        )
+    assert len(met) > 1
+    result = train_with_result(encoder, saved[:2], replace(settings, steps=4), folder=tmp_path / "run")
+    assert result.encoder.fingerprint() != encoder.fingerprint()
+    with pytest.raises(InputError, match=r"has no 'margn', which the source 'odd' asks for\. Did you mean 'margin'"):
+        spec_of(named("odd", loss={"name": "triplet", "margn": 1}), SETTINGS, 8)
+    with pytest.raises(InputError, match="has no name"):
+        SourceSettings(loss={"margin": 1})
+
+
+def test_a_source_names_its_prompts() -> None:
+    encoder = tiny_encoder("bert").set_prompts({"query": "ask ", "document": "say ", "other": "so "})
+    for prompts, before in ((None, ("ask ", "say ")), (("other", "query"), ("so ", "ask "))):
+        source = replace(FULL, settings=SourceSettings(prompts=prompts))
+        tokenised = prepare(encoder, [source], SETTINGS).sources[0]
+        numbers = (int(source.query[0]), int(source.positives[0]))
+        for tokens, number, start in zip(
+            (tokenised.query_tokens, tokenised.document_tokens), numbers, before, strict=True
+        ):
+            expected = encoder.tokenizer([start + source.texts[number]], encoder.max_length).values
+            assert tokens.take(np.array([number])).values.tolist() == expected.tolist()
+    with pytest.raises(InputError, match="Give two names"):
+        SourceSettings(prompts=("query",))  # type: ignore[arg-type]
+
+
 def test_a_loss_as_data_with_its_parameters() -> None:
     spec = loss_spec("triplet", margin=0.7, distance="euclidean")
     assert spec_of(FULL, replace(SETTINGS, loss=spec), 8) == spec

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from cosmith.data import Source, TrainingRow
+from cosmith.data import Source, SourceSettings, TrainingRow
 from cosmith.errors import InputError
 from cosmith.models import SparseEncoder, tiny_encoder
 from cosmith.training import Sparsity, TrainingSettings, train_sparse
@@ -139,3 +139,68 @@ def test_what_does_not_fit_is_said(changes: dict[str, object], said: str) -> Non
         train_sparse(sparse(), [SOURCE], replace(SETTINGS, **changes))  # type: ignore[arg-type]
     with pytest.raises(InputError, match="at least 0"):
         Sparsity(documents=-1.0)
+
+
+def test_a_step_with_static_queries_is_info_nce_of_their_weights() -> None:
+    distinct = [  # positives longer than the queries, negatives shorter: a micro-batch has them in any order
+        replace(row, query=f"{row.query} {number}", positives=(f"{row.positives[0]} and what is about it",))
+        for number, row in enumerate(ROWS)
+    ]
+    source, sparsity = Source.from_rows("distinct", distinct), Sparsity(documents=0.3, queries=0.2, warmup=0)
+    made = sparse().with_static_queries([row.positives[0] for row in ROWS])
+    job = prepare(made, [source], replace(SETTINGS, batch_size=4, loss="classic", micro_batch_tokens=None), sparsity)
+    value, got = gradients(job, 1)
+    rows = [distinct[number] for number in job.run.plan.at(1).rows]
+    job.module.zero_grad()
+    assert made.static_queries is not None
+    read, weight = made.tokenizer.tokenizer, made.static_queries.weight
+    present = torch.zeros(4, made.dimension)
+    for number, row in enumerate(rows):
+        present[number, read(row.query, add_special_tokens=False)["input_ids"]] = 1
+    documents = vectors(made, [row.positives[0] for row in rows] + [row.negatives[0] for row in rows])
+    expected = torch.nn.functional.cross_entropy((present * weight) @ documents.T, torch.arange(4))
+    expected = expected + 0.3 * documents.mean(0).square().sum()  # none for queries
+    expected.backward()
+    assert value == pytest.approx(expected.item(), rel=1e-5)
+    for name, parameter in job.module.named_parameters():
+        if parameter.grad is not None:
+            torch.testing.assert_close(got[name], parameter.grad, atol=1e-5, rtol=1e-4)
+    assert got["queries.weight"].abs().max() > 0
+
+
+@pytest.mark.parametrize("strategy", ["direct", "cached"])
+def test_weights_of_queries_learn_at_their_own_rate(strategy: str, tmp_path: Path) -> None:
+    start = sparse().with_static_queries()
+    settings = replace(SETTINGS, learning_rate=1e-9, schedule="constant", warmup=0.0, strategy=strategy)
+    moved = []
+    for rate in (None, 0.05):
+        tuned = train_sparse(start, [SOURCE], settings, query_learning_rate=rate).encoder
+        assert tuned.static_queries is not None
+        moved.append((tuned.static_queries.weight - 1).abs().max().item())
+        for name, value in start.module.state_dict().items():
+            if name != "queries.weight":
+                torch.testing.assert_close(tuned.module.state_dict()[name], value, atol=1e-6, rtol=0)
+    assert moved[0] < 1e-6
+    assert 0.05 < moved[1] < 0.5
+    reloaded = SparseEncoder.load(tuned.save(tmp_path / "m"))
+    assert reloaded.fingerprint() == tuned.fingerprint()
+    with pytest.raises(InputError, match="query_learning_rate"):
+        train_sparse(start, [SOURCE], settings, query_learning_rate=0.0)
+
+
+def test_documents_are_not_read_as_static_queries() -> None:
+    same = replace(SOURCE, settings=SourceSettings(task="pair", in_batch_negatives=True))
+    with pytest.raises(InputError, match=r'would be read as queries.*\("query", "document"\)'):
+        prepare(sparse().with_static_queries(), [same], SETTINGS, Sparsity())
+    told = replace(SOURCE, settings=replace(same.settings, prompts=("query", "document")))
+    assert prepare(sparse().with_static_queries(), [told], SETTINGS, Sparsity()).run.sources[0].roles_differ
+
+
+def test_a_source_names_its_temperature() -> None:
+    settings = replace(SETTINGS, loss="classic", temperature=2.0)
+    warm = replace(SOURCE, name="warm", settings=SourceSettings(temperature=4.0))
+    named = replace(SOURCE, name="named", settings=SourceSettings(loss={"name": "score-kl", "temperature": 3.0}))
+    job = prepare(sparse(), [SOURCE, warm, named], settings, Sparsity())
+    assert [spec.temperature for spec in job.run.specs] == [2.0, 4.0, 3.0]  # type: ignore[union-attr]
+    (usual,) = prepare(sparse(), [SOURCE], replace(settings, temperature=None), Sparsity()).run.specs
+    assert usual.temperature == 1.0  # type: ignore[union-attr]

@@ -37,6 +37,8 @@ def _data(result: Result, folder: Path) -> list[str]:
         )
     elif "pairs" in result:
         of = f" of {counted(result['classes'], 'class', 'classes')}" if "classes" in result else ""
+        if "graded_pairs" in result:
+            of = f" of {counted(result['alike'], 'pair')} that are alike, of {result['graded_pairs']:,}"
         if "from_titles" in result:
             of = f" of {counted(result['documents'], 'document')}, {result['from_titles']:,} by their titles"
         lines.append(counted(result["pairs"], "row") + of)
@@ -81,6 +83,30 @@ def _mine(result: Result, folder: Path) -> list[str]:
     for example in result.get("examples", [])[:1]:
         lines.append("e.g. " + one_line(example["query"]))
         lines += [f"     not: {one_line(text)}" for text in example["negatives"][:1]]
+    return lines
+
+
+def _score(result: Result, folder: Path) -> list[str]:
+    told = f"{counted(result['pairs'], 'pair')} of {counted(result['rows'], 'row')} scored by {result['model']}"
+    means = [
+        f"{name} {result[key]:.3f}"
+        for name, key in (("answers", "mean_positive_score"), ("negatives", "mean_negative_score"))
+        if result[key] is not None
+    ]
+    lines = [f"{told}, mean {result['measure']} of {', of '.join(means)}"]
+    if result["outscored_rows"]:
+        lines.append(f"in {counted(result['outscored_rows'], 'row')} a negative scores above an answer")
+    for example in result["likely_positives"][:1]:
+        lines += ["e.g. " + one_line(example["query"]), f"     likely an answer: {one_line(example['document'])}"]
+    return lines
+
+
+def _filter(result: Result, folder: Path) -> list[str]:
+    lines = list(result["told"])
+    for name, examples in result["examples"].items():
+        for example in examples[:1]:
+            lines.append(f"{name} ({example['score']:.3f}): {one_line(example['query'])}")
+            lines.append(f"     {one_line(example['document'])}")
     return lines
 
 
@@ -230,11 +256,14 @@ _SUMMARIES: Mapping[str, Callable[[Result, Path], list[str]]] = {
     "collection": _data,
     "sts": _data,
     "classes": _data,
+    "graded-pairs": _data,
     "weak-pairs": _data,
     "self-pairs": _data,
     "estimate": _estimate,
     "evaluate": _evaluate,
     "mine": _mine,
+    "score": _score,
+    "filter": _filter,
     "train": _train,
     "train-reranker": _train_reranker,
     "train-sparse": _train_sparse,

@@ -5,29 +5,21 @@ Each finds the columns by their names, and puts aside the rows that cannot be us
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from cosmith.data.columns import find_column, find_negatives, require_column
-from cosmith.data.rows import Rejected, TrainingRow, write_rejected
-from cosmith.data.tabular import Record, Table, file_format, open_table
-from cosmith.data.texts import document_text, text_problem
+from cosmith.data.record_values import UnusableError, label_of, name_of, score_of, scores_of, text_of, texts_of, usable
+from cosmith.data.rows import Rejected, TrainingRow
+from cosmith.data.tabular import Record, file_format, open_table
+from cosmith.data.texts import document_text
 from cosmith.errors import InputError
 from cosmith.phrases import counted
-
-T = TypeVar("T")
-_LARGEST_SCORE = float(np.finfo(np.float32).max)
-
-
-class _UnusableError(Exception):
-    """Why a record cannot be used; never leaves this module."""
 
 
 @dataclass(frozen=True)
@@ -166,7 +158,7 @@ def read_rows(
     def row_of(record: Record) -> TrainingRow:
         return _row_of(record.values, columns, negatives)
 
-    rows, bad = _usable(table, row_of, rejected)
+    rows, bad = usable(table, row_of, rejected)
     return RowsRead(rows, bad, columns | ({"negative": ", ".join(negatives)} if negatives else {}), table.path)
 
 
@@ -203,13 +195,13 @@ def read_texts(
     title_column = "title" if column == "auto" and text_column == "text" and "title" in table.columns else None
     line_of: dict[str, int] = {}
 
-    def text_of(record: Record) -> tuple[str, str, str]:
+    def named_text(record: Record) -> tuple[str, str, str]:
         value, title = record.values.get(text_column), ""
         if title_column is not None:
             value = document_text(record.values.get(title_column), value)
             title = str(record.values.get(title_column) or "").strip()
-        text = _text(value, f"the {text_column}")
-        given = str(record.line) if id_column is None else _name(record.values.get(id_column), "the id")
+        text = text_of(value, f"the {text_column}")
+        given = str(record.line) if id_column is None else name_of(record.values.get(id_column), "the id")
         if given in line_of:
             raise InputError(
                 f"the id {given!r} stands on line {line_of[given]} already",
@@ -221,7 +213,7 @@ def read_texts(
         line_of[given] = record.line
         return given, text, title
 
-    read, bad = _usable(table, text_of, rejected)
+    read, bad = usable(table, named_text, rejected)
     found = {} if file_format(table.path) == ".txt" else {"text": text_column, "title": title_column, "id": id_column}
     columns = {each: name for each, name in found.items() if name is not None}
     ids, texts, titles = ([each[part] for each in read] for part in range(3))
@@ -249,11 +241,11 @@ def read_classes(
 
     def pair_of(record: Record) -> tuple[str, str]:
         return (
-            _text(record.values.get(text_column), f"the {text_column}"),
-            _name(record.values.get(label_column), f"the {label_column}"),
+            text_of(record.values.get(text_column), f"the {text_column}"),
+            name_of(record.values.get(label_column), f"the {label_column}"),
         )
 
-    pairs, bad = _usable(table, pair_of, rejected)
+    pairs, bad = usable(table, pair_of, rejected)
     columns = {"text": text_column, "label": label_column}
     return ClassesRead([pair[0] for pair in pairs], [pair[1] for pair in pairs], bad, columns, table.path)
 
@@ -277,12 +269,12 @@ def read_sts(path: str | Path, *, rejected: str | Path | None = None) -> StsPair
     def pair_of(record: Record) -> tuple[str, str, float]:
         values = record.values
         return (
-            _text(values.get(first), first),
-            _text(values.get(second), second),
-            _score(values.get(score), f"the {score}"),
+            text_of(values.get(first), first),
+            text_of(values.get(second), second),
+            score_of(values.get(score), f"the {score}"),
         )
 
-    pairs, bad = _usable(table, pair_of, rejected)
+    pairs, bad = usable(table, pair_of, rejected)
     return StsPairs(
         [pair[0] for pair in pairs],
         [pair[1] for pair in pairs],
@@ -291,105 +283,23 @@ def read_sts(path: str | Path, *, rejected: str | Path | None = None) -> StsPair
     )
 
 
-def _usable(table: Table, build: Callable[[Record], T], rejected: str | Path | None) -> tuple[list[T], list[Rejected]]:
-    """What ``build`` makes of the records; those for which it gives a reason instead are put aside."""
-    good: list[T] = []
-    bad: list[Rejected] = []
-    for record in table.records():
-        try:
-            if record.problem:
-                raise _UnusableError(record.problem)
-            good.append(build(record))
-        except _UnusableError as reason:
-            bad.append(Rejected(record.line, str(reason), record.raw[:500], str(table.path)))
-    if rejected is not None:
-        write_rejected(rejected, bad)
-    if not good and bad:
-        raise InputError(
-            f"has {counted(len(bad), 'row')}, none of which can be used; the first: {bad[0].reason}",
-            path=table.path,
-            line=bad[0].line,
-            remedy="Mend the rows, or name the right columns.",
-        )
-    if not good:
-        raise InputError("has a header, but no rows", path=table.path, remedy="Give a file that holds rows.")
-    return good, bad
-
-
 def _row_of(values: Mapping[str, Any], columns: Mapping[str, str], negative_columns: Sequence[str]) -> TrainingRow:
-    query = _text(values.get(columns["query"]), "the query")
-    positives = _texts(values.get(columns["positive"]), "positive") if "positive" in columns else ()
+    query = text_of(values.get(columns["query"]), "the query")
+    positives = texts_of(values.get(columns["positive"]), "positive") if "positive" in columns else ()
     if not positives and ("positive" in columns or "label" not in columns):
-        raise _UnusableError("has no positive")
-    negatives = tuple(text for column in negative_columns for text in _texts(values.get(column), "negative"))
+        raise UnusableError("has no positive")
+    negatives = tuple(text for column in negative_columns for text in texts_of(values.get(column), "negative"))
     scores = None
     if "scores" in columns:
-        scores = _scores(values.get(columns["scores"]))
+        scores = scores_of(values.get(columns["scores"]))
         if len(scores) != len(positives) + len(negatives):
             texts = counted(len(positives) + len(negatives), "text")
-            raise _UnusableError(f"has {counted(len(scores), 'score')} for {texts}")
+            raise UnusableError(f"has {counted(len(scores), 'score')} for {texts}")
     return TrainingRow(
         query,
         positives,
         negatives,
         scores=scores,
-        label=_label(values.get(columns["label"])) if "label" in columns else None,
-        group=_name(values.get(columns["group"]), "the group") if "group" in columns else None,
+        label=label_of(values.get(columns["label"])) if "label" in columns else None,
+        group=name_of(values.get(columns["group"]), "the group") if "group" in columns else None,
     )
-
-
-def _text(value: object, role: str) -> str:
-    if problem := text_problem(value):
-        raise _UnusableError(f"{role} {problem}")
-    return str(value)
-
-
-def _texts(value: object, role: str) -> tuple[str, ...]:
-    """A text or a list of texts; nothing or an empty cell is no text."""
-    if value is None or value == "":
-        return ()
-    if isinstance(value, list):
-        return tuple(_text(text, f"{role} {number}") for number, text in enumerate(value, 1))
-    return (_text(value, f"the {role}"),)
-
-
-def _name(value: object, role: str) -> str:
-    """An id or a group: a text or a whole number."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    return _text(value, role)
-
-
-def _label(value: object) -> int:
-    if isinstance(value, str):
-        try:
-            value = int(value)
-        except ValueError:
-            raise _UnusableError(f"the label {value!r} is not a whole number" if value else "has no label") from None
-    if value is None:
-        raise _UnusableError("has no label")
-    if not isinstance(value, int):
-        raise _UnusableError(f"the label {value!r} is not a whole number")
-    if not -(2**63) <= value < 2**63:
-        raise _UnusableError(f"the label {value!r} does not fit into 64 bits")
-    return int(value)
-
-
-def _score(value: object, role: str) -> float:
-    try:
-        score = float(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else math.nan
-    except (ValueError, OverflowError):
-        score = math.nan
-    if not abs(score) <= _LARGEST_SCORE:  # false for NaN too
-        raise _UnusableError(f"{role} {value!r} is not a number" if value not in (None, "") else f"{role} is missing")
-    return score
-
-
-def _scores(value: object) -> tuple[float, ...]:
-    if isinstance(value, str) and value.lstrip().startswith("["):  # a list in a cell of a CSV or TSV file
-        try:
-            value = json.loads(value)
-        except ValueError:
-            raise _UnusableError(f"the scores {value!r} are not a list of numbers") from None
-    values = value if isinstance(value, list) else [value]
-    return tuple(_score(each, f"score {number}") for number, each in enumerate(values, 1))

@@ -40,6 +40,16 @@ class RowArrays:
         """int64 [R + 1], where each row's scores begin: a row has one for each positive and each negative."""
         return self.positive_offsets + self.negative_offsets
 
+    @property
+    def places_of_positives(self) -> Int64:
+        """int64 [P], where among the scores that of each positive stands."""
+        return np.arange(len(self.positives)) + np.repeat(self.negative_offsets[:-1], np.diff(self.positive_offsets))
+
+    @property
+    def places_of_negatives(self) -> Int64:
+        """int64 [N], where among the scores that of each negative stands: behind those of its row's positives."""
+        return np.arange(len(self.negatives)) + np.repeat(self.positive_offsets[1:], np.diff(self.negative_offsets))
+
     def take(self, numbers: Int64) -> RowArrays:
         """These rows [m], in that order."""
         positives, positive_offsets = take_rows(self.positives, self.positive_offsets, numbers)

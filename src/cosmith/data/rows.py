@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from cosmith.atomic import atomic_file
 from cosmith.errors import InputError, nearest
@@ -45,12 +45,15 @@ class SourceSettings:
         task: What the rows teach.
         instruction: Put before the queries by models that take instructions.
         weight: How often the set is drawn, relative to others.
-        loss: The name of a loss; ``"default"`` takes the trainer's.
-        temperature: Of that loss; None takes the trainer's, or else the loss's own.
+        loss: The name of a loss, or a mapping of ``name`` and the parameters to change, e.g.
+            ``{"name": "triplet", "margin": 0.3}``; ``"default"`` takes the trainer's.
+        temperature: Of that loss; None takes the one in its parameters, else the trainer's, else the loss's own.
         in_batch_negatives: Whether other rows of a batch serve as negatives; None decides by task.
         batch_size: Rows a step (all of them where there are fewer); None takes the trainer's.
         max_query_length: Tokens at which queries are cut; None takes the model's.
         max_document_length: Tokens at which positives and negatives are cut; None takes the model's.
+        prompts: The names of the model's prompts before queries and before positives and negatives; None: ``query``
+            before queries, and before the others by task.
 
     Raises:
         InputError: When a value is not possible.
@@ -59,12 +62,13 @@ class SourceSettings:
     task: Task = "retrieval"
     instruction: str = ""
     weight: float = 1.0
-    loss: str = "default"
+    loss: str | Mapping[str, Any] = "default"
     temperature: float | None = None
     in_batch_negatives: bool | None = None
     batch_size: int | None = None
     max_query_length: int | None = None
     max_document_length: int | None = None
+    prompts: tuple[str, str] | None = None
 
     def __post_init__(self) -> None:
         tasks = get_args(Task)
@@ -76,6 +80,18 @@ class SourceSettings:
             raise InputError(
                 f"the temperature is {self.temperature}", field="temperature", remedy="Give a number above 0."
             )
+        if not isinstance(self.loss, str) and "name" not in self.loss:
+            raise InputError(
+                f"the loss {dict(self.loss)} has no name", field="loss", remedy='Add it, e.g. {"name": "triplet"}.'
+            )
+        if self.prompts is not None:
+            if isinstance(self.prompts, str) or len(self.prompts) != 2:
+                raise InputError(
+                    f"prompts is {self.prompts!r}",
+                    field="prompts",
+                    remedy="Give two names: of queries', of documents'.",
+                )
+            object.__setattr__(self, "prompts", tuple(self.prompts))  # JSON knows lists only
         for field in ("batch_size", "max_query_length", "max_document_length"):
             value = getattr(self, field)
             if value is not None and value < 1:
@@ -94,11 +110,18 @@ class SourceSettings:
         return self.task in ("retrieval", "bitext")
 
     @property
+    def query_prompt(self) -> str:
+        """The name of the prompt of queries."""
+        return "query" if self.prompts is None else self.prompts[0]
+
+    @property
     def document_prompt(self) -> str:
-        """The prompt of positives and negatives: ``document`` for retrieval, else that of the queries.
+        """The name of the prompt of positives and negatives: ``document`` for retrieval, else that of the queries.
 
         In the other tasks both sides are alike (E5, arXiv:2212.03533, section 4.3, "query: " on both).
         """
+        if self.prompts is not None:
+            return self.prompts[1]
         return "document" if self.task == "retrieval" else "query"
 
 

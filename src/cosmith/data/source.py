@@ -225,6 +225,31 @@ class Source:
         texts = builder.table() if len(builder) > len(self.texts) else self.texts
         return replace(self, texts=texts, arrays=arrays, folder=None)
 
+    def with_scores(self, scores: npt.ArrayLike) -> Source:
+        """The same rows with these scores in place of theirs, in memory.
+
+        Args:
+            scores: One for each positive, then for each negative of a row, row after row: ``[P + N]``.
+
+        Raises:
+            InputError: When there are more or fewer, or one is not a finite number.
+        """
+        given = np.asarray(scores, dtype=np.float32)
+        texts = len(self.positives) + len(self.negatives)
+        if given.shape != (texts,):
+            raise InputError(
+                f"scores of shape {list(given.shape)} for {texts:,} positives and negatives",
+                field="scores",
+                remedy="Give a score for each positive, then for each negative, row after row.",
+            )
+        if not np.isfinite(given).all():
+            raise InputError(
+                f"score {np.flatnonzero(~np.isfinite(given))[0]} (counted from 0) is not finite",
+                field="scores",
+                remedy="Look at what made the scores: a model that has diverged, or a text that it cannot read.",
+            )
+        return replace(self, arrays=replace(self.arrays, scores=given), folder=None)
+
     def known_positives(self, numbers: npt.ArrayLike) -> tuple[Int64, Int64]:
         """What is known to answer the queries of these rows, wherever in the source it stands.
 

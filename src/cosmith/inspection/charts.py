@@ -166,7 +166,10 @@ def histogram(
 
 
 def score_histograms(
-    histograms: Mapping[str, Mapping[str, Sequence[float]]], roles: Mapping[str, str]
+    histograms: Mapping[str, Mapping[str, Sequence[float]]],
+    roles: Mapping[str, str],
+    *,
+    title: str = "cosine with the query",
 ) -> alt.LayerChart:
     """Several histograms as outlines over one axis: scores of answers and of mined negatives."""
     data = [
@@ -180,7 +183,7 @@ def score_histograms(
         alt.Chart(_data(data))
         .mark_bar(opacity=0.55, binSpacing=0)
         .encode(
-            x=alt.X("from:Q", title="cosine with the query", scale=alt.Scale(nice=False, zero=False)),
+            x=alt.X("from:Q", title=title, scale=alt.Scale(nice=False, zero=False)),
             x2="to:Q",
             y=alt.Y("count:Q", title=None, stack=None, axis=_axis()),
             y2="floor:Q",

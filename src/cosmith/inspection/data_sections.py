@@ -12,7 +12,9 @@ from cosmith.inspection.pictures import figure
 from cosmith.inspection.run_record import RunRecord, StageView
 from cosmith.phrases import one_line, share, size
 
-DATA_KINDS = ("python-functions", "source", "collection", "sts", "classes", "weak-pairs", "self-pairs")
+DATA_KINDS = (
+    "python-functions", "source", "collection", "sts", "classes", "graded-pairs", "weak-pairs", "self-pairs",
+)  # fmt: skip
 
 
 def data_section(run: RunRecord) -> Markup | None:
@@ -28,6 +30,10 @@ def _data(stage: StageView, titled: bool) -> Markup:
         ("documented functions", result.get("functions")),
         ("usable pairs", result.get("pairs")),
         ("classes", result.get("classes")),
+        ("graded pairs", result.get("graded_pairs")),
+        ("pairs that are alike", result.get("alike")),
+        ("negatives found by words", result.get("negatives_by_words")),
+        ("negatives drawn", result.get("negatives_drawn")),
         ("documents", result.get("documents")),
         ("pairs by a title", result.get("from_titles")),
         ("distractors in the test set", result.get("distractors")),
@@ -169,6 +175,61 @@ def _negatives(result: Mapping[str, Any]) -> Markup:
         )
         for example in result.get("examples", [])[:3]
     ]
+    return joined(
+        [
+            facts((name, value) for name, value in known if value),
+            picture,
+            element("h3", "Examples") if examples else None,
+            element("ul", *examples, class_="plain") if examples else None,
+            _likely(result),
+        ]
+    )
+
+
+def judged_section(run: RunRecord) -> Markup | None:
+    """Rows that a model has judged: their scores, which of them were kept, examples to judge the judge by."""
+    stages = run.of_kind("score", "filter")
+    return joined(_judged(stage, len(stages) > 1) for stage in stages) if stages else None
+
+
+def _judged(stage: StageView, titled: bool) -> Markup:
+    result = stage.result
+    known = [
+        ("judged by", result.get("model")),
+        ("rows", _with(result, "rows", wording.count)),
+        ("rows kept", _with(result, "kept", wording.count)),
+        ("lowest score kept", _with(result, "threshold", wording.score)),
+        ("mean score of answers", _with(result, "mean_positive_score", wording.score)),
+        ("mean score of negatives", _with(result, "mean_negative_score", wording.score)),
+        ("rows with a negative above an answer", _with(result, "outscored_rows", wording.count)),
+    ]
+    roles = {"answers": "tuned", "negatives": "base", "kept": "tuned", "left out": "base"}
+    chart = charts.score_histograms(result["histograms"], roles, title=f"{result['measure']} with the query")
+    examples = [
+        [name, one_line(each["query"], 200), passage(each["document"], characters=220, lines=5),
+         wording.score(each["score"])]
+        for name, some in (result.get("examples") or {}).items()
+        for each in some[:3]
+    ]  # fmt: skip
+    return joined(
+        [
+            element("h3", stage.name) if titled else None,
+            facts((name, value) for name, value in known if value),
+            element("div", figure(chart, "Scores"), class_="figures"),
+            element(
+                "details",
+                element("summary", "Rows on both sides of the line"),
+                table(["", "query", "document", "score"], examples),
+            )
+            if examples
+            else None,
+            _likely(result),
+        ]
+    )
+
+
+def _likely(result: Mapping[str, Any]) -> Markup | None:
+    """Documents that look like answers to a model, though the rows do not say so."""
     likely = [
         [
             one_line(each.get("query", ""), 200),
@@ -177,20 +238,12 @@ def _negatives(result: Mapping[str, Any]) -> Markup:
         ]
         for each in result.get("likely_positives", [])[:5]
     ]
-    return joined(
-        [
-            facts((name, value) for name, value in known if value),
-            picture,
-            element("h3", "Examples") if examples else None,
-            element("ul", *examples, class_="plain") if examples else None,
-            element(
-                "details",
-                element("summary", "Likely answers that nobody has marked"),
-                table(["query", "document", "its score; the answer's"], likely),
-            )
-            if likely
-            else None,
-        ]
+    if not likely:
+        return None
+    return element(
+        "details",
+        element("summary", "Likely answers that nobody has marked"),
+        table(["query", "document", "its score; the answer's"], likely),
     )
 
 

@@ -38,7 +38,7 @@ def write_report(run_folder: str | Path) -> Path:
 
 def report_page(run: RunRecord) -> str:
     """The page as text."""
-    from cosmith.inspection.data_sections import cost_section, data_section, negatives_section
+    from cosmith.inspection.data_sections import cost_section, data_section, judged_section, negatives_section
     from cosmith.inspection.dynamics import health_section
     from cosmith.inspection.example_sections import changes_section, provenance_section, searches_section
     from cosmith.inspection.result_sections import (
@@ -54,6 +54,7 @@ def report_page(run: RunRecord) -> str:
         ("cost", "What training would cost", cost_section),
         ("baselines", "Before training", baseline_section),
         ("negatives", "Hard negatives", negatives_section),
+        ("judged", "Rows judged by a model", judged_section),
         ("training", "Training", training_section),
         ("health", "How it learnt", health_section),
         ("merging", "Merging", merging_section),

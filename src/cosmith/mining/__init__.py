@@ -1,5 +1,21 @@
 """Mining: better training rows from those that are there."""
 
+from cosmith.mining.best_rows import BestRows, JudgedRow, keep_best_rows
+from cosmith.mining.graded import GradedRows, graded_rows
 from cosmith.mining.hard_negatives import LikelyPositive, MiningResult, mine_hard_negatives
+from cosmith.mining.scoring import OutscoredPositives, cosine_scores, cross_encoder_scores, outscored_positives
 
-__all__ = ["LikelyPositive", "MiningResult", "mine_hard_negatives"]
+__all__ = [
+    "BestRows",
+    "GradedRows",
+    "JudgedRow",
+    "LikelyPositive",
+    "MiningResult",
+    "OutscoredPositives",
+    "cosine_scores",
+    "cross_encoder_scores",
+    "graded_rows",
+    "keep_best_rows",
+    "mine_hard_negatives",
+    "outscored_positives",
+]

@@ -34,12 +34,12 @@ _EXAMPLES = 20
 
 @dataclass(frozen=True)
 class LikelyPositive:
-    """A document that was not taken as a negative because it looks like an answer.
+    """A document that looks like an answer, though nobody has marked it as one.
 
     Attributes:
         query: The query.
         document: The document.
-        score: Its cosine with the query.
+        score: What the model gives it with the query.
         positive_score: That of the query's (lowest) known answer.
     """
 
@@ -205,7 +205,7 @@ class _Mined:
         self.documents, positive = np.unique(source.positives, return_inverse=True)
         said, texts = source.settings, source.texts
         self._query_vectors = encoder.encode(
-            texts.take(queries), prompt="query", instruction=said.instruction, dim=dim,
+            texts.take(queries), prompt=said.query_prompt, instruction=said.instruction, dim=dim,
             show_progress="Encoding queries",
         )  # fmt: skip
         self.document_vectors = encoder.encode(

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import xxhash
 
 from cosmith.data.tokens import RaggedTokens
 from cosmith.errors import InputError
@@ -30,7 +29,7 @@ from cosmith.models.module import DenseModule
 from cosmith.models.packaged import find_model, lasting_name
 from cosmith.models.pooling import Pooling, checked_pooling, pool
 from cosmith.models.precision import Precision, computing_in, resolve_precision
-from cosmith.models.prompts import fill_prompt
+from cosmith.models.reading import TextReader
 from cosmith.models.saving import save_model
 from cosmith.models.tokenization import TextTokenizer
 from cosmith.models.weights import load_weights
@@ -266,25 +265,16 @@ class Encoder:
             instruction: What takes the place of ``{task}`` in the prompt.
             max_length: Fewer tokens than the model's own maximum.
         """
-        before = self._prompt(prompt, instruction)
-        limit = self.max_length if max_length is None else min(max_length, self.max_length)
-        tokens = self.tokenizer([before + text for text in texts] if before else texts, limit)
-        if not before or self.spec.include_prompt:
-            return tokens
-        left_out = np.full(len(tokens), self.tokenizer.prompt_length(before), dtype=np.int32)
-        return replace(tokens, prompt_lengths=left_out)
+        return self._reader.tokenize(texts, prompt=prompt, instruction=instruction, max_length=max_length)
 
     def token_key(self, *, prompt: str | None = None, instruction: str = "", max_length: int | None = None) -> str:
         """A key for stored tokens: equal exactly when :meth:`tokenize` would give the same for every text."""
-        limit = self.max_length if max_length is None else min(max_length, self.max_length)
-        before = self._prompt(prompt, instruction)
-        said = f"{self.tokenizer.fingerprint()}|{limit}|{before}"
-        if before and not self.spec.include_prompt:
-            said += "|left out"
-        return xxhash.xxh3_64_hexdigest(said.encode())
+        return self._reader.key(prompt=prompt, instruction=instruction, max_length=max_length)
 
-    def _prompt(self, name: str | None, instruction: str) -> str:
-        return fill_prompt(self.prompts, name if name is not None else self.spec.default_prompt, instruction)
+    @property
+    def _reader(self) -> TextReader:
+        said = self.spec
+        return TextReader(self.tokenizer, said.prompts, said.default_prompt, self.max_length, said.include_prompt)
 
     # ---------------------------------------------------------------- tokens to vectors
 
@@ -366,7 +356,7 @@ class Encoder:
             InputError: When ``dim`` is larger than the model's, or the model has no such prompt.
         """
         width = self._checked_dim(dim)
-        self._prompt(prompt, instruction)  # an unknown prompt shall fail before anything is done
+        self._reader.prompt(prompt, instruction)  # an unknown prompt shall fail before anything is done
         return encode_texts(
             texts,
             tokenize=partial(self.tokenize, prompt=prompt, instruction=instruction),

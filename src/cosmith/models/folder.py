@@ -202,7 +202,7 @@ def listed_modules(listing: Path) -> Iterator[tuple[str, Path]]:
         kind = module.get("type") if isinstance(module, dict) else None
         if not isinstance(place, str) or not isinstance(kind, str):
             raise InputError("is not a list of modules with a type and a path each", path=listing, remedy=_ANEW)
-        yield kind.rpartition(".")[2], _inside(listing.parent, place)
+        yield kind.rpartition(".")[2], inside(listing.parent, place)
 
 
 def typed_value(config: Mapping[str, Any], key: str, kind: type[T], path: Path) -> T | None:
@@ -224,7 +224,12 @@ def required_value(config: Mapping[str, Any], key: str, kind: type[T], path: Pat
     return value
 
 
-def _inside(folder: Path, relative: str) -> Path:
+def inside(folder: Path, relative: str) -> Path:
+    """A folder within a model's.
+
+    Raises:
+        InputError: When it would lie outside.
+    """
     place = (folder / relative).resolve()
     if not place.is_relative_to(folder.resolve()):
         raise InputError(f"names a folder outside the model: {relative!r}", path=folder / "modules.json", remedy=_ANEW)

@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from cosmith.errors import InputError, nearest
 from cosmith.recipes.document import Document, Keys, dotted
+from cosmith.recipes.mixture_schemas import SourceChanges
 from cosmith.recipes.schema import STAGE_KINDS, Recipe
 
 
@@ -51,8 +52,9 @@ def _way(finding: ErrorDetails) -> Keys:
     """The way to the finding in the YAML: without the names that pydantic puts in for the members of a union."""
     keys: Keys = tuple(key for key in finding["loc"] if key != "[key]")
     if len(keys) > 2 and keys[0] == "stages":
-        kind_and_field, below = keys[2:4], keys[4:]  # no field of a stage has named keys below it
-        keys = (*keys[:2], *kind_and_field[1:], *(key for key in below if isinstance(key, int)))
+        kind_and_field, below = keys[2:4], keys[4:]
+        named = below[:2] if keys[3:4] == ("per_source",) else ()  # the one field with named keys below it
+        keys = (*keys[:2], *kind_and_field[1:], *named, *(key for key in below[len(named) :] if isinstance(key, int)))
     return keys
 
 
@@ -129,6 +131,8 @@ def model_at(keys: Keys, value: Mapping[str, Any]) -> type[BaseModel] | None:
     if len(keys) == 2 and keys[0] == "stages" and isinstance(stages, dict):
         stage = stages.get(keys[1])
         return STAGE_KINDS.get(str(stage.get("kind"))) if isinstance(stage, dict) else None
+    if len(keys) == 4 and keys[2] == "per_source":
+        return SourceChanges
     return None
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
 from cosmith.errors import InputError
 
-Said = TypeVar("Said", str, str | dict[str, Any])
 
-
-def _known(said: Said) -> Said:
+def _known(said: str | dict[str, Any]) -> str | dict[str, Any]:
     """Refuse a loss that does not exist, or not with these parameters; a ValueError, as validators raise."""
     from cosmith.losses import loss_spec
 
@@ -26,5 +24,4 @@ def _known(said: Said) -> Said:
     return said
 
 
-LossName = Annotated[str, AfterValidator(_known)]
 LossChoice = Annotated[str | dict[str, Any], AfterValidator(_known)]

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from cosmith.recipes.loss_choice import LossChoice
+from cosmith.recipes.mixture_schemas import PerSource, check_per_source
 from cosmith.recipes.references import (
     CollectionName,
     Kind,
@@ -65,10 +66,19 @@ class TrainSparseStage(ModelKindSettings):
     """An encoder whose vectors have a weight for each word of its vocabulary, nearly all of them zero (SPLADE)."""
 
     kind: Literal["train-sparse"] = "train-sparse"
+    per_source: PerSource = Field(default_factory=dict)
     model: SparseStartName = Field(
         "base",
         description="A masked language model, an earlier sparse encoder, or any other model, which gets a new head "
         "(the first is best: its head knows words already).",
+    )
+    static_queries: Literal["idf", "ones"] | None = Field(
+        None,
+        description="Do not read queries with the model: each token has a learnt weight, and a query those of its "
+        "tokens. They begin with how rare a token is among the documents of the rows (`idf`), or with 1 (`ones`).",
+    )
+    query_learning_rate: Positive | None = Field(
+        1e-3, description="The highest rate of these weights; null: that of the model."
     )
     loss: LossChoice = Field("default", description="A contrastive loss, `margin-mse` or `score-kl`, on dot products.")
     temperature: Positive | None = Field(None, description="Null: 1.")
@@ -86,6 +96,11 @@ class TrainSparseStage(ModelKindSettings):
     batch_size: Count = Field(32, description="Rows (queries with their texts) a step; all of a source that has fewer.")
     max_query_length: Count | None = Field(None, description="Tokens at which queries are cut; null: the model's.")
     max_document_length: Count | None = Field(None, description="Likewise for positives and negatives.")
+
+    @model_validator(mode="after")
+    def _changes_of_its_sources(self) -> TrainSparseStage:
+        check_per_source(self.per_source, self.sources)
+        return self
 
     def outputs(self) -> dict[str, Kind]:
         return {"": "sparse"}

@@ -1,4 +1,4 @@
-"""The settings of the stages that make training rows of something else than pairs: of classes, of raw texts."""
+"""The settings of the stages that make training rows of something else: of classes, of graded pairs, of raw texts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from cosmith.recipes.loss_choice import LossName
+from cosmith.recipes.loss_choice import LossChoice
 from cosmith.recipes.references import InputPath, Kind, TextsName
 from cosmith.recipes.stage_settings import Count, OneOrMore, Share, StageSettings
 
@@ -29,7 +29,7 @@ class ClassesStage(StageSettings):
         "classification", description="What the rows are for; of neither do other rows' texts serve as negatives."
     )
     instruction: str = Field("", description="As in `source`.")
-    loss: LossName = Field("default", description="As in `source`.")
+    loss: LossChoice = Field("default", description="As in `source`.")
 
     @model_validator(mode="after")
     def _one_name_a_class(self) -> ClassesStage:
@@ -74,6 +74,31 @@ class SelfPairsStage(StageSettings):
     texts: Annotated[list[TextsName], OneOrMore, Field(min_length=1)] = Field(
         description="Texts, training rows, or a collection's documents."
     )
+
+    def outputs(self) -> dict[str, Kind]:
+        return {"": "source"}
+
+
+class GradedPairsStage(StageSettings):
+    """A file of text pairs with a similarity score each, as training rows: pairs that are alike are each other's
+    positives, and negatives are texts of the file that share words with them and are not (arXiv:2405.17428)."""
+
+    kind: Literal["graded-pairs"] = "graded-pairs"
+    path: InputPath = Field(description="The file: two texts and a score a row.")
+    least: float = Field(4.0, description="Pairs that score this much or more are alike; for a scale from 0 to 5.")
+    unlike: float = Field(2.5, description="What scores higher than this with a text is never its negative.")
+    negatives: Count = Field(7, description="Negatives a row, found by BM25; drawn where too few texts share a word.")
+    language: str | None = Field(
+        "english", description="Whose stemmer and stop words BM25 uses; null: words as they are."
+    )
+    instruction: str = Field("", description="As in `sts`.")
+    loss: LossChoice = Field("default", description="As in `source`.")
+
+    @model_validator(mode="after")
+    def _alike_is_above_unlike(self) -> GradedPairsStage:
+        if not self.unlike < self.least:
+            raise ValueError("unlike must be below least, or what is alike could be a negative")
+        return self
 
     def outputs(self) -> dict[str, Kind]:
         return {"": "source"}

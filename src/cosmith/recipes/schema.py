@@ -10,10 +10,11 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from cosmith.recipes.judging_schemas import FilterStage, ScoreStage
 from cosmith.recipes.model_kind_schemas import TrainLateInteractionStage, TrainRerankerStage, TrainSparseStage
 from cosmith.recipes.pretraining_schemas import AdaptStage, InitialiseStage, ModelStage, TextsStage
 from cosmith.recipes.rebuilding_schemas import RebuildStage, StaticStage
-from cosmith.recipes.row_schemas import ClassesStage, SelfPairsStage, WeakPairsStage
+from cosmith.recipes.row_schemas import ClassesStage, GradedPairsStage, SelfPairsStage, WeakPairsStage
 from cosmith.recipes.stage_schemas import (
     CollectionStage,
     CompareStage,
@@ -36,6 +37,7 @@ Stage = (
     | CollectionStage
     | StsStage
     | ClassesStage
+    | GradedPairsStage
     | WeakPairsStage
     | SelfPairsStage
     | TextsStage
@@ -46,6 +48,8 @@ Stage = (
     | EstimateStage
     | EvaluateStage
     | MineStage
+    | ScoreStage
+    | FilterStage
     | AdaptStage
     | TrainStage
     | TrainRerankerStage
@@ -65,6 +69,7 @@ STAGE_KINDS: dict[str, type[BaseModel]] = {
         CollectionStage,
         StsStage,
         ClassesStage,
+        GradedPairsStage,
         WeakPairsStage,
         SelfPairsStage,
         TextsStage,
@@ -75,6 +80,8 @@ STAGE_KINDS: dict[str, type[BaseModel]] = {
         EstimateStage,
         EvaluateStage,
         MineStage,
+        ScoreStage,
+        FilterStage,
         AdaptStage,
         TrainStage,
         TrainRerankerStage,

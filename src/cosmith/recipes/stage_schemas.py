@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from cosmith.recipes.loss_choice import LossChoice, LossName
+from cosmith.recipes.loss_choice import LossChoice
+from cosmith.recipes.mixture_schemas import PerSource, check_per_source
 from cosmith.recipes.references import (
     CollectionName,
     InputPath,
@@ -65,10 +66,17 @@ class SourceStage(StageSettings):
     instruction: str = Field(
         "", description="What the queries ask for; takes the place of `{task}` in the prompts of models that have it."
     )
-    loss: LossName = Field("default", description="The name of these rows' own loss; `default`: that of the training.")
+    loss: LossChoice = Field(
+        "default", description="These rows' own loss, said as in `train`; `default`: that of the training."
+    )
     temperature: Positive | None = Field(None, description="Of these rows' loss; null: that of the training.")
     in_batch_negatives: bool | None = Field(
         None, description="Whether other rows' answers serve as negatives; null: by `task`."
+    )
+    prompts: Annotated[list[str], Field(min_length=2, max_length=2)] | None = Field(
+        None,
+        description="The names of the model's prompts before queries and before documents; null: `query`, and by "
+        "`task` `document` or `query`.",
     )
     dev: Share = Field(0.1, description="Share of the queries kept for the development set.")
     test: Share = Field(0.1, description="Share of the queries kept for the test set.")
@@ -210,6 +218,7 @@ class TrainStage(StepSettings):
 
     kind: Literal["train"] = "train"
     sources: Annotated[list[SourceName], OneOrMore, Field(min_length=1)] = Field(description="The training rows.")
+    per_source: PerSource = Field(default_factory=dict)
     model: ModelName = Field("base", description="The model to start from: `base`, or an earlier training stage.")
     dev: Annotated[list[TaskName], OneOrMore] = Field(
         default_factory=list,
@@ -281,6 +290,11 @@ class TrainStage(StepSettings):
     gradient_checkpointing: bool = Field(
         False, description="Keep the inputs of layers only and compute the rest again: slower, less memory."
     )
+
+    @model_validator(mode="after")
+    def _changes_of_its_sources(self) -> TrainStage:
+        check_per_source(self.per_source, self.sources)
+        return self
 
     def outputs(self) -> dict[str, Kind]:
         return {"": "model"}

@@ -61,8 +61,8 @@ def tokenise(
 ) -> TokenisedSource:
     """Tokenise what a Source's rows use, each text once a role.
 
-    Queries get the encoder's prompt ``query``, the other texts the one that suits the Source's task (see
-    :attr:`cosmith.data.SourceSettings.document_prompt`), both with the Source's instruction.
+    Queries and the other texts get the prompts that the Source names or that suit its task (see
+    :class:`cosmith.data.SourceSettings`), both with the Source's instruction.
 
     Args:
         encoder: Whose tokenizer and prompts.
@@ -76,7 +76,7 @@ def tokenise(
     """
     said = source.settings
     place = folder or source.folder
-    prompts = ("query", said.document_prompt)
+    prompts = (said.query_prompt, said.document_prompt)
     limits = (said.max_query_length or max_query_length, said.max_document_length or max_document_length)
     queries, documents = np.unique(source.query), np.unique(np.concatenate([source.positives, source.negatives]))
     keys = [

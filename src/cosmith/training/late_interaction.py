@@ -28,6 +28,7 @@ from cosmith.training.batch import StepBatch
 from cosmith.training.distributed import ALONE, Ranks, start_ranks
 from cosmith.training.encoding import Batch
 from cosmith.training.loop import run_job
+from cosmith.training.objective import temperature_of
 from cosmith.training.result import TrainingResult
 from cosmith.training.run import Score
 from cosmith.training.settings import TrainingSettings
@@ -174,7 +175,10 @@ def prepare(
     require_no_dense_settings(settings)
     require_merged_adapter(settings, _WHAT)
     run = contrastive.prepare(encoder, sources, settings, folder)
-    specs = tuple(on_unbounded_scores(spec, settings, _WHAT) for spec in run.specs)
+    specs = tuple(
+        on_unbounded_scores(spec, temperature_of(source, settings), _WHAT)
+        for spec, source in zip(run.specs, sources, strict=True)
+    )
     for spec in specs:
         if isinstance(spec, ContrastiveSpec) and not spec.blocks <= QUERY_TO_DOCUMENT:
             raise InputError(

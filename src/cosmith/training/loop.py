@@ -53,6 +53,7 @@ def run_job(
     dev: Score[Model] | None = None,
     general: Score[Model] | None = None,
     used_by_loss: Sequence[torch.nn.Parameter] = (),
+    rate_factors: Mapping[str, float] | None = None,
 ) -> TrainingResult[Model]:
     """Take all steps of a job, whatever its kind, and choose the weights to end with.
 
@@ -64,6 +65,7 @@ def run_job(
         folder: As in :func:`train_with_result`.
         dev, general: Likewise.
         used_by_loss: Parameters of the backbone that the job's loss computes with.
+        rate_factors: What the learning rate is multiplied with for some parameters of the job, by their names.
 
     Raises:
         InputError, Interrupted, CosmithError: Likewise.
@@ -75,8 +77,8 @@ def run_job(
     if ranks.sharded:
         whole = twin_of(job)
         shard(job, ranks, used_by_loss)
-    optimizer = _optimizer(job)
-    pieces = Pieces(job, optimizer, whole, _optimizer(whole) if ranks.sharded else optimizer, ranks)
+    optimizer = _optimizer(job, rate_factors or {})
+    pieces = Pieces(job, optimizer, whole, _optimizer(whole, rate_factors or {}) if ranks.sharded else optimizer, ranks)
     checkpoints = Checkpoints(
         place,
         whole.module,
@@ -109,13 +111,14 @@ def run_job(
     return result
 
 
-def _optimizer(job: Job[Trainable]) -> torch.optim.Optimizer:
-    settings = job.settings
+def _optimizer(job: Job[Trainable], rate_factors: Mapping[str, float]) -> torch.optim.Optimizer:
+    settings, named = job.settings, dict(job.module.named_parameters())
     return adamw(
         job.module,
         learning_rate=settings.learning_rate,
         weight_decay=settings.weight_decay,
-        factors=layer_factors(job.encoder, settings.layer_decay),
+        factors=layer_factors(job.encoder, settings.layer_decay)
+        | {named[name]: factor for name, factor in rate_factors.items()},
     )
 
 

@@ -40,7 +40,7 @@ _REMEDIES: Mapping[Need, tuple[str, str]] = {
 
 
 def spec_of(source: Source, settings: TrainingSettings, batch_size: int, *, teacher: bool = False) -> LossSpec:
-    """The loss of a Source: its own if it names one, else that of the settings; likewise the temperature.
+    """The loss of a Source: its own if it names one, else that of the settings; likewise :func:`temperature_of`.
 
     Where other rows must not serve as negatives, the denominators of a contrastive loss keep the row's own negatives
     only; other losses compare nothing else, or go by label.
@@ -56,14 +56,14 @@ def spec_of(source: Source, settings: TrainingSettings, batch_size: int, *, teac
             nothing could be learnt.
     """
     spec = settings.loss if source.settings.loss == "default" else source.settings.loss
-    if isinstance(spec, str):
+    if isinstance(spec, str | Mapping):
         try:
-            spec = loss_spec(spec)
+            spec = loss_spec(spec) if isinstance(spec, str) else loss_spec(**spec)
         except InputError as error:
             raise InputError(
                 f"{error.problem}, which the source {source.name!r} asks for", field="loss", remedy=error.remedy
             ) from error
-    temperature = source.settings.temperature or settings.temperature
+    temperature = temperature_of(source, settings)
     if temperature is not None and isinstance(spec, ContrastiveSpec | CosentSpec | ScoreKlSpec):
         spec = replace(spec, temperature=temperature)
     elif source.settings.temperature is not None:
@@ -72,6 +72,13 @@ def spec_of(source: Source, settings: TrainingSettings, batch_size: int, *, teac
         )
     _check_rows(source, spec, teacher)
     return _with_candidates(source, spec, batch_size) if isinstance(spec, ContrastiveSpec) else spec
+
+
+def temperature_of(source: Source, settings: TrainingSettings) -> float | None:
+    """The temperature that is asked for: by the Source, in its loss's parameters, or by the trainer; None: by none."""
+    said = source.settings
+    named = None if isinstance(said.loss, str) else said.loss.get("temperature")
+    return said.temperature or named or settings.temperature
 
 
 def _with_candidates(source: Source, spec: ContrastiveSpec, batch_size: int) -> ContrastiveSpec:

@@ -8,16 +8,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
-from cosmith.data import Source
+from cosmith.data import RaggedTokens, Source
 from cosmith.errors import InputError
 from cosmith.losses import StepStructure
 from cosmith.losses.sparsity import active, flops, warmed_up
 from cosmith.models import SparseEncoder
 from cosmith.training import contrastive
 from cosmith.training.distributed import ALONE, Ranks, start_ranks
+from cosmith.training.encoding import Batch
 from cosmith.training.loop import run_job
+from cosmith.training.objective import temperature_of
 from cosmith.training.result import TrainingResult
 from cosmith.training.run import Score
 from cosmith.training.settings import TrainingSettings
@@ -76,6 +79,10 @@ class SparseJob(ContrastiveVariant[SparseEncoder]):
         weights = [warmed_up(weight, step, rise) for weight in (self.sparsity.queries, self.sparsity.documents)]
         columns = ranks.rows(self.encoder.dimension) if ranks.world > 1 else None
 
+        if self.encoder.static_queries is not None:
+            weights[0] = 0.0  # a query has the words that it has: nothing can make it sparser
+            work = replace(work, embed=partial(_embed_by_role, self.encoder, batch.tokens, len(queries)))
+
         def loss(embeddings: torch.Tensor) -> torch.Tensor:
             total = work.loss(embeddings)
             for weight, texts in zip(weights, (queries, documents), strict=True):
@@ -84,6 +91,16 @@ class SparseJob(ContrastiveVariant[SparseEncoder]):
             return total
 
         return replace(work, loss=loss, look=partial(_look, queries=queries, documents=documents))
+
+
+def _embed_by_role(encoder: SparseEncoder, tokens: RaggedTokens, queries: int, numbers: Batch) -> torch.Tensor:
+    """The embeddings of a micro-batch, [n, D], of texts of which the first ``queries`` are queries."""
+    asked = numbers < queries
+    vectors = torch.cat([
+        encoder.embed_queries(tokens.take(numbers[asked])), encoder.embed(tokens.take(numbers[~asked])),
+    ])  # fmt: skip
+    order = np.argsort(np.concatenate([np.flatnonzero(asked), np.flatnonzero(~asked)]))
+    return vectors[torch.from_numpy(order).to(vectors.device)]
 
 
 def _roles(structure: StepStructure) -> tuple[torch.Tensor, torch.Tensor]:
@@ -105,6 +122,7 @@ def train_sparse(
     settings: TrainingSettings | None = None,
     *,
     sparsity: Sparsity | None = None,
+    query_learning_rate: float | None = 1e-3,
     folder: str | Path | None = None,
     dev: Score[SparseEncoder] | None = None,
     general: Score[SparseEncoder] | None = None,
@@ -121,6 +139,9 @@ def train_sparse(
         settings: How to train. The loss is a contrastive one, ``margin-mse`` or ``score-kl``; the temperature is 1
             unless said, and a margin in cosine leaves out nothing, since scores are dot products.
         sparsity: How strongly vectors are made sparse; by default as :class:`Sparsity` says.
+        query_learning_rate: The highest rate of the weights of queries, where the model does not read these
+            (:meth:`~cosmith.models.SparseEncoder.with_static_queries`): much higher than that of the model, which has
+            learnt before (sentence-transformers names 1e-3). None: the same rate.
         folder: As in :func:`cosmith.training.train_with_result`.
         dev, general: Likewise, of a sparse encoder.
 
@@ -130,6 +151,8 @@ def train_sparse(
     """
     settings = settings or TrainingSettings()
     sparsity = sparsity or Sparsity()
+    if query_learning_rate is not None and not 0 < query_learning_rate < float("inf"):
+        raise InputError(f"must be above 0, not {query_learning_rate}", field="query_learning_rate")
     place = None if folder is None else Path(folder)
     ranks, device = start_ranks(encoder.device)
     job = prepare(trainable(encoder.copy().to(device), settings), sources, settings, sparsity, place)
@@ -139,8 +162,12 @@ def train_sparse(
         "sources": {f"{place}. {source.name}": source.fingerprint() for place, source in enumerate(sources, start=1)},
         "model": encoder.fingerprint(),
     }
+    factors = {}
+    if job.encoder.static_queries is not None and query_learning_rate is not None:
+        identity["objective"]["query_learning_rate"] = query_learning_rate
+        factors = {"queries.weight": query_learning_rate / settings.learning_rate}
     ranks.check_same("model, sources and settings", repr(identity), device)
-    return run_job(job, encoder, identity, ranks=ranks, folder=place, dev=dev, general=general)
+    return run_job(job, encoder, identity, ranks=ranks, folder=place, dev=dev, general=general, rate_factors=factors)
 
 
 def prepare(
@@ -153,6 +180,17 @@ def prepare(
     """Check that encoder, Sources and settings fit each other, and tokenise."""
     require_no_dense_settings(settings)
     require_merged_adapter(settings, _WHAT)
+    for source in sources:
+        if encoder.static_queries is not None and source.settings.document_prompt == "query":
+            raise InputError(
+                f"the documents of the source {source.name!r} would be read as queries are, which have weights of their"
+                f" own; its task is {source.settings.task}",
+                field="sources",
+                remedy='Give it the prompts ("query", "document"), or the task retrieval.',
+            )
     run = contrastive.prepare(encoder, sources, settings, folder)
-    specs = tuple(on_unbounded_scores(spec, settings, _WHAT) for spec in run.specs)
+    specs = tuple(
+        on_unbounded_scores(spec, temperature_of(source, settings), _WHAT)
+        for spec, source in zip(run.specs, sources, strict=True)
+    )
     return SparseJob(replace(run, specs=specs), sparsity)

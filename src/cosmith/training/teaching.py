@@ -69,7 +69,7 @@ def teach(teacher: Encoder, source: Source, folder: Path | None = None) -> Teach
     """
     said = source.settings
     documents = np.unique(np.concatenate([source.positives, source.negatives]))
-    roles = [("query", np.unique(source.query)), (said.document_prompt, documents)]
+    roles = [(said.query_prompt, np.unique(source.query)), (said.document_prompt, documents)]
     found = []
     for number, (prompt, texts) in enumerate(roles):
         key = f"{teacher.fingerprint()}|{number}|{prompt}|{said.instruction}|{source.fingerprint()}"

@@ -91,8 +91,13 @@ def require_merged_adapter(settings: TrainingSettings, what: str) -> None:
                          remedy="Leave it out, and the adapter is merged.")  # fmt: skip
 
 
-def on_unbounded_scores(spec: LossSpec, settings: TrainingSettings, what: str) -> LossSpec:
+def on_unbounded_scores(spec: LossSpec, temperature: float | None, what: str) -> LossSpec:
     """The loss as it is for scores of any size: temperature and margin of a preset are made for cosines.
+
+    Args:
+        spec: The loss as it is for cosines.
+        temperature: The one that is asked for; None: 1.
+        what: The kind of model, for the error.
 
     Raises:
         InputError: When it is none that makes sense of such scores.
@@ -100,9 +105,9 @@ def on_unbounded_scores(spec: LossSpec, settings: TrainingSettings, what: str) -
     if isinstance(spec, ContrastiveSpec):
         if spec.guided:
             raise InputError("a guided loss is for dense vectors", field="loss", remedy="Take another one.")
-        return replace(spec, temperature=settings.temperature or 1.0, margin=None)
+        return replace(spec, temperature=temperature or 1.0, margin=None)
     if isinstance(spec, ScoreKlSpec):
-        return replace(spec, temperature=settings.temperature or 1.0)
+        return replace(spec, temperature=temperature or 1.0)
     if isinstance(spec, MarginMseSpec):
         return spec
     raise InputError(f"a {what} does not learn by {type(spec).__name__}", field="loss",

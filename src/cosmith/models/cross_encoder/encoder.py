@@ -192,6 +192,7 @@ class CrossEncoder:
         *,
         instruction: str = "",
         max_length: int | None = None,
+        activated: bool = True,
         show_progress: str | None = None,
         token_budget: int | None = None,
     ) -> npt.NDArray[np.float32]:
@@ -202,11 +203,13 @@ class CrossEncoder:
             documents: ``[n]`` texts.
             instruction: What a language model is told to look for; classifiers read none.
             max_length: Fewer tokens of a pair than the model's own maximum.
+            activated: Whether scores go through the model's activation (mostly a sigmoid), as they are shown; False:
+                the logits, as another model learns from them.
             show_progress: What to call this step in the progress display; None shows nothing.
             token_budget: The most tokens in a micro-batch; None: by device.
 
         Returns:
-            float32 ``[n]``, through the model's activation (mostly a sigmoid), higher is better.
+            float32 ``[n]``, higher is better.
 
         Raises:
             InputError: When there are not as many documents as queries.
@@ -214,7 +217,7 @@ class CrossEncoder:
         if isinstance(queries, str) or isinstance(documents, str) or len(queries) != len(documents):
             raise InputError("must be two lists of texts, equally long", field="documents",
                              remedy="Give a query for each document; rank() takes one query for all.")  # fmt: skip
-        activation = ACTIVATIONS[self.spec.activation]()
+        activation = ACTIVATIONS[self.spec.activation if activated else "Identity"]()
 
         def scored(pairs: PairTokens) -> np.ndarray:
             finished: np.ndarray = activation(self.logits(pairs)).cpu().numpy()[:, None]

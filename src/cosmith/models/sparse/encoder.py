@@ -32,8 +32,9 @@ from cosmith.models.lengths import longest_input
 from cosmith.models.new_heads import parts_of, with_new_head
 from cosmith.models.packaged import find_model
 from cosmith.models.precision import Precision, at_least_float32, computing_in, resolve_precision
-from cosmith.models.prompts import fill_prompt
+from cosmith.models.reading import TextReader
 from cosmith.models.sparse.folder import SparseSpec, read_sparse_encoder, write_sparse_encoder
+from cosmith.models.sparse.static_queries import StaticQueries, inverse_document_frequencies
 from cosmith.models.sparse.vectors import SparseVectors
 from cosmith.models.tokenization import TextTokenizer
 
@@ -49,14 +50,22 @@ class SparseEncoder:
         spec: What else the model's folder says.
         name: What to call the model in tables.
         precision: In what to compute when encoding, as for :class:`~cosmith.models.Encoder`.
+        static: The weights of queries and their tokenizer, where queries are not read by the model.
 
     Attributes:
-        module: Backbone and head as one :class:`torch.nn.Module`, weights in float32.
+        module: Backbone, head and the weights of queries as one :class:`torch.nn.Module`, weights in float32.
         variable_length: Whether texts run without padding (known families) or as padded batches.
     """
 
     def __init__(
-        self, model: Any, tokenizer: Any, spec: SparseSpec, *, name: str, precision: Precision = "float32"
+        self,
+        model: Any,
+        tokenizer: Any,
+        spec: SparseSpec,
+        *,
+        name: str,
+        precision: Precision = "float32",
+        static: tuple[StaticQueries, Any] | None = None,
     ) -> None:
         self._model, self.tokenizer = model, TextTokenizer(tokenizer)
         self.name, self.precision = name, precision
@@ -66,6 +75,10 @@ class SparseEncoder:
         self.spec = replace(spec, max_length=longest_input(model.config, declared))
         tokenizer.model_max_length = self.max_length  # where sentence-transformers looks for it
         self.module = parts_of(model)
+        self._queries, self._query_tokenizer = None, self.tokenizer
+        if static is not None:
+            self._queries, self._query_tokenizer = static[0], TextTokenizer(static[1], special_tokens=False)
+            self.module["queries"] = self._queries
         self.module.eval()
 
     # ---------------------------------------------------------------- making, loading, saving
@@ -82,8 +95,9 @@ class SparseEncoder:
             InputError: When there is no such model, it is not whole, or it has no head that scores words.
         """
         resolve_precision(precision, torch.device(device))  # a wrong one shall fail before anything is loaded
-        model, tokenizer, spec = read_sparse_encoder(find_model(name_or_folder))
-        return cls(model, tokenizer, spec, name=Path(str(name_or_folder)).name, precision=precision).to(device)
+        model, tokenizer, spec, static = read_sparse_encoder(find_model(name_or_folder))
+        name = Path(str(name_or_folder)).name
+        return cls(model, tokenizer, spec, name=name, precision=precision, static=static).to(device)
 
     @classmethod
     def from_encoder(cls, encoder: Encoder, *, seed: int = 0) -> SparseEncoder:
@@ -103,6 +117,29 @@ class SparseEncoder:
         spec = SparseSpec(max_length=encoder.max_length, prompts=prompts, default_prompt=default)
         return cls(model, tokenizer, spec, name=encoder.name, precision=encoder.precision).to(str(encoder.device))
 
+    def with_static_queries(self, documents: Sequence[str] | None = None) -> SparseEncoder:
+        """A copy whose queries are not read by the model: each token has a weight, and a query those of its tokens.
+
+        Args:
+            documents: The weights begin with how rare each token is among these
+                (:func:`~cosmith.models.sparse.static_queries.inverse_document_frequencies`); None: with 1.
+
+        Raises:
+            InputError: When there are no documents.
+        """
+        if documents is not None and not len(documents):
+            raise InputError("there are none to see in how rare a word is", field="documents",
+                             remedy="Give some, or leave them out: all weights begin with 1.")  # fmt: skip
+        words = copy.deepcopy(self.tokenizer.tokenizer)
+        bare = TextTokenizer(words, special_tokens=False)
+        weight = torch.ones(self.dimension)
+        if documents is not None:
+            weight = inverse_document_frequencies(documents, bare, self.dimension)
+        model, static = copy.deepcopy(self._model), StaticQueries(weight)
+        made = SparseEncoder(model, copy.deepcopy(self.tokenizer.tokenizer), self.spec, name=self.name,
+                             precision=self.precision, static=(static, words))  # fmt: skip
+        return made.to(self.device)
+
     def save(self, folder: str | Path, *, card: str | None = None) -> Path:
         """Write the model as a sentence-transformers SparseEncoder folder, atomically.
 
@@ -116,7 +153,8 @@ class SparseEncoder:
         if has_adapter(self.module["backbone"]):
             raise InputError("the adapter of a sparse encoder cannot be saved by itself", field="adapter",
                              remedy="Merge it: train with merge_adapter=True.")  # fmt: skip
-        return write_sparse_encoder(folder, self._model, self.tokenizer.tokenizer, self.spec, card)
+        static = None if self._queries is None else (self._queries, self._query_tokenizer.tokenizer)
+        return write_sparse_encoder(folder, self._model, self.tokenizer.tokenizer, self.spec, card, static)
 
     def copy(self) -> SparseEncoder:
         """An independent copy, weights and all."""
@@ -141,6 +179,11 @@ class SparseEncoder:
         return self.spec.prompts
 
     @property
+    def static_queries(self) -> StaticQueries | None:
+        """The weights of queries, where they are not read by the model."""
+        return self._queries
+
+    @property
     def is_static(self) -> bool:
         """No: a text is always read in its context."""
         return False
@@ -152,7 +195,7 @@ class SparseEncoder:
 
     def to(self, device: str | torch.device) -> SparseEncoder:
         """Move the weights; returns the encoder itself."""
-        self._model.to(device)
+        self.module.to(device)
         return self
 
     def fingerprint(self) -> str:
@@ -160,6 +203,8 @@ class SparseEncoder:
         digest = xxhash.xxh3_128(self.tokenizer.fingerprint().encode())
         said = (replace(self.spec, prompts={}), sorted(self.prompts.items()), described(self._model.config))
         digest.update(repr(said).encode())
+        if self._queries is not None:
+            digest.update(self._query_tokenizer.fingerprint().encode())
         add_weights(digest, self.module)
         return digest.hexdigest()
 
@@ -168,19 +213,33 @@ class SparseEncoder:
     def tokenize(
         self, texts: Sequence[str], *, prompt: str | None = None, instruction: str = "", max_length: int | None = None
     ) -> RaggedTokens:
-        """As :meth:`cosmith.models.Encoder.tokenize`."""
-        before, limit = self._reading(prompt, instruction, max_length)
-        return self.tokenizer([before + text for text in texts] if before else texts, limit)
+        """As :meth:`cosmith.models.Encoder.tokenize`: for :meth:`embed_queries` where queries have weights of their own
+        and the prompt is ``query``, else for :meth:`embed`."""
+        return self._reader(prompt).tokenize(texts, prompt=prompt, instruction=instruction, max_length=max_length)
 
     def token_key(self, *, prompt: str | None = None, instruction: str = "", max_length: int | None = None) -> str:
         """As :meth:`cosmith.models.Encoder.token_key`."""
-        before, limit = self._reading(prompt, instruction, max_length)
-        return xxhash.xxh3_64_hexdigest(f"{self.tokenizer.fingerprint()}|{limit}|{before}".encode())
+        return self._reader(prompt).key(prompt=prompt, instruction=instruction, max_length=max_length)
 
-    def _reading(self, prompt: str | None, instruction: str, max_length: int | None) -> tuple[str, int]:
-        """What stands before a text, and its most tokens."""
-        before = fill_prompt(self.prompts, prompt if prompt is not None else self.spec.default_prompt, instruction)
-        return before, self.max_length if max_length is None else min(max_length, self.max_length)
+    def _reader(self, prompt: str | None) -> TextReader:
+        words = self._query_tokenizer if self._reads_queries(prompt) else self.tokenizer
+        return TextReader(words, self.prompts, self.spec.default_prompt, self.max_length)
+
+    def _reads_queries(self, prompt: str | None) -> bool:
+        return self._queries is not None and (prompt or self.spec.default_prompt) == "query"
+
+    def embed_queries(self, tokens: RaggedTokens) -> torch.Tensor:
+        """The vectors of queries that have weights of their own, as :meth:`embed` gives those of documents.
+
+        Args:
+            tokens: Tokenised with the prompt ``query``.
+
+        Returns:
+            float32 ``[len(tokens), dimension]``.
+        """
+        assert self._queries is not None
+        vectors: torch.Tensor = self._queries(tokens)
+        return vectors
 
     def embed(self, tokens: RaggedTokens) -> torch.Tensor:
         """One forward of these texts, with graph when gradients are on.
@@ -240,13 +299,14 @@ class SparseEncoder:
         Raises:
             InputError: When the model has no such prompt.
         """
-        self._reading(prompt, instruction, None)  # an unknown prompt shall fail before anything is done
+        self._reader(prompt).prompt(prompt, instruction)  # an unknown prompt shall fail before anything is done
         distinct, places = distinct_of(texts)
+        embed = self.embed_queries if self._reads_queries(prompt) else self.embed
         parts, numbers = [], []
         for batch, vectors in embedded_batches(
             distinct,
             tokenize=partial(self.tokenize, prompt=prompt, instruction=instruction),
-            embed=lambda tokens: SparseVectors.of(self.embed(tokens).cpu().numpy()),
+            embed=lambda tokens: SparseVectors.of(embed(tokens).cpu().numpy()),
             module=self.module,
             padded=not self.variable_length,
             context=self.compute_in,

@@ -62,9 +62,10 @@ def source(stage: SourceStage, context: StageContext) -> dict[str, Any]:
         )  # fmt: skip
     except InputError as error:
         raise InputError(error.problem, path=stage.path, remedy=error.remedy) from error
+    prompts = None if stage.prompts is None else (stage.prompts[0], stage.prompts[1])
     settings = SourceSettings(
         task=stage.task, instruction=stage.instruction, loss=stage.loss, temperature=stage.temperature,
-        in_batch_negatives=stage.in_batch_negatives,
+        in_batch_negatives=stage.in_batch_negatives, prompts=prompts,
     )  # fmt: skip
     return {
         "pairs": len(rows),

@@ -10,14 +10,14 @@ from cosmith.models import CrossEncoder
 from cosmith.recipes.artefacts import StageContext
 from cosmith.recipes.model_kind_schemas import TrainRerankerStage
 from cosmith.recipes.stages.measuring import first_hits
-from cosmith.recipes.stages.training import outcome, pairs_per_second, training_settings
+from cosmith.recipes.stages.training import named_source, outcome, pairs_per_second, training_settings
 from cosmith.training import Interrupted, train_reranker
 from cosmith.training.distributed import is_first_rank
 
 
 def train(stage: TrainRerankerStage, context: StageContext) -> dict[str, Any]:
     """Train, going on from the last checkpoint where an interrupted run left one."""
-    sources = [context.artefacts.source(name) for name in stage.sources]
+    sources = [named_source(name, context) for name in stage.sources]
     found = [
         (collection, first_hits(stage.first, collection, context))
         for collection in map(context.artefacts.collection, stage.dev)

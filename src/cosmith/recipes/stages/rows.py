@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from cosmith.data import SourceSettings, example_pairs, label_pairs, read_classes, reasons, self_pairs, weak_pairs
+from cosmith.data import (
+    SourceSettings,
+    example_pairs,
+    label_pairs,
+    read_classes,
+    read_sts,
+    reasons,
+    self_pairs,
+    weak_pairs,
+)
 from cosmith.errors import InputError
+from cosmith.mining import graded_rows
 from cosmith.recipes.artefacts import StageContext
 from cosmith.recipes.pair_splits import split_pairs
-from cosmith.recipes.row_schemas import ClassesStage, SelfPairsStage, WeakPairsStage
+from cosmith.recipes.row_schemas import ClassesStage, GradedPairsStage, SelfPairsStage, WeakPairsStage
 from cosmith.recipes.stages.data import columns_by_key, examples_of, keep_split
 from cosmith.recipes.stages.pretraining import all_texts, keep_texts
 
@@ -78,3 +88,28 @@ def pairs_of_selves(stage: SelfPairsStage, context: StageContext) -> dict[str, A
     source = self_pairs(context.name, all_texts(stage.texts, context))
     source.save(context.artefacts.folder(context.name))
     return {"pairs": len(source)}
+
+
+def rows_of_grades(stage: GradedPairsStage, context: StageContext) -> dict[str, Any]:
+    """Rows of the pairs that are alike, in both directions, with texts that share words as negatives."""
+    rejected_file = context.folder / "rejected.jsonl"
+    pairs = read_sts(stage.path, rejected=rejected_file)
+    settings = SourceSettings(task="sts", instruction=stage.instruction, loss=stage.loss)
+    try:
+        made = graded_rows(
+            context.name, pairs, least=stage.least, unlike=stage.unlike, negatives=stage.negatives,
+            language=stage.language, seed=context.seed, settings=settings,
+        )  # fmt: skip
+    except InputError as error:
+        raise context.of_stage(error) from error
+    made.source.save(context.artefacts.folder(context.name))
+    return {
+        "pairs": len(made.source),
+        "graded_pairs": made.pairs,
+        "alike": made.alike,
+        "negatives_by_words": made.found,
+        "negatives_drawn": made.drawn,
+        "dropped": reasons(pairs.rejected),
+        "rejected_file": str(rejected_file) if pairs.rejected else None,
+        "examples": examples_of(list(made.source.rows())),
+    }

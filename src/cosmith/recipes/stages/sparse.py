@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from cosmith.data import Source
 from cosmith.errors import InputError
 from cosmith.evaluation import mean_sparse_score
 from cosmith.models import SparseEncoder, find_model
 from cosmith.models.sparse.folder import holds_language_head
 from cosmith.recipes.artefacts import StageContext, load_sparse_encoder
 from cosmith.recipes.model_kind_schemas import TrainSparseStage
-from cosmith.recipes.stages.training import outcome, pairs_per_second, training_settings
+from cosmith.recipes.stages.training import changed, named_source, outcome, pairs_per_second, training_settings
 from cosmith.training import Interrupted, Sparsity, train_sparse
 from cosmith.training.distributed import is_first_rank
 
 
 def train(stage: TrainSparseStage, context: StageContext) -> dict[str, Any]:
     """Train, going on from the last checkpoint where an interrupted run left one."""
-    sources = [context.artefacts.source(name) for name in stage.sources]
+    sources = [changed(named_source(name, context), stage.per_source.get(name)) for name in stage.sources]
     tasks = {name: context.artefacts.collection(name) for name in stage.dev}
     try:
         settings = training_settings(stage, context, context.seed)
         base = _start(stage.model, context)
+        if stage.static_queries is not None:
+            base = base.with_static_queries(_documents(sources) if stage.static_queries == "idf" else None)
         result = train_sparse(
             base,
             sources,
             settings,
+            query_learning_rate=stage.query_learning_rate,
             sparsity=Sparsity(stage.document_sparsity, stage.query_sparsity, stage.sparsity_warmup),
             folder=context.folder,
             dev=mean_sparse_score(tasks) if tasks else None,
@@ -41,6 +48,15 @@ def train(stage: TrainSparseStage, context: StageContext) -> dict[str, Any]:
         "pairs_per_second": pairs_per_second(context.folder),
     }
     return told | outcome(result, context, base)
+
+
+def _documents(sources: Sequence[Source]) -> list[str]:
+    """The distinct positives and negatives of some rows."""
+    found: dict[str, None] = {}
+    for source in sources:
+        numbers = np.unique(np.concatenate([source.positives, source.negatives]))
+        found |= dict.fromkeys(source.texts.take(numbers))
+    return list(found)
 
 
 def _start(name: str, context: StageContext) -> SparseEncoder:

@@ -22,6 +22,7 @@ from cosmith.mining import mine_hard_negatives
 from cosmith.models import CrossEncoder, Encoder, LateInteractionEncoder, SparseEncoder, Trainable
 from cosmith.recipes.artefacts import StageContext
 from cosmith.recipes.graph import estimated_sources, output_names
+from cosmith.recipes.mixture_schemas import SourceChanges
 from cosmith.recipes.model_kind_schemas import ModelKindSettings, TrainRerankerStage
 from cosmith.recipes.pretraining_schemas import AdaptStage
 from cosmith.recipes.stage_schemas import EstimateStage, MineStage, TrainStage
@@ -63,8 +64,10 @@ def estimate_cost(stage: EstimateStage, context: StageContext) -> dict[str, Any]
     known = output_names(context.recipe, before=context.name)
     encoder = context.artefacts.encoder(trained.model if trained.model in known else "base")
     sources = [
-        _with_stand_ins(_named_source(name, context), negatives, context.seed)
-        for name, negatives in estimated_sources(context.recipe, context.name)
+        _with_stand_ins(changed(named_source(known_by, context), trained.per_source.get(name)), negatives, context.seed)
+        for name, (known_by, negatives) in zip(
+            trained.sources, estimated_sources(context.recipe, context.name), strict=True
+        )
     ]
     teacher = None
     if trained.teacher is not None:
@@ -95,9 +98,14 @@ def estimate_cost(stage: EstimateStage, context: StageContext) -> dict[str, Any]
     }
 
 
-def _named_source(name: str, context: StageContext) -> Source:
+def named_source(name: str, context: StageContext) -> Source:
     """Training rows under the name that the recipe uses for them: of themselves, those of two stages may share one."""
     return replace(context.artefacts.source(name), name=name)
+
+
+def changed(source: Source, changes: SourceChanges | None) -> Source:
+    """Training rows with what a stage says of them in place of what they say of themselves."""
+    return source if changes is None else replace(source, settings=replace(source.settings, **changes.said()))
 
 
 def _with_stand_ins(source: Source, negatives: int, seed: int) -> Source:
@@ -148,9 +156,9 @@ def mine(stage: MineStage, context: StageContext) -> dict[str, Any]:
         "short_rows": found.short_rows,
         "kept": found.kept,
         "replaced": found.replaced,
-        "mean_positive_score": _number(found.positive_score),
-        "mean_negative_score": _number(found.negative_score),
-        "histograms": _histograms({"answers": found.positive_scores, "negatives": found.negative_scores}),
+        "mean_positive_score": finite_or_none(found.positive_score),
+        "mean_negative_score": finite_or_none(found.negative_score),
+        "histograms": score_histograms({"answers": found.positive_scores, "negatives": found.negative_scores}),
         "examples": [
             {"query": row.query, "positive": row.positives[0], "negatives": list(row.negatives)}
             for row in shown[:_EXAMPLES]
@@ -160,7 +168,7 @@ def mine(stage: MineStage, context: StageContext) -> dict[str, Any]:
     }
 
 
-def _histograms(scores: Mapping[str, npt.NDArray[np.float32]]) -> dict[str, dict[str, list[float]]]:
+def score_histograms(scores: Mapping[str, npt.NDArray[np.float32]]) -> dict[str, dict[str, list[float]]]:
     """Histograms over the same bars, of what there is any of."""
     edges = np.histogram_bin_edges(np.concatenate([*scores.values()]).astype(np.float64), _BINS)
     return {
@@ -170,14 +178,14 @@ def _histograms(scores: Mapping[str, npt.NDArray[np.float32]]) -> dict[str, dict
     }
 
 
-def _number(value: float) -> float | None:
+def finite_or_none(value: float) -> float | None:
     """JSON has no NaN."""
     return value if math.isfinite(value) else None
 
 
 def train_model(stage: TrainStage, context: StageContext) -> dict[str, Any]:
     """Fine-tune, going on from the last checkpoint where an interrupted run left one."""
-    sources = [_named_source(name, context) for name in stage.sources]
+    sources = [changed(named_source(name, context), stage.per_source.get(name)) for name in stage.sources]
     base = context.artefacts.encoder(stage.model)
     teacher = None if stage.teacher is None else context.artefacts.encoder(stage.teacher)
     try:

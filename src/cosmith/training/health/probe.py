@@ -45,7 +45,7 @@ def probe_texts(sources: Sequence[Source]) -> list[ProbeText]:
         said, rows = source.settings, max(1, _TEXTS // (2 * len(sources)))
         for number in np.unique(np.linspace(0, len(source) - 1, rows).astype(int)).tolist():
             row = source.row(number)
-            found.append(ProbeText("query", row.query, said.instruction))
+            found.append(ProbeText(said.query_prompt, row.query, said.instruction))
             found += [ProbeText(said.document_prompt, text, said.instruction) for text in row.positives[:1]]
     return found
 

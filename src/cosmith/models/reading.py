@@ -1,0 +1,62 @@
+"""How a model reads texts: with which prompt before them, and how many tokens of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import xxhash
+
+from cosmith.data.tokens import RaggedTokens
+from cosmith.models.prompts import fill_prompt
+from cosmith.models.tokenization import TextTokenizer
+
+
+@dataclass(frozen=True)
+class TextReader:
+    """Texts → tokens, as one model wants them.
+
+    Attributes:
+        tokenizer: The model's.
+        prompts: Name → text put before each text of that kind; may contain ``{task}``.
+        default_prompt: The name of the prompt used when none is asked for.
+        max_length: The most tokens of a text, special tokens included.
+        include_prompt: Whether the tokens of prompts are pooled with those of the text.
+    """
+
+    tokenizer: TextTokenizer
+    prompts: Mapping[str, str]
+    default_prompt: str | None
+    max_length: int
+    include_prompt: bool = True
+
+    def prompt(self, name: str | None, instruction: str) -> str:
+        """The text of a prompt; None means the default one.
+
+        Raises:
+            InputError: When the model has no such prompt.
+        """
+        return fill_prompt(self.prompts, name if name is not None else self.default_prompt, instruction)
+
+    def tokenize(
+        self, texts: Sequence[str], *, prompt: str | None = None, instruction: str = "", max_length: int | None = None
+    ) -> RaggedTokens:
+        """As :meth:`cosmith.models.Encoder.tokenize`."""
+        before, limit = self.prompt(prompt, instruction), self._limit(max_length)
+        tokens = self.tokenizer([before + text for text in texts] if before else texts, limit)
+        if not before or self.include_prompt:
+            return tokens
+        left_out = np.full(len(tokens), self.tokenizer.prompt_length(before), dtype=np.int32)
+        return replace(tokens, prompt_lengths=left_out)
+
+    def key(self, *, prompt: str | None = None, instruction: str = "", max_length: int | None = None) -> str:
+        """A key for stored tokens: equal exactly when :meth:`tokenize` would give the same for every text."""
+        before, limit = self.prompt(prompt, instruction), self._limit(max_length)
+        said = f"{self.tokenizer.fingerprint()}|{limit}|{before}"
+        if before and not self.include_prompt:
+            said += "|left out"
+        return xxhash.xxh3_64_hexdigest(said.encode())
+
+    def _limit(self, max_length: int | None) -> int:
+        return self.max_length if max_length is None else min(max_length, self.max_length)
