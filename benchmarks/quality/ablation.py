@@ -66,6 +66,8 @@ VARIANTS: Mapping[str, Variant] = {
     "with document-document": with_also("documents"),
     "with both: five terms": with_also("queries", "documents"),
     "without the false-negative margin": Variant(preset("default", margin=None)),
+    "temperature 0.02": Variant(preset("default", temperature=0.02)),
+    "temperature 0.1": Variant(preset("default", temperature=0.1)),
     "no hard negatives": Variant(negatives=0),
     "7 hard negatives": Variant(negatives=7),
     "nested dimensions 192, 96, 48": Variant(dims=(192, 96, 48)),
