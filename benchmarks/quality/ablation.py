@@ -165,9 +165,10 @@ def write(given: argparse.Namespace, whole: Collection, test_set: Collection, ro
         f"{told(test_set, whole)} {MODEL} trained on {given.pairs:,} "
         f"random training questions, {given.pairs // given.batch} steps of {given.batch}, learning rate "
         f"{given.learning_rate:g}, the same rows for all. Default: query against the documents of the step (own "
-        "negatives, other rows' positives and negatives), temperature 0.02, candidates left out that score more than "
-        "the positive + 0.1, one mined hard negative a row, seed 0. Intervals: 95 %, bootstrap over queries; "
-        "differences are paired by query. One training run a row: what two seeds differ by is no part of the intervals."
+        f"negatives, other rows' positives and negatives), temperature {preset('default').temperature:g}, candidates "
+        "left out that score more than the positive + 0.1, one mined hard negative a row, seed 0. Intervals: 95 %, "
+        "bootstrap over queries; differences are paired by query. One training run a row: what two seeds differ by is "
+        "no part of the intervals."
     )
     title, module = "What the parts of the default training are worth", "benchmarks.quality.ablation"
     interleaved.write_up(title, module, options(given), notes, describe(rows), given.output)

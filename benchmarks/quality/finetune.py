@@ -7,22 +7,26 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks import interleaved
+from benchmarks.quality.outcomes import Outcomes, Values, difference, options, values_of
 from benchmarks.quality.subsets import draw_rows
 from cosmith import Collection, Encoder, Source, TrainingRow, evaluate_retrieval, train
-from cosmith.evaluation import Scores, paired_difference
+from cosmith.losses import preset
 from cosmith.mining import mine_hard_negatives
 from cosmith.models import find_model
 from cosmith.training import TrainingSettings
 
 MODEL = "all-MiniLM-L6-v2"
+MEASURE = "ndcg@10"
+BASE = "base model"
 PEER = "sentence-transformers"
 
 
@@ -113,29 +117,26 @@ CONTESTANTS = {
 }
 
 
-def over_seeds(scores: Sequence[Scores]) -> np.ndarray:
-    """The main metric of each query, mean over the seeds: [queries]."""
-    return np.mean([one.per_query[one.main] for one in scores], axis=0)
+def over_seeds(rows: Mapping[str, Values], name: str) -> np.ndarray:
+    """What each query has under one contestant, mean over the seeds: [queries]."""
+    return np.mean([values[MEASURE] for run, values in rows.items() if run.startswith(f"{name}, seed ")], axis=0)
 
 
-def describe(base: Scores, tuned: Mapping[str, Sequence[Scores]]) -> str:
+def describe(rows: Mapping[str, Values]) -> str:
     """The result as Markdown. Intervals are over queries, of the mean over seeds."""
     lines = [
-        f"| | {base.main}, mean (lowest to highest seed) | over the base model | over {PEER} |",
+        f"| | {MEASURE}, mean (lowest to highest seed) | over the base model | over {PEER} |",
         "|---|---|---|---|",
-        f"| base model | {base.value:.4f} | | |",
+        f"| {BASE} | {np.mean(rows[BASE][MEASURE]):.4f} | | |",
     ]
-    peer = over_seeds(tuned[PEER])
-    for name, scores in tuned.items():
-        values = [one.value for one in scores]
-        ours = over_seeds(scores)
-        gain, ahead = (
-            paired_difference(ours, theirs, metric=base.main) for theirs in (base.per_query[base.main], peer)
-        )
+    peer = over_seeds(rows, PEER).tolist()
+    for name in CONTESTANTS:
+        seeds = [float(np.mean(values[MEASURE])) for run, values in rows.items() if run.startswith(f"{name}, seed ")]
+        ours = over_seeds(rows, name).tolist()
         cells = [
-            f"{np.mean(values):.4f} ({min(values):.4f} to {max(values):.4f})",
-            f"{gain.difference:+.4f} {gain.interval}",
-            "" if name == PEER else f"{ahead.difference:+.4f} {ahead.interval}, p = {ahead.p_value:.4f}",
+            f"{np.mean(seeds):.4f} ({min(seeds):.4f} to {max(seeds):.4f})",
+            difference(ours, rows[BASE][MEASURE]),
+            "" if name == PEER else difference(ours, peer),
         ]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -153,35 +154,34 @@ def main() -> None:
     given = parser.parse_args()
     protocol = Protocol(given.pairs, given.batch, given.learning_rate, given.max_length)
     train_set, test_set = (Collection.read_beir(given.data, split) for split in ("train", "test"))
-    base = evaluate_retrieval(Encoder.load(MODEL, precision="auto"), test_set, model="base")
-    print(f"base model: {base.main} {base.value:.4f}", flush=True)
-    tuned: dict[str, list[Scores]] = {name: [] for name in CONTESTANTS}
+    outcomes = Outcomes.open(given.output, given)
+
+    def measured(make: Callable[[], Encoder]) -> Values:
+        encoder = make()
+        encoder.precision = "auto"
+        return values_of(evaluate_retrieval(encoder, test_set, ks=(10,), resamples=0))
+
+    outcomes.take(BASE, partial(measured, partial(Encoder.load, MODEL)))
     for seed in range(given.seeds):
         rows = draw_rows(train_set, protocol.pairs, seed)
         for name, make in CONTESTANTS.items():
-            encoder = make(rows, protocol, seed)
-            encoder.precision = "auto"
-            tuned[name].append(evaluate_retrieval(encoder, test_set, model=name))
-            print(f"seed {seed}  {name}: {tuned[name][-1].value:.4f}", flush=True)
-        write(given, protocol, test_set, describe(base, tuned), seed + 1)
+            outcomes.take(f"{name}, seed {seed}", partial(measured, partial(make, rows, protocol, seed)))
+        write(given, protocol, test_set, outcomes.rows)
 
 
-def write(given: argparse.Namespace, protocol: Protocol, test_set: Collection, table: str, seeds: int) -> None:
-    """Write what is known after so many seeds: all of it takes hours on a small machine."""
-    command = [
-        f"--data {given.data.name} --pairs {given.pairs} --batch {given.batch} --learning-rate {given.learning_rate:g} "
-        f"--max-length {given.max_length} --seeds {seeds}"
-    ]
+def write(given: argparse.Namespace, protocol: Protocol, test_set: Collection, rows: Mapping[str, Values]) -> None:
+    """Write what is known so far: all of it takes an hour on a small machine."""
     notes = (
         f"{test_set.name}: {len(test_set.queries):,} test questions over all {len(test_set.documents):,} answers; "
         f"{MODEL} trained on {protocol.pairs:,} random training questions, {protocol.steps} steps of {protocol.batch}, "
         f"learning rate {protocol.learning_rate:g}, texts cut at {protocol.max_length} tokens in training and at the "
         "model's 256 in evaluation, bf16. Both libraries at their defaults otherwise: Cosmith's loss has temperature "
-        "0.02 and masks likely false negatives, sentence-transformers' MultipleNegativesRankingLoss has scale 20. "
+        f"{preset('default').temperature:g} (chosen in [another trial](temperature.md) on part of these questions) and "
+        "masks likely false negatives, sentence-transformers' MultipleNegativesRankingLoss has scale 20. "
         "Intervals: 95 %, bootstrap over queries, of the mean over seeds."
     )
     title, module = f"Fine-tuning on {test_set.name}", "benchmarks.quality.finetune"
-    interleaved.write_up(title, module, command, notes, table, given.output)
+    interleaved.write_up(title, module, options(given), notes, describe(rows), given.output)
 
 
 if __name__ == "__main__":
