@@ -11,6 +11,7 @@ import pytest
 from cosmith.data import Source
 from cosmith.errors import InputError
 from cosmith.recipes import load_recipe, parse_document, run_recipe
+from cosmith.recipes.stages import late_interaction as late_interaction_stage
 from cosmith.recipes.stages import sparse as sparse_stage
 from cosmith.recipes.stages import training as training_stage
 
@@ -31,6 +32,11 @@ STAGES = """\
     sources: [pairs.train, mined]
     per_source: {{pairs.train: {{temperature: 3}}, mined: {{loss: default, max_document_length: 9}}}}
     steps: 2
+  late:
+    kind: train-late-interaction
+    sources: [pairs.train, mined]
+    per_source: {{pairs.train: {{temperature: 3}}, mined: {{loss: default, max_document_length: 9}}}}
+    steps: 2
 """
 
 
@@ -40,6 +46,7 @@ def test_sources_of_one_stage_differ(small_world: Path, tmp_path: Path, monkeypa
         (training_stage, "train_with_result"),
         (training_stage, "estimate"),
         (sparse_stage, "train_sparse"),
+        (late_interaction_stage, "train_late_interaction"),
     ):
         whole = getattr(module, name)
 
@@ -57,14 +64,15 @@ def test_sources_of_one_stage_differ(small_world: Path, tmp_path: Path, monkeypa
         assert (pairs.max_query_length, pairs.prompts) == (7, None)
         assert (mined.loss, mined.batch_size, mined.weight) == ({"name": "triplet", "margin": 0.3}, 8, 1)
         assert mined.prompts == ("query", "query")
-    pairs, mined = (source.settings for source in given["train_sparse"])
-    assert (pairs.temperature, mined.loss, mined.max_document_length) == (3, "default", 9)
+    for name in ("train_sparse", "train_late_interaction"):
+        pairs, mined = (source.settings for source in given[name])
+        assert (pairs.temperature, mined.loss, mined.max_document_length) == (3, "default", 9)
     lines = (tmp_path / "run" / "train" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     steps = [entry for entry in map(json.loads, lines) if "loss" in entry]
     assert {entry["source"] for entry in steps} == {"pairs.train", "mined"}
 
 
-@pytest.mark.parametrize("name", ["train", "sparse"])
+@pytest.mark.parametrize("name", ["train", "sparse", "late"])
 def test_changes_to_other_rows_are_refused(name: str, small_world: Path) -> None:
     text = f"name: t\nbase: {small_world / 'base'}\nstages:\n" + STAGES.format(pairs=small_world / "pairs.jsonl")
     with pytest.raises(InputError, match=rf"\[stages\.{name}\].*names 'other\.train', .*: pairs\.train, mined"):

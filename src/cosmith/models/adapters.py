@@ -91,6 +91,17 @@ def has_adapter(backbone: Any) -> bool:
     return next(_adapted(backbone), None) is not None
 
 
+def refuse_adapter(backbone: Any, what: str) -> None:
+    """Models that are not saved as an adapter beside another model's folder are saved merged.
+
+    Raises:
+        InputError: When there is an adapter.
+    """
+    if has_adapter(backbone):
+        raise InputError(f"the adapter of {what} cannot be saved by itself", field="adapter",
+                         remedy="Merge it: train with merge_adapter=True.")  # fmt: skip
+
+
 def _adapted(backbone: torch.nn.Module) -> Iterator[tuple[str, Any]]:
     """The layers that an adapter stands beside, with their names."""
     if importlib.util.find_spec("peft") is None or not hasattr(backbone, "peft_config"):

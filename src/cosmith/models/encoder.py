@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,6 +16,7 @@ from cosmith.errors import InputError
 from cosmith.models.adapters import has_adapter
 from cosmith.models.attention import set_attention, set_bidirectional
 from cosmith.models.backbone import load_parts
+from cosmith.models.base import TrainableModel
 from cosmith.models.dropout import use_fast_dropout
 from cosmith.models.fingerprint import fingerprint_of
 from cosmith.models.folder import DenseSpec, LatentAttentionSpec, ModelSpec
@@ -28,14 +27,14 @@ from cosmith.models.lengths import longest_input
 from cosmith.models.module import DenseModule
 from cosmith.models.packaged import find_model, lasting_name
 from cosmith.models.pooling import Pooling, checked_pooling, pool
-from cosmith.models.precision import Precision, computing_in, resolve_precision
+from cosmith.models.precision import Precision, resolve_precision
 from cosmith.models.reading import TextReader
 from cosmith.models.saving import save_model
 from cosmith.models.tokenization import TextTokenizer
 from cosmith.models.weights import load_weights
 
 
-class Encoder:
+class Encoder(TrainableModel):
     """A trainable dense text encoder.
 
     Args:
@@ -50,6 +49,8 @@ class Encoder:
         module: Backbone and projections as one :class:`torch.nn.Module`, weights in float32.
         variable_length: Whether texts run without padding (known families) or as padded batches.
     """
+
+    spec: ModelSpec
 
     def __init__(
         self, backbone: Any, tokenizer: TextTokenizer, spec: ModelSpec, *, name: str, precision: Precision = "float32"
@@ -140,15 +141,7 @@ class Encoder:
         """
         return save_model(folder, self._backbone, self._own_modules, self.tokenizer, self._said, card)
 
-    def copy(self) -> Encoder:
-        """An independent copy, weights and all."""
-        return copy.deepcopy(self)
-
     # ---------------------------------------------------------------- what it is
-
-    @property
-    def _backbone(self) -> Any:
-        return self.module["backbone"]
 
     @property
     def is_static(self) -> bool:
@@ -181,21 +174,6 @@ class Encoder:
         """The most tokens of a text that are read, special tokens included."""
         usual = None if self.is_static else int(self.tokenizer.tokenizer.model_max_length)
         return longest_input(self._backbone.config, self.spec.max_length or usual)
-
-    @property
-    def prompts(self) -> Mapping[str, str]:
-        """Name → text put before each text of that kind."""
-        return self.spec.prompts
-
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return next(iter(self.module.parameters())).device
-
-    def to(self, device: str | torch.device) -> Encoder:
-        """Move the weights; returns the encoder itself."""
-        self.module.to(device)
-        return self
 
     def set_pooling(
         self,
@@ -315,16 +293,6 @@ class Encoder:
 
     def _run(self, tokens: RaggedTokens) -> TokenStates:
         return run(self._backbone, tokens, self.tokenizer.tokenizer, flat=self.variable_length)
-
-    def compute_in(self, precision: Precision | None = None, *, remember: bool = True) -> AbstractContextManager[Any]:
-        """The context in which to run the model for a precision (its own when left out).
-
-        Args:
-            precision: In what to compute.
-            remember: Whether weights that were cast inside the block are cast once only. All threads share that
-                memory, casts with and without a graph too, so it is not for training.
-        """
-        return computing_in(precision or self.precision, self.device, remember=remember)
 
     def encode(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -13,6 +13,9 @@ from cosmith.errors import InputError
 from cosmith.models.batching import micro_batches
 from cosmith.models.threads import on_all_cores
 from cosmith.progress import track
+
+if TYPE_CHECKING:
+    from typing import Self
 
 # Tokens in a micro-batch when encoding: on a CPU enough for full matrix speed and few enough for a core's cache
 # (measured); an accelerator wants more at once, and so does a static model, whose calls take longer than its sums.
@@ -33,7 +36,15 @@ class Tokenised(Protocol):
         """Those of these items."""
 
 
+class Rows(Protocol):
+    """Results that are no rows of one width, one a text."""
+
+    def take(self, numbers: Any) -> Self:
+        """Those of these texts, in that order."""
+
+
 Tokens = TypeVar("Tokens", bound=Tokenised)
+Ragged = TypeVar("Ragged", bound=Rows)
 Result = TypeVar("Result")
 
 
@@ -70,6 +81,39 @@ def encode_texts(
         vectors[numbers] = rows
     found: np.ndarray = vectors[places]
     return found
+
+
+def encode_ragged(
+    texts: Sequence[str],
+    *,
+    tokenize: Callable[[Sequence[str]], Tokens],
+    embed: Callable[[Tokens], Ragged],
+    concatenate: Callable[[Sequence[Ragged]], Ragged],
+    module: torch.nn.Module,
+    padded: bool,
+    context: Callable[[], AbstractContextManager[Any]],
+    token_budget: int | None,
+    show_progress: str | None,
+) -> Ragged:
+    """Encode texts as what is no row of one width.
+
+    Args:
+        texts: Any number of texts.
+        tokenize, embed, module, padded, context, token_budget, show_progress: As for :func:`embedded_batches`.
+        concatenate: The results of micro-batches, maybe none → one.
+
+    Returns:
+        The results of all, in the order of ``texts``.
+    """
+    distinct, places = distinct_of(texts)
+    parts, numbers = [], [np.zeros(0, dtype=np.int64)]
+    for batch, found in embedded_batches(
+        distinct, tokenize=tokenize, embed=embed, module=module, padded=padded, context=context,
+        token_budget=token_budget, show_progress=show_progress,
+    ):  # fmt: skip
+        parts.append(found)
+        numbers.append(batch)
+    return concatenate(parts).take(np.argsort(np.concatenate(numbers))[places])
 
 
 def distinct_of(texts: Sequence[Item]) -> tuple[list[Item], np.ndarray]:

@@ -31,10 +31,7 @@ def with_new_head(encoder: Encoder, kind: str, seed: int, **settings: Any) -> tu
     """
     import transformers
 
-    backbone: Any = encoder.module["backbone"]
-    if encoder.is_static or has_adapter(backbone):
-        what = "a static model reads no context" if encoder.is_static else "the model has an adapter"
-        raise InputError(what, field="encoder", remedy="Take a transformer whose adapters are merged.")
+    backbone = bare_backbone(encoder)
     tokenizer = copy.deepcopy(encoder.tokenizer.tokenizer)
     config = copy.deepcopy(backbone.config)
     for name, value in ({"pad_token_id": tokenizer.pad_token_id} | settings).items():
@@ -51,6 +48,19 @@ def with_new_head(encoder: Encoder, kind: str, seed: int, **settings: Any) -> tu
     wanted, known = model.base_model.state_dict(), backbone.state_dict()  # one of them may have a pooler more
     model.base_model.load_state_dict({name: known.get(name, value) for name, value in wanted.items()})
     return model, tokenizer
+
+
+def bare_backbone(encoder: Encoder) -> Any:
+    """The transformer that a model of another kind can be built on.
+
+    Raises:
+        InputError: When the encoder is static or has an adapter that is not merged.
+    """
+    backbone = encoder.module["backbone"]
+    if encoder.is_static or has_adapter(backbone):
+        what = "a static model reads no context" if encoder.is_static else "the model has an adapter"
+        raise InputError(what, field="encoder", remedy="Take a transformer whose adapters are merged.")
+    return backbone
 
 
 def parts_of(model: Any) -> torch.nn.ModuleDict:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cosmith.recipes.loss_choice import LossChoice
-from cosmith.recipes.stage_settings import Count, Positive
+from cosmith.recipes.references import SourceName
+from cosmith.recipes.stage_settings import Count, OneOrMore, Positive, StepSettings
 
 
 class SourceChanges(BaseModel):
@@ -39,8 +39,15 @@ PerSource = Annotated[
 ]
 
 
-def check_per_source(per_source: Mapping[str, SourceChanges], sources: Sequence[str]) -> None:
-    """Refuse changes to rows that the stage does not train on; a ValueError, as validators raise."""
-    for name in per_source:
-        if name not in sources:
-            raise ValueError(f"per_source names {name!r}, which is none of the sources: {', '.join(sources)}")
+class MixtureSettings(StepSettings):
+    """What the stages say alike whose batches come from several Sources, each with settings of its own."""
+
+    sources: Annotated[list[SourceName], OneOrMore, Field(min_length=1)] = Field(description="The training rows.")
+    per_source: PerSource = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _changes_of_its_sources(self) -> Self:
+        for name in self.per_source:
+            if name not in self.sources:
+                raise ValueError(f"per_source names {name!r}, which is none of the sources: {', '.join(self.sources)}")
+        return self

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from cosmith.recipes.loss_choice import LossChoice
-from cosmith.recipes.mixture_schemas import PerSource, check_per_source
+from cosmith.recipes.mixture_schemas import MixtureSettings
 from cosmith.recipes.references import (
     CollectionName,
     Kind,
@@ -24,7 +24,6 @@ from cosmith.recipes.stage_settings import Count, OneOrMore, Positive, ShareOrAl
 class ModelKindSettings(StepSettings):
     """What the stages say alike that train a model of another kind."""
 
-    sources: Annotated[list[SourceName], OneOrMore, Field(min_length=1)] = Field(description="The training rows.")
     learning_rate: Positive = Field(2e-5, description="The highest rate of the schedule.")
     strategy: Literal["auto", "direct", "cached"] = Field("auto", description="As in `train`.")
     patience: Count | None = Field(None, description="Stop after so many evaluations without a better one.")
@@ -62,11 +61,25 @@ class TrainRerankerStage(ModelKindSettings):
         return {"": "reranker"}
 
 
-class TrainSparseStage(ModelKindSettings):
+class EmbedderSettings(ModelKindSettings, MixtureSettings):
+    """What the stages say alike that train a model that reads queries and documents each by itself."""
+
+    dev: Annotated[list[CollectionName], OneOrMore] = Field(
+        default_factory=list,
+        description="Collections to watch; the mean of their main metrics decides. None: the last weights are kept.",
+    )
+    batch_size: Count = Field(32, description="Rows (queries with their texts) a step; all of a source that has fewer.")
+    temperature: Positive | None = Field(None, description="Null: 1.")
+    max_query_length: Count | None = Field(
+        None, description="Tokens at which queries are cut, but for expanded ones; null: the model's."
+    )
+    max_document_length: Count | None = Field(None, description="Likewise for positives and negatives.")
+
+
+class TrainSparseStage(EmbedderSettings):
     """An encoder whose vectors have a weight for each word of its vocabulary, nearly all of them zero (SPLADE)."""
 
     kind: Literal["train-sparse"] = "train-sparse"
-    per_source: PerSource = Field(default_factory=dict)
     model: SparseStartName = Field(
         "base",
         description="A masked language model, an earlier sparse encoder, or any other model, which gets a new head "
@@ -81,7 +94,6 @@ class TrainSparseStage(ModelKindSettings):
         1e-3, description="The highest rate of these weights; null: that of the model."
     )
     loss: LossChoice = Field("default", description="A contrastive loss, `margin-mse` or `score-kl`, on dot products.")
-    temperature: Positive | None = Field(None, description="Null: 1.")
     document_sparsity: Annotated[float, Field(ge=0)] = Field(
         3e-5, description="Weight of the FLOPS regulariser of documents: the more, the fewer words."
     )
@@ -89,24 +101,12 @@ class TrainSparseStage(ModelKindSettings):
     sparsity_warmup: ShareOrAll = Field(
         1 / 3, description="Share of the steps over which the two rise, with the square of the step."
     )
-    dev: Annotated[list[CollectionName], OneOrMore] = Field(
-        default_factory=list,
-        description="Collections to watch; the mean of their main metrics decides. None: the last weights are kept.",
-    )
-    batch_size: Count = Field(32, description="Rows (queries with their texts) a step; all of a source that has fewer.")
-    max_query_length: Count | None = Field(None, description="Tokens at which queries are cut; null: the model's.")
-    max_document_length: Count | None = Field(None, description="Likewise for positives and negatives.")
-
-    @model_validator(mode="after")
-    def _changes_of_its_sources(self) -> TrainSparseStage:
-        check_per_source(self.per_source, self.sources)
-        return self
 
     def outputs(self) -> dict[str, Kind]:
         return {"": "sparse"}
 
 
-class TrainLateInteractionStage(ModelKindSettings):
+class TrainLateInteractionStage(EmbedderSettings):
     """A model that gives each token of a text a vector, and compares every token of a query with those of a document
     (ColBERT)."""
 
@@ -128,16 +128,6 @@ class TrainLateInteractionStage(ModelKindSettings):
         description="A contrastive loss that compares queries with documents only, `margin-mse` or `score-kl`, on sums "
         "of cosines.",
     )
-    temperature: Positive | None = Field(None, description="Null: 1.")
-    dev: Annotated[list[CollectionName], OneOrMore] = Field(
-        default_factory=list,
-        description="Collections to watch; the mean of their main metrics decides. None: the last weights are kept.",
-    )
-    batch_size: Count = Field(32, description="Rows (queries with their texts) a step; all of a source that has fewer.")
-    max_query_length: Count | None = Field(
-        None, description="Tokens at which queries are cut that are not expanded; null: the model's."
-    )
-    max_document_length: Count | None = Field(None, description="Likewise for positives and negatives.")
 
     def outputs(self) -> dict[str, Kind]:
         return {"": "late-interaction"}

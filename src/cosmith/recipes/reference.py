@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,12 +55,17 @@ def _outputs(model: type[BaseModel]) -> str:
     return ", ".join(words) or "nothing that other stages name"
 
 
+def _place(model: type[BaseModel], key: str, required: Container[str]) -> tuple[bool, int]:
+    """Sorts what must be said first, then what a kind says of itself, then what it shares with ever more others."""
+    says = (key in vars(each).get("__annotations__", {}) for each in model.__mro__)
+    return key not in required, list(says).index(True)
+
+
 def _table(model: type[BaseModel]) -> str:
     schema = model.model_json_schema()
     required = set(schema.get("required", []))
     rows = ["| key | value | default | meaning |", "|---|---|---|---|"]
-    own = sorted(schema["properties"].items(), key=lambda each: each[0] not in model.__annotations__)
-    for key, about in own:  # what a kind says of itself first, then what it shares with others
+    for key, about in sorted(schema["properties"].items(), key=lambda each: _place(model, each[0], required)):
         if key == "kind" or (key == "seed" and model is not Recipe):
             continue
         field = model.model_fields[key]

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from cosmith.recipes.loss_choice import LossChoice
-from cosmith.recipes.mixture_schemas import PerSource, check_per_source
+from cosmith.recipes.mixture_schemas import MixtureSettings
 from cosmith.recipes.references import (
     CollectionName,
     InputPath,
@@ -27,7 +27,6 @@ from cosmith.recipes.stage_settings import (
     Share,
     ShareOrAll,
     StageSettings,
-    StepSettings,
 )
 
 
@@ -213,12 +212,10 @@ class MineStage(StageSettings):
         return {"": "source"}
 
 
-class TrainStage(StepSettings):
+class TrainStage(MixtureSettings):
     """Training, with a development set along the way, ending never worse on it than the model that it began with."""
 
     kind: Literal["train"] = "train"
-    sources: Annotated[list[SourceName], OneOrMore, Field(min_length=1)] = Field(description="The training rows.")
-    per_source: PerSource = Field(default_factory=dict)
     model: ModelName = Field("base", description="The model to start from: `base`, or an earlier training stage.")
     dev: Annotated[list[TaskName], OneOrMore] = Field(
         default_factory=list,
@@ -290,11 +287,6 @@ class TrainStage(StepSettings):
     gradient_checkpointing: bool = Field(
         False, description="Keep the inputs of layers only and compute the rest again: slower, less memory."
     )
-
-    @model_validator(mode="after")
-    def _changes_of_its_sources(self) -> TrainStage:
-        check_per_source(self.per_source, self.sources)
-        return self
 
     def outputs(self) -> dict[str, Kind]:
         return {"": "model"}

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,9 +14,10 @@ import torch
 import xxhash
 
 from cosmith.errors import InputError
-from cosmith.models.adapters import has_adapter
+from cosmith.models.adapters import refuse_adapter
 from cosmith.models.attention import set_attention
 from cosmith.models.backbone import described
+from cosmith.models.base import TrainableModel
 from cosmith.models.cross_encoder.folder import (
     QWEN3_RERANKER_TEMPLATE,
     CrossEncoderSpec,
@@ -36,11 +35,11 @@ from cosmith.models.lengths import longest_input
 from cosmith.models.module import ACTIVATIONS
 from cosmith.models.new_heads import parts_of, with_new_head
 from cosmith.models.packaged import find_model
-from cosmith.models.precision import Precision, computing_in, resolve_precision
+from cosmith.models.precision import Precision, resolve_precision
 from cosmith.models.tokenization import TextTokenizer
 
 
-class CrossEncoder:
+class CrossEncoder(TrainableModel):
     """A trainable scorer of (query, document) pairs.
 
     Args:
@@ -54,6 +53,8 @@ class CrossEncoder:
         module: Backbone and head as one :class:`torch.nn.Module`, weights in float32.
         variable_length: Whether pairs run without padding (known families) or as padded batches.
     """
+
+    spec: CrossEncoderSpec
 
     def __init__(
         self, model: Any, tokenizer: Any, spec: CrossEncoderSpec, *, name: str, precision: Precision = "float32"
@@ -112,37 +113,10 @@ class CrossEncoder:
         Raises:
             InputError: When the folder holds something else than a model, or an adapter is not merged.
         """
-        if has_adapter(self.module["backbone"]):
-            raise InputError("the adapter of a cross-encoder cannot be saved by itself", field="adapter",
-                             remedy="Merge it: train with merge_adapter=True.")  # fmt: skip
+        refuse_adapter(self._backbone, "a cross-encoder")
         return write_cross_encoder(folder, self._model, self.tokenizer.tokenizer, self.spec, card)
 
-    def copy(self) -> CrossEncoder:
-        """An independent copy, weights and all."""
-        return copy.deepcopy(self)
-
     # ---------------------------------------------------------------- what it is
-
-    @property
-    def max_length(self) -> int:
-        """The most tokens of a pair that are read, special tokens included."""
-        assert self.spec.max_length is not None
-        return self.spec.max_length
-
-    @property
-    def is_static(self) -> bool:
-        """No: a pair is always read in its context."""
-        return False
-
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return next(iter(self.module.parameters())).device
-
-    def to(self, device: str | torch.device) -> CrossEncoder:
-        """Move the weights; returns the cross-encoder itself."""
-        self._model.to(device)
-        return self
 
     def fingerprint(self) -> str:
         """A hash over weights, configuration, tokenizer, template, head and maximum length."""
@@ -180,10 +154,6 @@ class CrossEncoder:
         if words is not None:
             return word_scores(self._model, pairs, tokenizer, words, flat=self.variable_length).float()
         return classifier_scores(self._model, pairs, tokenizer, flat=self.variable_length).float()
-
-    def compute_in(self, precision: Precision | None = None, *, remember: bool = True) -> AbstractContextManager[Any]:
-        """As :meth:`cosmith.models.Encoder.compute_in`."""
-        return computing_in(precision or self.precision, self.device, remember=remember)
 
     def score(
         self,

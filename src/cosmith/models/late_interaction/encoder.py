@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import copy
 import string
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -24,15 +23,16 @@ from cosmith.data.ragged import offsets_of
 from cosmith.data.tokens import RaggedTokens
 from cosmith.errors import InputError
 from cosmith.losses.late_interaction import max_similarity
-from cosmith.models.adapters import has_adapter
+from cosmith.models.adapters import refuse_adapter
 from cosmith.models.attention import set_attention
 from cosmith.models.backbone import described
+from cosmith.models.base import TrainableModel
 from cosmith.models.dropout import use_fast_dropout
 from cosmith.models.encoder import Encoder
 from cosmith.models.fingerprint import add_weights
 from cosmith.models.folder import DenseSpec
 from cosmith.models.forward import run
-from cosmith.models.inference import distinct_of, embedded_batches
+from cosmith.models.inference import distinct_of, encode_ragged
 from cosmith.models.late_interaction.folder import (
     LateInteractionSpec,
     QueryExpansion,
@@ -43,8 +43,9 @@ from cosmith.models.late_interaction.markers import register_markers, unused_mar
 from cosmith.models.late_interaction.vectors import TokenVectors
 from cosmith.models.lengths import longest_input
 from cosmith.models.module import DenseModule
+from cosmith.models.new_heads import bare_backbone
 from cosmith.models.packaged import find_model
-from cosmith.models.precision import Precision, computing_in, resolve_precision
+from cosmith.models.precision import Precision, resolve_precision
 from cosmith.models.prompts import fill_prompt
 from cosmith.models.tokenization import TextTokenizer
 from cosmith.models.weights import load_weights
@@ -52,7 +53,7 @@ from cosmith.models.weights import load_weights
 Kept = npt.NDArray[np.bool_]
 
 
-class LateInteractionEncoder:
+class LateInteractionEncoder(TrainableModel):
     """A trainable encoder that gives every token of a text a vector.
 
     Args:
@@ -67,6 +68,8 @@ class LateInteractionEncoder:
         module: Backbone and projection as one :class:`torch.nn.Module`, weights in float32.
         variable_length: Whether texts run without padding (known families) or as padded batches.
     """
+
+    spec: LateInteractionSpec
 
     def __init__(
         self,
@@ -133,10 +136,7 @@ class LateInteractionEncoder:
         Raises:
             InputError: When the encoder is static, has an adapter, or reads fewer tokens than queries shall have.
         """
-        backbone: Any = encoder.module["backbone"]
-        if encoder.is_static or has_adapter(backbone):
-            what = "a static model reads no context" if encoder.is_static else "the model has an adapter"
-            raise InputError(what, field="encoder", remedy="Take a transformer whose adapters are merged.")
+        backbone = bare_backbone(encoder)
         if dimension < 1:
             raise InputError(f"must be at least 1, not {dimension}", field="dimension")
         tokenizer = copy.deepcopy(encoder.tokenizer.tokenizer)
@@ -165,55 +165,19 @@ class LateInteractionEncoder:
         Raises:
             InputError: When the folder holds something else than a model, or an adapter is not merged.
         """
-        if has_adapter(self._backbone):
-            raise InputError("the adapter of a late-interaction model cannot be saved by itself", field="adapter",
-                             remedy="Merge it: train with merge_adapter=True.")  # fmt: skip
+        refuse_adapter(self._backbone, "a late-interaction model")
         dense: Any = self.module["dense"]
         return write_late_interaction(
             folder, self._backbone, dense, dense.spec, self.tokenizer.tokenizer, self.spec, card
         )
 
-    def copy(self) -> LateInteractionEncoder:
-        """An independent copy, weights and all."""
-        return copy.deepcopy(self)
-
     # ---------------------------------------------------------------- what it is
-
-    @property
-    def _backbone(self) -> Any:
-        return self.module["backbone"]
 
     @property
     def dimension(self) -> int:
         """The length of a token's vector."""
         dense: Any = self.module["dense"]
         return int(dense.spec.out_features)
-
-    @property
-    def max_length(self) -> int:
-        """The most tokens of a text that are read, special tokens included."""
-        assert self.spec.max_length is not None
-        return self.spec.max_length
-
-    @property
-    def prompts(self) -> Mapping[str, str]:
-        """Name → text put before each text of that kind."""
-        return self.spec.prompts
-
-    @property
-    def is_static(self) -> bool:
-        """No: a text is always read in its context."""
-        return False
-
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return next(iter(self.module.parameters())).device
-
-    def to(self, device: str | torch.device) -> LateInteractionEncoder:
-        """Move the weights; returns the encoder itself."""
-        self.module.to(device)
-        return self
 
     def fingerprint(self) -> str:
         """A hash over weights, configuration, tokenizer, expansion, skip-list, prompts and lengths."""
@@ -322,10 +286,6 @@ class LateInteractionEncoder:
             states = states[torch.from_numpy(np.flatnonzero(kept)).to(states.device)]
         return torch.nn.functional.normalize(self.module["dense"](states).float(), dim=-1)
 
-    def compute_in(self, precision: Precision | None = None, *, remember: bool = True) -> AbstractContextManager[Any]:
-        """As :meth:`cosmith.models.Encoder.compute_in`."""
-        return computing_in(precision or self.precision, self.device, remember=remember)
-
     def encode_queries(
         self, texts: Sequence[str], *, instruction: str = "", show_progress: str | None = None,
         token_budget: int | None = None,
@@ -368,22 +328,17 @@ class LateInteractionEncoder:
         token_budget: int | None,
         pool_factor: float = 1.0,
     ) -> TokenVectors:
-        distinct, places = distinct_of(texts)
-        parts, numbers = [], []
-        for batch, vectors in embedded_batches(
-            distinct,
+        return encode_ragged(
+            texts,
             tokenize=partial(self.tokenize, prompt=prompt, instruction=instruction),
             embed=lambda tokens: self._finished(tokens, prompt).pooled(pool_factor),
+            concatenate=lambda parts: TokenVectors.concatenate(parts, self.dimension),
             module=self.module,
             padded=not self.variable_length,
             context=self.compute_in,
             token_budget=token_budget,
             show_progress=show_progress,
-        ):
-            parts.append(vectors)
-            numbers.append(batch)
-        made = np.concatenate(numbers) if numbers else np.zeros(0, dtype=np.int64)
-        return TokenVectors.concatenate(parts, self.dimension).take(np.argsort(made)[places])
+        )
 
     def _finished(self, tokens: RaggedTokens, prompt: str) -> TokenVectors:
         kept = self.kept(tokens, prompt)

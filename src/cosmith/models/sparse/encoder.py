@@ -7,8 +7,7 @@ of log(1 + relu(score)) over the places (Formal et al., arXiv:2107.05720, equati
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,18 +19,19 @@ import xxhash
 
 from cosmith.data.tokens import RaggedTokens
 from cosmith.errors import InputError
-from cosmith.models.adapters import has_adapter
+from cosmith.models.adapters import refuse_adapter
 from cosmith.models.attention import set_attention
 from cosmith.models.backbone import described
+from cosmith.models.base import TrainableModel
 from cosmith.models.dropout import use_fast_dropout
 from cosmith.models.encoder import Encoder
 from cosmith.models.fingerprint import add_weights
 from cosmith.models.forward import padded_arguments, run
-from cosmith.models.inference import distinct_of, embedded_batches
+from cosmith.models.inference import encode_ragged
 from cosmith.models.lengths import longest_input
 from cosmith.models.new_heads import parts_of, with_new_head
 from cosmith.models.packaged import find_model
-from cosmith.models.precision import Precision, at_least_float32, computing_in, resolve_precision
+from cosmith.models.precision import Precision, at_least_float32, resolve_precision
 from cosmith.models.reading import TextReader
 from cosmith.models.sparse.folder import SparseSpec, read_sparse_encoder, write_sparse_encoder
 from cosmith.models.sparse.static_queries import StaticQueries, inverse_document_frequencies
@@ -41,7 +41,7 @@ from cosmith.models.tokenization import TextTokenizer
 _HEADS = {"bert": "cls", "roberta": "lm_head", "xlm-roberta": "lm_head"}  # that take states without padding
 
 
-class SparseEncoder:
+class SparseEncoder(TrainableModel):
     """A trainable encoder whose vectors have a dimension for each token of its vocabulary.
 
     Args:
@@ -56,6 +56,8 @@ class SparseEncoder:
         module: Backbone, head and the weights of queries as one :class:`torch.nn.Module`, weights in float32.
         variable_length: Whether texts run without padding (known families) or as padded batches.
     """
+
+    spec: SparseSpec
 
     def __init__(
         self,
@@ -150,15 +152,9 @@ class SparseEncoder:
         Raises:
             InputError: When the folder holds something else than a model, or an adapter is not merged.
         """
-        if has_adapter(self.module["backbone"]):
-            raise InputError("the adapter of a sparse encoder cannot be saved by itself", field="adapter",
-                             remedy="Merge it: train with merge_adapter=True.")  # fmt: skip
+        refuse_adapter(self._backbone, "a sparse encoder")
         static = None if self._queries is None else (self._queries, self._query_tokenizer.tokenizer)
         return write_sparse_encoder(folder, self._model, self.tokenizer.tokenizer, self.spec, card, static)
-
-    def copy(self) -> SparseEncoder:
-        """An independent copy, weights and all."""
-        return copy.deepcopy(self)
 
     # ---------------------------------------------------------------- what it is
 
@@ -168,35 +164,9 @@ class SparseEncoder:
         return int(self._model.config.vocab_size)
 
     @property
-    def max_length(self) -> int:
-        """The most tokens of a text that are read, special tokens included."""
-        assert self.spec.max_length is not None
-        return self.spec.max_length
-
-    @property
-    def prompts(self) -> Mapping[str, str]:
-        """Name → text put before each text of that kind."""
-        return self.spec.prompts
-
-    @property
     def static_queries(self) -> StaticQueries | None:
         """The weights of queries, where they are not read by the model."""
         return self._queries
-
-    @property
-    def is_static(self) -> bool:
-        """No: a text is always read in its context."""
-        return False
-
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return next(iter(self.module.parameters())).device
-
-    def to(self, device: str | torch.device) -> SparseEncoder:
-        """Move the weights; returns the encoder itself."""
-        self.module.to(device)
-        return self
 
     def fingerprint(self) -> str:
         """A hash over weights, configuration, tokenizer, pooling, prompts and maximum length."""
@@ -271,10 +241,6 @@ class SparseEncoder:
         weights = at_least_float32(scores).relu().log1p()
         return weights.log1p() if self.spec.saturation == "log1p_relu" else weights
 
-    def compute_in(self, precision: Precision | None = None, *, remember: bool = True) -> AbstractContextManager[Any]:
-        """As :meth:`cosmith.models.Encoder.compute_in`."""
-        return computing_in(precision or self.precision, self.device, remember=remember)
-
     def encode(
         self,
         texts: Sequence[str],
@@ -300,23 +266,18 @@ class SparseEncoder:
             InputError: When the model has no such prompt.
         """
         self._reader(prompt).prompt(prompt, instruction)  # an unknown prompt shall fail before anything is done
-        distinct, places = distinct_of(texts)
         embed = self.embed_queries if self._reads_queries(prompt) else self.embed
-        parts, numbers = [], []
-        for batch, vectors in embedded_batches(
-            distinct,
+        return encode_ragged(
+            texts,
             tokenize=partial(self.tokenize, prompt=prompt, instruction=instruction),
             embed=lambda tokens: SparseVectors.of(embed(tokens).cpu().numpy()),
+            concatenate=lambda parts: SparseVectors.concatenate(parts, self.dimension),
             module=self.module,
             padded=not self.variable_length,
             context=self.compute_in,
             token_budget=token_budget,
             show_progress=show_progress,
-        ):
-            parts.append(vectors)
-            numbers.append(batch)
-        made = np.concatenate(numbers) if numbers else np.zeros(0, dtype=np.int64)
-        return SparseVectors.concatenate(parts, self.dimension).take(np.argsort(made)[places])
+        )
 
     def words(self, vectors: SparseVectors, row: int, *, top: int | None = None) -> list[tuple[str, float]]:
         """The words of a vector with their weights, the weightiest first: why a document was found."""

@@ -5,22 +5,20 @@ from __future__ import annotations
 import string
 from typing import Any
 
-from cosmith.errors import InputError
 from cosmith.evaluation import mean_late_interaction_score
 from cosmith.models import LateInteractionEncoder, QueryExpansion, find_model
 from cosmith.models.late_interaction.folder import holds_late_interaction
 from cosmith.recipes.artefacts import StageContext, load_late_interaction
 from cosmith.recipes.model_kind_schemas import TrainLateInteractionStage
-from cosmith.recipes.stages.training import outcome, pairs_per_second, training_settings
-from cosmith.training import Interrupted, train_late_interaction
-from cosmith.training.distributed import is_first_rank
+from cosmith.recipes.stages.training import changed, named_source, outcome, told_by_stage, training_settings
+from cosmith.training import train_late_interaction
 
 
 def train(stage: TrainLateInteractionStage, context: StageContext) -> dict[str, Any]:
     """Train, going on from the last checkpoint where an interrupted run left one."""
-    sources = [context.artefacts.source(name) for name in stage.sources]
+    sources = [changed(named_source(name, context), stage.per_source.get(name)) for name in stage.sources]
     tasks = {name: context.artefacts.collection(name) for name in stage.dev}
-    try:
+    with told_by_stage(context):
         settings = training_settings(stage, context, context.seed)
         base = _start(stage, context)
         result = train_late_interaction(
@@ -30,17 +28,7 @@ def train(stage: TrainLateInteractionStage, context: StageContext) -> dict[str, 
             folder=context.folder,
             dev=mean_late_interaction_score(tasks) if tasks else None,
         )
-    except Interrupted as error:
-        raise KeyboardInterrupt from error
-    except InputError as error:
-        raise context.of_stage(error) from error
-    if not is_first_rank():
-        return {}  # the first one keeps the model and tells
-    told = {
-        "pairs": sum(len(source) for source in sources),
-        "pairs_per_second": pairs_per_second(context.folder),
-    }
-    return told | outcome(result, context, base)
+    return outcome(result, context, base, sources)
 
 
 def _start(stage: TrainLateInteractionStage, context: StageContext) -> LateInteractionEncoder:

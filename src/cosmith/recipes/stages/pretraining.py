@@ -14,9 +14,7 @@ from cosmith.models import initialise
 from cosmith.recipes.artefacts import StageContext, load_encoder
 from cosmith.recipes.pretraining_schemas import AdaptStage, InitialiseStage, ModelStage, TextsStage
 from cosmith.recipes.stages.data import columns_by_key
-from cosmith.recipes.stages.training import outcome, score_on, training_settings
-from cosmith.training import Interrupted
-from cosmith.training.distributed import is_first_rank
+from cosmith.recipes.stages.training import outcome, score_on, told_by_stage, training_settings
 from cosmith.training.pretraining import pretrain_with_result
 
 
@@ -85,18 +83,12 @@ def adapt(stage: AdaptStage, context: StageContext) -> dict[str, Any]:
     """Learn the language of raw texts, going on from the last checkpoint where an interrupted run left one."""
     read = all_texts(stage.texts, context)
     base = context.artefacts.encoder(stage.model)
-    try:
+    with told_by_stage(context):
         settings = training_settings(stage, context, context.seed)
         result = pretrain_with_result(
             base, read, settings, mask_rate=stage.mask_rate, folder=context.folder, dev=score_on(stage.dev, context)
         )
-    except Interrupted as error:
-        raise KeyboardInterrupt from error
-    except InputError as error:
-        raise context.of_stage(error) from error
-    if not is_first_rank():
-        return {}  # the first one keeps the model and tells
-    return {"texts": len(read)} | outcome(result, context, base)
+    return outcome(result, context, base, texts=len(read))
 
 
 def all_texts(names: list[str], context: StageContext) -> list[str]:

@@ -8,22 +8,20 @@ from typing import Any
 import numpy as np
 
 from cosmith.data import Source
-from cosmith.errors import InputError
 from cosmith.evaluation import mean_sparse_score
 from cosmith.models import SparseEncoder, find_model
 from cosmith.models.sparse.folder import holds_language_head
 from cosmith.recipes.artefacts import StageContext, load_sparse_encoder
 from cosmith.recipes.model_kind_schemas import TrainSparseStage
-from cosmith.recipes.stages.training import changed, named_source, outcome, pairs_per_second, training_settings
-from cosmith.training import Interrupted, Sparsity, train_sparse
-from cosmith.training.distributed import is_first_rank
+from cosmith.recipes.stages.training import changed, named_source, outcome, told_by_stage, training_settings
+from cosmith.training import Sparsity, train_sparse
 
 
 def train(stage: TrainSparseStage, context: StageContext) -> dict[str, Any]:
     """Train, going on from the last checkpoint where an interrupted run left one."""
     sources = [changed(named_source(name, context), stage.per_source.get(name)) for name in stage.sources]
     tasks = {name: context.artefacts.collection(name) for name in stage.dev}
-    try:
+    with told_by_stage(context):
         settings = training_settings(stage, context, context.seed)
         base = _start(stage.model, context)
         if stage.static_queries is not None:
@@ -37,17 +35,7 @@ def train(stage: TrainSparseStage, context: StageContext) -> dict[str, Any]:
             folder=context.folder,
             dev=mean_sparse_score(tasks) if tasks else None,
         )
-    except Interrupted as error:
-        raise KeyboardInterrupt from error
-    except InputError as error:
-        raise context.of_stage(error) from error
-    if not is_first_rank():
-        return {}  # the first one keeps the model and tells
-    told = {
-        "pairs": sum(len(source) for source in sources),
-        "pairs_per_second": pairs_per_second(context.folder),
-    }
-    return told | outcome(result, context, base)
+    return outcome(result, context, base, sources)
 
 
 def _documents(sources: Sequence[Source]) -> list[str]:

@@ -6,7 +6,8 @@ import json
 import math
 import resource
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
@@ -188,19 +189,23 @@ def train_model(stage: TrainStage, context: StageContext) -> dict[str, Any]:
     sources = [changed(named_source(name, context), stage.per_source.get(name)) for name in stage.sources]
     base = context.artefacts.encoder(stage.model)
     teacher = None if stage.teacher is None else context.artefacts.encoder(stage.teacher)
-    try:
+    with told_by_stage(context):
         settings = training_settings(stage, context, context.seed)
         result = train_with_result(base, sources, settings, folder=context.folder, dev=score_on(stage.dev, context),
                                    general=score_on(stage.general, context) if stage.dev else None,
                                    teacher=teacher)  # fmt: skip
+    return outcome(result, context, base, sources)
+
+
+@contextmanager
+def told_by_stage(context: StageContext) -> Iterator[None]:
+    """Training inside: an interruption ends the run, and a wrong setting is named by its place in the recipe."""
+    try:
+        yield
     except Interrupted as error:
         raise KeyboardInterrupt from error
     except InputError as error:
         raise context.of_stage(error) from error
-    if not is_first_rank():
-        return {}  # the first one keeps the model and tells
-    pairs = sum(len(source) for source in sources)
-    return {"pairs": pairs, "pairs_per_second": pairs_per_second(context.folder)} | outcome(result, context, base)
 
 
 def outcome(
@@ -210,11 +215,26 @@ def outcome(
     | TrainingResult[LateInteractionEncoder],
     context: StageContext,
     base: Trainable,
+    sources: Sequence[Source] = (),
+    **also: Any,
 ) -> dict[str, Any]:
-    """Keep the model of a finished run, and tell how it went."""
+    """Keep the model of a finished run, and tell how it went; of several processes the first one does.
+
+    Args:
+        result: Of the run.
+        context: Of its stage.
+        base: What was trained.
+        sources: The rows it was trained on, where it was rows.
+        also: What else there is to tell.
+    """
+    if not is_first_rank():
+        return {}
     result.encoder.save(context.artefacts.folder(context.name))
     scores = {mixed.alpha: mixed.score for mixed in result.mixtures}
+    pairs = {"pairs": sum(map(len, sources)), "pairs_per_second": pairs_per_second(context.folder)} if sources else {}
     return {
+        **also,
+        **pairs,
         "steps": result.steps,
         "seconds": result.seconds,
         "stopped_early": result.stopped_early,
