@@ -41,7 +41,7 @@ def remember(folder: Path) -> None:
 def snapshot(folder: Path) -> None:
     (folder / "probe").mkdir(exist_ok=True)
     (folder / "probe" / "texts.json").touch()  # there from an earlier step; it is larger than the vectors
-    take_snapshot(folder, tiny_encoder("bert"), [ProbeText("query", text) for text in TEXTS], step=0)
+    take_snapshot(folder, tiny_encoder("bert"), [ProbeText("query", text, "query") for text in TEXTS], step=0)
 
 
 def tokens(folder: Path) -> None:

@@ -45,7 +45,7 @@ def movement_chart(steps: Sequence[int], snapshots: NDArray[Any], texts: Sequenc
             "step": step,
             "x": float(places[place, number, 0]),
             "y": float(places[place, number, 1]),
-            "role": _ROLES["query" if text["role"] == "query" else "document"][0],
+            "role": _ROLES[text["role"]][0],
             "text": text["text"][:_LENGTH],
         }
         for place, step in enumerate(steps)

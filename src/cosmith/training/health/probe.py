@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,13 +28,15 @@ class ProbeText:
     """A text whose movement is followed.
 
     Attributes:
-        role: The prompt under which it is encoded.
+        role: What it is in its row.
         text: The text.
+        prompt: The name of the prompt under which it is encoded.
         instruction: What takes the place of ``{task}`` in the prompt.
     """
 
-    role: str
+    role: Literal["query", "document"]
     text: str
+    prompt: str
     instruction: str = ""
 
 
@@ -45,8 +47,8 @@ def probe_texts(sources: Sequence[Source]) -> list[ProbeText]:
         said, rows = source.settings, max(1, _TEXTS // (2 * len(sources)))
         for number in np.unique(np.linspace(0, len(source) - 1, rows).astype(int)).tolist():
             row = source.row(number)
-            found.append(ProbeText(said.query_prompt, row.query, said.instruction))
-            found += [ProbeText(said.document_prompt, text, said.instruction) for text in row.positives[:1]]
+            found.append(ProbeText("query", row.query, said.query_prompt, said.instruction))
+            found += [ProbeText("document", text, said.document_prompt, said.instruction) for text in row.positives[:1]]
     return found
 
 
@@ -61,9 +63,10 @@ def take_snapshot(folder: Path, encoder: Encoder, texts: Sequence[ProbeText], st
     if not (place / "texts.json").is_file():
         write_json(place / "texts.json", [asdict(text) for text in texts])
     vectors = np.empty((len(texts), encoder.dimension), np.float32)
-    for role, instruction in sorted({(text.role, text.instruction) for text in texts}):
-        alike = [number for number, text in enumerate(texts) if (text.role, text.instruction) == (role, instruction)]
-        vectors[alike] = encoder.encode([texts[number].text for number in alike], prompt=role, instruction=instruction)
+    for read in sorted({(text.prompt, text.instruction) for text in texts}):
+        alike = [number for number, text in enumerate(texts) if (text.prompt, text.instruction) == read]
+        words = [texts[number].text for number in alike]
+        vectors[alike] = encoder.encode(words, prompt=read[0], instruction=read[1])
     with atomic_file(place / f"step-{step:06d}.npy", "wb") as handle:
         write_array_to(handle, vectors.shape, np.float16, [vectors])
 
@@ -77,6 +80,6 @@ def read_snapshots(folder: Path) -> tuple[list[int], NDArray[np.float16]]:
 
 
 def read_probe_texts(folder: Path) -> list[dict[str, str]]:
-    """The texts of a run's snapshots: ``role``, ``text`` and ``instruction`` of each; none: an empty list."""
+    """The texts of a run's snapshots, each as :class:`ProbeText` has it; none: an empty list."""
     file = folder / PROBE / "texts.json"
     return list(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else []
