@@ -119,7 +119,9 @@ CONTESTANTS = {
 
 def over_seeds(rows: Mapping[str, Values], name: str) -> np.ndarray:
     """What each query has under one contestant, mean over the seeds: [queries]."""
-    return np.mean([values[MEASURE] for run, values in rows.items() if run.startswith(f"{name}, seed ")], axis=0)
+    seeds = [values[MEASURE] for run, values in rows.items() if run.startswith(f"{name}, seed ")]
+    mean: np.ndarray = np.mean(seeds, axis=0)
+    return mean
 
 
 def describe(rows: Mapping[str, Values]) -> str:
