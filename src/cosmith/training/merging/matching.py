@@ -75,7 +75,7 @@ def _tokenizer_difference(first: TextTokenizer, second: TextTokenizer) -> tuple[
     for number in sorted(tokens[0].keys() | tokens[1].keys()):
         if tokens[0].get(number) != tokens[1].get(number):
             sizes = " and ".join(f"{len(each):,}" for each in tokens)
-            return f"token {number} of the tokenizers (of {sizes} tokens)", tokens[0].get(number), tokens[1].get(number)
+            return f"token {number} of the tokenizers ({sizes} tokens)", tokens[0].get(number), tokens[1].get(number)
     rules = [
         {key: part for key, part in json.loads(each.tokenizer.backend_tokenizer.to_str()).items() if key in _RULES}
         | {"lower-casing": each.do_lower_case, "special tokens": each.special_tokens}
