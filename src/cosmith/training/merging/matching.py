@@ -61,7 +61,7 @@ def _differences(first: Encoder, second: Encoder) -> Iterator[tuple[str, Any, An
             yield field, ours, theirs
     heads = [[part if isinstance(part, str) else part.activation for part in e.spec.head] for e in (first, second)]
     if heads[0] != heads[1]:
-        yield "what follows the pooling", *heads
+        yield "what follows the pooling", heads[0], heads[1]
 
 
 def _config(encoder: Encoder) -> Mapping[str, Any]:
