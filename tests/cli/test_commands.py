@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from typer.main import get_command
 from typer.testing import CliRunner, Result
 
 from cosmith.cli.app import app, flags_first
+from cosmith.data import Collection
+from cosmith.evaluation import evaluate_retrieval
 from cosmith.models import Encoder, LateInteractionEncoder, tiny_cross_encoder, tiny_encoder
 
 DOCUMENTS = {"a": "red apples", "b": "green pears", "c": "a river in spring", "d": "code that sorts a list"}
@@ -80,7 +83,8 @@ def test_version_and_wrong_usage() -> None:
 
 def test_models_can_be_merged_and_the_result_told(world: Path, tmp_path: Path) -> None:
     both = [world / "model", world / "other"]
-    told = cosmith("merge", *both, "--task", world / "task", "--output", tmp_path / "merged")
+    task = ("--task", world / "task", "--split", "test")
+    told = cosmith("merge", *both, *task, "--output", tmp_path / "merged")
     assert told.exit_code == 0, told.output
     assert "→" in told.stdout
     assert f"cosmith evaluate {tmp_path / 'merged'}" in told.stdout
@@ -113,6 +117,33 @@ def test_models_can_be_merged_and_the_result_told(world: Path, tmp_path: Path) -
     needs = cosmith("merge", *both, "--method", "ties", "--output", tmp_path / "c")
     assert "base" in needs.stderr
     assert not (tmp_path / "c").exists()
+
+
+def test_a_grid_between_base_and_tuned_model_and_its_front(world: Path, tmp_path: Path) -> None:
+    """Chosen on the split dev unless another one is named."""
+    command = ("--json", "merge", world / "other", "--base", world / "model", "--method", "interpolation")
+    task = tmp_path / "task"
+    shutil.copytree(world / "task", task)
+    none = cosmith(*command, "--task", task, "--output", tmp_path / "m")
+    assert none.exit_code == 1
+    assert f"{task} [--split]: there are no judgements of the split 'dev', only of test. Name the one" in none.stderr
+    (task / "qrels" / "dev.tsv").write_text("query-id\tcorpus-id\tscore\nq2\td\t1\n")
+    grid = ("--grid", 0.1, "--grid", 0.6)
+    done = cosmith(*command, *grid, "--task", task, "--output", tmp_path / "m")
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert [each["name"] for each in told["candidates"]] == ["other", "base", "0.9 base + 0.1 tuned",
+                                                             "0.4 base + 0.6 tuned"]  # fmt: skip
+    assert any(each["front"] for each in told["candidates"])
+    assert told["chosen"]["dev"] == max(each["dev"] for each in told["candidates"] if each["name"] != "other")
+    dev = Collection.read_beir(task, split="dev")
+    assert told["chosen"]["dev"] == evaluate_retrieval(Encoder.load(tmp_path / "m"), dev, resamples=0).value
+    card = json.loads((tmp_path / "m" / "lineage.json").read_text())
+    assert (card["settings"]["grid"], card["settings"]["split"]) == ([0.1, 0.6], "dev")
+    assert [each["front"] for each in card["candidates"]] == [each["front"] for each in told["candidates"]]
+    no_grid = cosmith("merge", world / "model", world / "other", *grid, "--output", tmp_path / "n")
+    assert "[--grid]: slerp has no grid" in no_grid.stderr
+    assert not (tmp_path / "n").exists()
 
 
 def test_recipes_can_be_listed_shown_and_checked(tmp_path: Path) -> None:

@@ -154,7 +154,7 @@ def test_what_is_put_aside_or_cut_is_told_in_every_manner(world: Path) -> None:
         "encode": ["encode", "../model", "../documents.jsonl", "--output", "v.npy"],
         "index": ["index", "../model", "../documents.jsonl", "--output", "an index"],
         "evaluate": ["evaluate", "../model", "--task", "../task", "--output", "scores"],
-        "merge": ["merge", "../model", "../other", "--task", "../task", "--no-general", "--output"],
+        "merge": ["merge", "../model", "../other", "--task", "../task", "--split", "test", "--no-general", "--output"],
     }
     values = {}
     for name, command in commands.items():

@@ -25,7 +25,9 @@ def merge(
     ] = "slerp",
     base: Annotated[
         str | None,
-        typer.Option("--base", help="What they were trained from; the last three methods need it."),
+        typer.Option(
+            "--base", help="What they were trained from; the last three methods need it. With --task it is scored, too."
+        ),
     ] = None,
     weights: Annotated[
         list[float] | None, typer.Option("--weight", help="One for each model, in their order; default: equal ones.")
@@ -34,10 +36,20 @@ def merge(
         list[Path] | None,
         typer.Option("--task", help="A BEIR folder, or a file of scored text pairs, to score all on and choose by."),
     ] = None,
-    split: Annotated[str, typer.Option("--split", help="Which qrels/SPLIT.tsv of a BEIR folder.")] = "test",
+    split: Annotated[
+        str, typer.Option("--split", help="Which qrels/SPLIT.tsv of a BEIR folder; not the one that you will report.")
+    ] = "dev",
     general: Annotated[
         bool, typer.Option("--general/--no-general", help="With --task: also score on the general check set.")
     ] = True,
+    grid: Annotated[
+        list[float] | None,
+        typer.Option(
+            "--grid",
+            help="A share of the merged model that interpolation tries beside the base; may be given several times."
+            " Default: 0.25, 0.5, 0.75 and 1.",
+        ),
+    ] = None,
     density: Annotated[float, typer.Option("--density", help="Share of the changes that ties keeps.")] = 0.2,
     scale: Annotated[
         float, typer.Option("--scale", help="How much of the changes task-arithmetic and ties add.")
@@ -46,9 +58,14 @@ def merge(
 ) -> None:
     """Merge models that were trained from the same one. Nothing is trained.
 
-    Choose by a development set, not by the test set that you will report.
+    With --task, every model and mixture that was tried is scored there and on the general check set, and * marks those
+    that no other one beats in both (the Pareto front); lineage.json in the new folder keeps the scores. Choose by a
+    development set, not by the test set that you will report.
 
     Example: cosmith merge seed-1 seed-2 seed-3 --method slerp --task my-dev-set --output merged
+
+    Between base and tuned model: cosmith merge tuned --method interpolation --base all-MiniLM-L6-v2 --grid 0.3
+    --grid 0.6 --grid 0.9 --task my-dev-set --output merged
     """
     from cosmith.atomic import atomic_folder, require_name, require_writable
     from cosmith.data import general_check_collection
@@ -57,12 +74,17 @@ def merge(
     from cosmith.recipes.lineage import merge_lineage, write_card
     from cosmith.recipes.stages.merging import described
     from cosmith.training import merge as merge_encoders
+    from cosmith.training.settings import INTERPOLATION_GRID
 
     manner = manner_of(context)
     if output.exists() and not (output.is_dir() and not any(output.iterdir())):
         raise InputError("exists already", path=output, field="--output", remedy="Choose another folder.")
     require_name(output)
     require_writable(output)
+    if grid and method != "interpolation":
+        raise InputError(f"{method} has no grid", field="--grid", remedy="Leave it out, or say --method interpolation.")
+    for path in tasks or []:
+        _require_split(path, split)
     read = {path.resolve().name: read_task(path, split, None, manner) for path in tasks or []}
     encoders = [load_encoder(model, precision) for model in models]
     base_encoder = None if base is None else load_encoder(base, precision)
@@ -73,12 +95,13 @@ def merge(
         weights=weights or None,
         density=density,
         scale=scale,
+        grid=grid or INTERPOLATION_GRID,
         dev=mean_score(read) if read else None,
         general=mean_score({"general-check": general_check_collection()}) if general and read else None,
     )
     outcome = described(result)
     settings = {"method": method, "base": base, "weights": weights or None, "density": density, "scale": scale,
-                "split": split, "precision": precision}  # fmt: skip
+                "grid": grid or None, "split": split, "precision": precision}  # fmt: skip
     made_from = [(model_reference(name), encoder) for name, encoder in zip(models, encoders, strict=True)]
     if base is not None and base_encoder is not None:
         made_from.append((model_reference(base), base_encoder))
@@ -94,3 +117,13 @@ def merge(
     text = "\n".join([*merge_lines(told), f"The model is in {output}. How good is it: cosmith evaluate"
                       f" {quote(str(output))} --against {quote(models[0])} --task my-test-set"])  # fmt: skip
     manner.result(text, told | {"model": str(output)})
+
+
+def _require_split(task: Path, split: str) -> None:
+    """Refuse a BEIR folder without the judgements to choose by: which of the others will do, the user must say."""
+    there = sorted(path.stem for path in task.glob("qrels/*.tsv"))
+    if there and split not in there:
+        raise InputError(
+            f"there are no judgements of the split {split!r}, only of {' and '.join(there)}", path=task,
+            field="--split", remedy="Name the one to choose by, which should not be the one that you will report.",
+        )  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,10 +12,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer
 
 from cosmith.errors import CosmithError, InputError
-from cosmith.models import Encoder, tiny_encoder
-from cosmith.training import Candidate, merge, pareto_front
+from cosmith.models import AdapterSpec, Encoder, tiny_encoder
+from cosmith.models.adapters import add_adapter, merge_adapter
+from cosmith.models.tokenization import TextTokenizer
+from cosmith.training import Candidate, MergeMethod, interpolate, merge, pareto_front
 
 
 def encoder(seed: int, **changes: Any) -> Encoder:
@@ -68,6 +73,101 @@ def test_task_arithmetic_and_ties_start_from_the_base() -> None:
     assert merge([BASE, BASE], "ties", base=BASE).encoder.fingerprint() == BASE.fingerprint()
     whole = merge(MODELS[:1], "ties", base=BASE, density=1.0).encoder
     torch.testing.assert_close(weights(whole), weights(MODELS[0]))
+
+
+def with_adapter(kind: Any, seed: int) -> Encoder:
+    """The base with an adapter that changes much; two of them differ in rank and scale, too."""
+    pytest.importorskip("peft")
+    one = encoder(0)
+    one.name = f"{kind}-{seed}"
+    add_adapter(one.module["backbone"], AdapterSpec(kind, rank=seed + 1, alpha=8.0 * seed), seed=seed)
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, value in one.module.named_parameters():
+            if "lora_" in name:
+                value.add_(0.3 * torch.rand(value.shape, generator=generator))
+    return one
+
+
+def merged_first(one: Encoder) -> Encoder:
+    one = one.copy()
+    merge_adapter(one.module["backbone"])
+    return one
+
+
+@pytest.mark.parametrize("method", ["soup", "slerp", "interpolation", "task-arithmetic", "ties", "greedy-soup"])
+@pytest.mark.parametrize("kind", ["lora", "dora"])
+def test_models_with_adapters_merge_as_the_whole_models_do(kind: str, method: MergeMethod) -> None:
+    """Factors and norms averaged one by one would be another model."""
+    beside = [with_adapter(kind, seed) for seed in (1, 2)]
+    whole = [merged_first(one) for one in beside]
+    before = [one.fingerprint() for one in beside]
+    target = 0.4 * weights(BASE) + 0.6 * sum(weights(one) for one in whole) / 2
+
+    def dev(one: Encoder) -> float:
+        return -float((weights(one) - target).norm())
+
+    ours, theirs = (merge(models, method, base=BASE, dev=dev) for models in (beside, whole))
+    assert torch.equal(weights(ours.encoder), weights(theirs.encoder))
+    assert ours.chosen == theirs.chosen
+    assert ours.chosen.name != "base"
+    assert float((weights(ours.encoder) - weights(BASE)).norm()) > 0.1
+    assert all(parameter.requires_grad for parameter in ours.encoder.module.parameters())
+    assert [one.fingerprint() for one in beside] == before
+
+
+def test_a_merged_model_with_another_adapter_cannot_be_taken_for_the_first_model() -> None:
+    """An adapter that is saved alone names the folder of the model that it stands beside."""
+    loaded = MODELS[0].copy()
+    backbone: Any = loaded.module["backbone"]
+    backbone.config.name_or_path = "model-1"
+    merged: Any = merge([loaded, MODELS[1]]).encoder.module["backbone"]
+    assert (merged.config.name_or_path, backbone.config.name_or_path) == ("", "model-1")
+
+
+def test_interpolation_is_between_the_whole_weights() -> None:
+    tuned = with_adapter("lora", 1)
+    middle = (weights(BASE) + weights(merged_first(tuned))) / 2
+    torch.testing.assert_close(weights(interpolate(BASE, tuned, 0.5)), middle)
+    torch.testing.assert_close(weights(interpolate(tuned, BASE, 0.5)), middle)
+    both = (weights(merged_first(tuned)) + weights(merged_first(with_adapter("lora", 2)))) / 2
+    torch.testing.assert_close(weights(interpolate(tuned, with_adapter("lora", 2), 0.5)), both)
+
+
+def test_ties_keeps_the_largest_changes_of_the_whole_model() -> None:
+    """The one tensor that has changed more than all others is the only one that stays changed."""
+    changed = BASE.copy()
+    layer = "backbone.encoder.layer.0.output.dense.weight"
+    with torch.no_grad():
+        for name, value in changed.module.state_dict().items():
+            if value.is_floating_point():
+                value.add_(1.0 if name == layer else 0.01)
+    numbers = {name: value.numel() for name, value in BASE.module.state_dict().items() if value.is_floating_point()}
+    merged = merge([changed], "ties", base=BASE, density=numbers[layer] / sum(numbers.values())).encoder
+    states = [one.module.state_dict() for one in (merged, BASE)]
+    assert {name for name in states[0] if not torch.equal(states[0][name], states[1][name])} == {layer}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("place", ["model", "base"])
+def test_weights_that_are_no_numbers_are_refused_and_named(place: str, value: float) -> None:
+    broken = encoder(7)
+    name = "backbone.encoder.layer.0.output.dense.weight"
+    with torch.no_grad():
+        broken.module.state_dict()[name][0, :3] = value
+    said = "model-7" if place == "model" else "the base"
+    models, base = ([MODELS[0], broken], BASE) if place == "model" else (MODELS[:2], broken)
+    with pytest.raises(
+        InputError, match=rf"3 of the \d+ numbers of {name} of {said} are not finite\. .*cosmith doctor"
+    ):
+        merge(models, base=base)
+
+
+def test_sums_that_overflow_are_refused() -> None:
+    with pytest.raises(InputError, match=r"the sum of .* is not finite"):
+        merge(MODELS[:2], weights=[1e308, 1e308])
+    with pytest.raises(CosmithError, match="overflow in backbone"):
+        merge(MODELS[:2], "task-arithmetic", base=BASE, scale=1e300)
 
 
 @settings(deadline=None, max_examples=20)
@@ -139,18 +239,49 @@ def test_the_front_is_what_nothing_beats(given_: list[Candidate]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("other", "field"),
+    ("other", "said"),
     [
-        (tiny_encoder("qwen3"), "model_type"),
-        (tiny_encoder("bert", hidden=16, layers=1), "hidden_size"),
-        (encoder(9, pooling="cls"), "pooling"),
-        (prompted(encoder(9)), "prompts"),
+        (tiny_encoder("qwen3"), "model_type is 'bert' in the first and 'qwen3' in the second"),
+        (tiny_encoder("bert", hidden=16, layers=1), "hidden_size is 8 in the first and 16 in the second"),
+        (encoder(9, pooling="cls"), "pooling is 'mean' in the first and 'cls' in the second"),
+        (prompted(encoder(9)), "prompts is {} in the first and {'query': 'query: '} in the second"),
     ],
 )
-def test_models_that_are_not_alike_are_refused_and_the_difference_named(other: Encoder, field: str) -> None:
+def test_models_that_are_not_alike_are_refused_and_the_difference_named(other: Encoder, said: str) -> None:
     other.name = "other"
-    with pytest.raises(InputError, match=rf"model-1 and other cannot be merged: .*{field}"):
+    with pytest.raises(InputError, match=rf"model-1 and other cannot be merged: .*{said}"):
         merge([MODELS[0], other])
+
+
+def retold(one: Encoder, **changes: Any) -> Encoder:
+    """The encoder with parts of its tokenizer.json changed."""
+    tokenizer = copy.deepcopy(one.tokenizer.tokenizer)
+    said = json.loads(tokenizer.backend_tokenizer.to_str())
+    tokenizer._tokenizer = Tokenizer.from_str(json.dumps(said | {"model": said["model"] | changes.pop("model", {})}
+                                                         | changes))  # fmt: skip
+    one.tokenizer = TextTokenizer(tokenizer)
+    return one
+
+
+def test_the_first_token_or_rule_that_differs_between_tokenizers_is_told() -> None:
+    vocabulary = json.loads(MODELS[0].tokenizer.tokenizer.backend_tokenizer.to_str())["model"]["vocab"]
+    count = len(vocabulary)
+    swapped = vocabulary | {"a": vocabulary["b"], "b": vocabulary["a"]}
+    sizes = rf"of the tokenizers \({count} and {{}} tokens\) is"
+    for changes, said in [
+        ({"model": {"vocab": swapped}}, f"token {vocabulary['a']} {sizes.format(count)} 'a' in the first and 'b' in"),
+        (
+            {"model": {"vocab": vocabulary | {"zz": count}}},
+            f"token {count} {sizes.format(count + 1)} absent in the first and 'zz' in the second",
+        ),
+        (
+            {"model": {"max_input_chars_per_word": 7}},
+            "the tokenizer's model's max_input_chars_per_word is 100 in the first and 7 in the second",
+        ),
+        ({"normalizer": None}, "the tokenizer's normalizer is {.* in the first and absent in the second"),
+    ]:
+        with pytest.raises(InputError, match=f"model-1 and model-9 cannot be merged: {said}"):
+            merge([MODELS[0], retold(encoder(9), **changes)])
 
 
 @pytest.mark.parametrize(

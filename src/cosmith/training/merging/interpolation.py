@@ -7,7 +7,7 @@ what fine-tuning taught and forgets less of what the base model knew.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -15,6 +15,7 @@ import torch
 
 from cosmith.errors import CosmithError, InputError
 from cosmith.models import Trainable
+from cosmith.training.merging.whole_weights import adapted, with_whole_weights
 from cosmith.training.settings import INTERPOLATION_GRID
 
 Model = TypeVar("Model", bound=Trainable)
@@ -31,6 +32,8 @@ class Mixed:
 def interpolate(base: Model, tuned: Model, alpha: float) -> Model:
     """A new encoder with the weights ``(1 - alpha) * base + alpha * tuned``; what is no weight is the tuned one's.
 
+    Adapters are merged into the weights of a copy first, so the result has none.
+
     Args:
         base: One end.
         tuned: The other end, of the same architecture.
@@ -39,15 +42,15 @@ def interpolate(base: Model, tuned: Model, alpha: float) -> Model:
     Raises:
         InputError: When the two differ in more than the values of their weights, or ``alpha`` is out of range.
     """
+    return _mixed(with_whole_weights(base), with_whole_weights(tuned), alpha)
+
+
+def _mixed(base: Model, tuned: Model, alpha: float) -> Model:
+    """The same of the weights as they stand, those of adapters among them."""
     if not 0 <= alpha <= 1:
         raise InputError(f"must be between 0 and 1, not {alpha}", field="alpha")
-    ours, theirs = tuned.module.state_dict(), base.module.state_dict()
-    if {name: value.shape for name, value in ours.items()} != {name: value.shape for name, value in theirs.items()}:
-        raise InputError(
-            "the two encoders do not have the same weights",
-            field="tuned",
-            remedy="Interpolate an encoder with the one that it was trained from.",
-        )
+    theirs = base.module.state_dict()
+    _require_same_weights(theirs, tuned.module.state_dict())
     mixed = tuned.copy()
     with torch.no_grad():
         done: set[int] = set()  # weights that are tied have two names and one memory
@@ -61,6 +64,18 @@ def interpolate(base: Model, tuned: Model, alpha: float) -> Model:
     return mixed
 
 
+def _require_same_weights(base: Mapping[str, torch.Tensor], tuned: Mapping[str, torch.Tensor]) -> None:
+    for name in sorted(base.keys() | tuned.keys()):
+        shapes = [list(weights[name].shape) if name in weights else "absent" for weights in (base, tuned)]
+        if shapes[0] != shapes[1]:
+            raise InputError(
+                f"the two encoders do not have the same weights: {name} is {shapes[0]} in the base and {shapes[1]} in"
+                " the tuned one",
+                field="tuned",
+                remedy="Interpolate an encoder with the one that it was trained from.",
+            )
+
+
 def best_interpolation(
     base: Model,
     tuned: Model,
@@ -72,6 +87,10 @@ def best_interpolation(
 
     The base model itself always takes part, so the result is never worse than it there. Among equal scores the one
     nearest to the base wins.
+
+    Where only one of the two has an adapter, it is merged into the weights of a copy. Where both have one, as in a run
+    with ``merge_adapter=False``, the result keeps one: the adapters' own numbers are mixed, so that all mixtures lie
+    between the two models, but not on the straight line of :func:`interpolate`. Each is scored as it is.
 
     Args:
         base: The model before training.
@@ -89,8 +108,10 @@ def best_interpolation(
     scores = dict(known or {})
     best: Model | None = None
     best_score = -math.inf
+    if adapted(base) != adapted(tuned):
+        base, tuned = with_whole_weights(base), with_whole_weights(tuned)
     for alpha in sorted({0.0, *grid}):
-        mixed = interpolate(base, tuned, alpha)
+        mixed = _mixed(base, tuned, alpha)
         if alpha not in scores:
             scores[alpha] = float(dev(mixed))
         if scores[alpha] > best_score:

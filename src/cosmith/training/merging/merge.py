@@ -10,16 +10,18 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 
 from cosmith.errors import CosmithError, InputError, nearest
 from cosmith.models import Encoder
+from cosmith.phrases import counted
 from cosmith.training.merging.interpolation import interpolate
 from cosmith.training.merging.matching import require_alike
 from cosmith.training.merging.pareto import Candidate, pareto_front
-from cosmith.training.merging.tensors import add_task_vectors, slerp_all, ties, weighted_mean
+from cosmith.training.merging.tensors import add_task_vectors, least_kept, slerp_all, ties, weighted_mean
+from cosmith.training.merging.whole_weights import not_finite, require_finite, with_whole_weights
 from cosmith.training.settings import INTERPOLATION_GRID
 
 MergeMethod = Literal["soup", "greedy-soup", "slerp", "interpolation", "task-arithmetic", "ties"]
@@ -74,6 +76,9 @@ def merge(
 ) -> MergeResult:
     """Merge models that were trained from one base.
 
+    What is merged are whole weights: an adapter that stands beside the weights of a model is first merged into those of
+    a copy, which costs the memory of one more model for each that has one. The result has no adapter.
+
     Args:
         encoders: At least two (``interpolation``, ``task-arithmetic`` and ``ties``: one will do).
         method: How; see :data:`MergeMethod`.
@@ -81,7 +86,7 @@ def merge(
             is scored beside the others.
         weights: One each; equal where absent. Made to sum to 1, but for the two that add changes, where 1 each is
             the sum. ``greedy-soup`` takes none.
-        density: Share of each model's changes that ``ties`` keeps.
+        density: Share of each model's changes, the largest ones of the whole model, that ``ties`` keeps.
         scale: How much of the changes ``task-arithmetic`` and ``ties`` add.
         grid: Shares of the merged model that ``interpolation`` tries; the base itself always takes part.
         dev: The score of an encoder, higher is better; ``greedy-soup`` and ``interpolation`` choose by it.
@@ -91,13 +96,18 @@ def merge(
         A new encoder, and what was tried on the way. It has the first model's name and prompts.
 
     Raises:
-        InputError: When the models differ in more than their weights, or an argument is missing or makes no sense.
-        CosmithError: When a score is not a finite number.
+        InputError: When the models differ in more than their weights, a weight is not finite, or an argument is missing
+            or makes no sense.
+        CosmithError: When a score or a merged weight is not a finite number.
     """
     _check(encoders, method, base, weights, density, scale, grid, dev)
-    require_alike([*encoders, *([base] if base is not None else [])])
-    judge = _Judge(dev, general)
     names = _names(encoders)
+    encoders = [with_whole_weights(encoder) for encoder in encoders]
+    base = None if base is None else with_whole_weights(base)
+    everyone = [*zip(names, encoders, strict=True), *([] if base is None else [("the base", base)])]
+    require_alike(everyone)
+    require_finite(everyone)
+    judge = _Judge(dev, general)
     singles = [judge(one, names[place], _only(place, len(encoders))) for place, one in enumerate(encoders)]
     start = judge(base, "base", (0.0,) * len(encoders) + (1.0,)) if base is not None else None
     shares = _shares(weights, len(encoders), normalised=method not in ("task-arithmetic", "ties"))
@@ -111,6 +121,8 @@ def merge(
         merged = _combined(method, encoders, shares, base, density, scale)
         chosen = judge(merged, method, shares)
         tried = [chosen]
+    backbone: Any = merged.module["backbone"]
+    backbone.config.name_or_path = ""  # these weights stand nowhere yet
     found = [*singles, *([start] if start is not None else []), *tried] if dev is not None else []
     return MergeResult(merged, method, chosen, tuple(dict.fromkeys(found)))
 
@@ -151,7 +163,8 @@ def _combined(
     assert base is not None
     if method == "task-arithmetic":
         return mix_weights([base, *encoders], lambda all_: add_task_vectors(all_[0], all_[1:], shares, scale))
-    return mix_weights([base, *encoders], lambda all_: ties(all_[0], all_[1:], shares, density=density, scale=scale))
+    least = [_least_kept(base, encoder, density) for encoder in encoders]
+    return mix_weights([base, *encoders], lambda all_: ties(all_[0], all_[1:], shares, least=least, scale=scale))
 
 
 def mix_weights(encoders: Sequence[Encoder], mix: Callable[[list[torch.Tensor]], torch.Tensor]) -> Encoder:
@@ -160,6 +173,9 @@ def mix_weights(encoders: Sequence[Encoder], mix: Callable[[list[torch.Tensor]],
     Args:
         encoders: Alike but for the values of their weights (:func:`require_alike`).
         mix: Tensors of one shape, in the order of the encoders → a tensor of that shape.
+
+    Raises:
+        CosmithError: When a number that comes of it is not finite.
     """
     mixed = encoders[0].copy()
     states = [encoder.module.state_dict() for encoder in encoders]
@@ -167,7 +183,17 @@ def mix_weights(encoders: Sequence[Encoder], mix: Callable[[list[torch.Tensor]],
         for name, value in mixed.module.state_dict().items():  # these share their memory with the module
             if value.is_floating_point():
                 value.copy_(mix([state[name].to(value.device) for state in states]))
+                if not_finite(value):
+                    raise CosmithError(f"the merged weights overflow in {name}", field="weights",
+                                       remedy="Give smaller weights, or a smaller scale.")  # fmt: skip
     return mixed
+
+
+def _least_kept(base: Encoder, encoder: Encoder, density: float) -> float:
+    """:func:`least_kept` of all that a model has changed; weights that are tied count once."""
+    ours, theirs = encoder.module.state_dict(), base.module.state_dict()
+    once = {value.data_ptr(): name for name, value in theirs.items() if value.is_floating_point()}
+    return least_kept([(theirs[name], ours[name].to(theirs[name].device)) for name in once.values()], density)
 
 
 def _greedy(
@@ -243,7 +269,7 @@ def _check(
                          remedy=nearest(str(method), get_args(MergeMethod)))  # fmt: skip
     least = 1 if method in _NEED_BASE else 2
     if len(encoders) < least:
-        raise InputError(f"{method} needs {least} models or more, not {len(encoders)}", field="encoders",
+        raise InputError(f"{method} needs {counted(least, 'model')} or more, not {len(encoders)}", field="encoders",
                          remedy="Name more.")  # fmt: skip
     if method in _NEED_BASE and base is None:
         raise InputError(f"{method} needs the model that the others were trained from", field="base",
@@ -259,6 +285,9 @@ def _check(
         if not all(math.isfinite(weight) and weight > 0 for weight in weights):
             raise InputError(f"a weight of {list(weights)} is not above 0", field="weights",
                              remedy="Leave out the model that shall not count.")  # fmt: skip
+        if not math.isfinite(sum(weights)):
+            raise InputError(f"the sum of {list(weights)} is not finite", field="weights",
+                             remedy="Give smaller ones.")  # fmt: skip
     if not 0 < density <= 1:
         raise InputError(f"must be above 0 and at most 1, not {density}", field="density")
     if not (math.isfinite(scale) and scale > 0):

@@ -1,4 +1,7 @@
-"""Ways to make one tensor of several of the same shape; each works on one tensor of a model at a time."""
+"""Ways to make one tensor of several of the same shape; each works on one tensor of a model at a time.
+
+Only what TIES trims is a matter of all tensors together (:func:`least_kept`).
+"""
 
 from __future__ import annotations
 
@@ -78,7 +81,12 @@ def add_task_vectors(
 
 
 def ties(
-    base: torch.Tensor, tensors: Sequence[torch.Tensor], weights: Sequence[float], *, density: float, scale: float
+    base: torch.Tensor,
+    tensors: Sequence[torch.Tensor],
+    weights: Sequence[float],
+    *,
+    least: Sequence[float],
+    scale: float,
 ) -> torch.Tensor:
     """TIES (Yadav et al., arXiv:2306.01708, algorithm 1): trim, elect a sign, take the mean of those that agree.
 
@@ -86,16 +94,50 @@ def ties(
         base: The tensor of the model that the others were trained from.
         tensors: At least one, of its shape.
         weights: One each, of the votes and in the mean; 1 each is the paper's.
-        density: The share of each tensor's changes, the largest ones, that are kept; in (0, 1].
+        least: For each, the smallest change that is kept: :func:`least_kept` of its whole task vector.
         scale: The paper's λ.
     """
     start = base.double()
-    trimmed = [_largest(change, density) for change in _changes(start, tensors)]
+    trimmed = [
+        torch.where(change.abs() >= smallest, change, 0.0)
+        for change, smallest in zip(_changes(start, tensors), least, strict=True)
+    ]
     elected = sum_of(trimmed, weights).sign()
     agreeing = [torch.where(change.sign() == elected, change, 0.0) for change in trimmed]
     votes = sum_of([(change != 0).double() for change in agreeing], weights)
     mean = sum_of(agreeing, weights) / votes.clamp_min(torch.finfo(torch.float64).tiny)
     return (start + scale * mean).to(base.dtype)
+
+
+def least_kept(pairs: Sequence[tuple[torch.Tensor, torch.Tensor]], density: float) -> float:
+    """The size of the smallest change that TIES keeps of a task vector: the largest ``density`` of it stay.
+
+    The task vector is that of the whole model, as in the paper and its authors' code, so a tensor that training has
+    moved little may lose all of its changes; mergekit and peft trim each tensor by itself instead. Changes as large as
+    the smallest one that is kept are all kept.
+
+    The number is found exactly, 16 bits at a time (radix selection: numbers that are not negative are ordered as their
+    bits are), so that no more than one tensor's changes are held at once.
+
+    Args:
+        pairs: The tensors of the base and of the model, each once.
+        density: The share that is kept; in (0, 1].
+    """
+    if density == 1:
+        return 0.0
+    kept = math.ceil(density * sum(base.numel() for base, _ in pairs))
+    rank, found = kept, 0  # what is looked for is the rank-th largest of those whose leading bits are `found`
+    for shift in (48, 32, 16, 0):
+        counts = torch.zeros(1 << 16, dtype=torch.int64)
+        for base, tensor in pairs:
+            bits = _changes(base.double(), [tensor])[0].abs().flatten().view(torch.int64) >> shift
+            bits = bits[bits >> 16 == found] & 0xFFFF
+            counts += torch.bincount(bits, minlength=1 << 16).cpu()
+        at_least = counts.flip(0).cumsum(0).flip(0)
+        digit = int((at_least >= rank).sum()) - 1
+        rank -= int(at_least[digit] - counts[digit])
+        found = found << 16 | digit
+    return float(torch.tensor(found).view(torch.float64))
 
 
 def sum_of(tensors: Sequence[torch.Tensor], weights: Sequence[float]) -> torch.Tensor:
@@ -108,12 +150,3 @@ def sum_of(tensors: Sequence[torch.Tensor], weights: Sequence[float]) -> torch.T
 
 def _changes(start: torch.Tensor, tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
     return [tensor.to(start) - start for tensor in tensors]
-
-
-def _largest(change: torch.Tensor, density: float) -> torch.Tensor:
-    """The change with all but its largest numbers set to zero."""
-    kept = math.ceil(density * change.numel())
-    if kept == change.numel():
-        return change
-    least = change.abs().flatten().kthvalue(change.numel() - kept + 1).values
-    return torch.where(change.abs() >= least, change, 0.0)
