@@ -178,7 +178,10 @@ class EvaluateStage(StageSettings):
 
 
 class MineStage(StageSettings):
-    """Hard negatives: documents that a model ranks high for a query and that do not answer it."""
+    """Hard negatives: documents that a model ranks high for a query and that do not answer it.
+
+    Of rows with labels, as `classes` makes them: texts of other labels.
+    """
 
     kind: Literal["mine"] = "mine"
     source: SourceName = Field(description="The rows that get negatives.")
@@ -187,7 +190,7 @@ class MineStage(StageSettings):
     ratio: Annotated[float, Field(gt=0, le=1)] | None = Field(
         0.95,
         description="A document that scores above this share of the answer's score is likely an answer itself, and "
-        "is left out; null: no such limit.",
+        "is left out; null: no such limit, as suits rows with labels.",
     )
     margin: Annotated[float, Field(ge=0)] | None = Field(
         None, description="Likewise for what scores less than this much below the answer."
