@@ -25,6 +25,7 @@ finite = st.floats(-1000, 1000, width=32)
 @st.composite
 def row_lists(draw: st.DrawFn) -> list[TrainingRow]:
     scored, labelled, grouped = draw(st.booleans()), draw(st.booleans()), draw(st.booleans())
+    parts = draw(st.booleans())
     rows = []
     for _ in range(draw(st.integers(1, 8))):
         positives = tuple(draw(st.lists(words, min_size=0 if labelled else 1, max_size=3)))
@@ -38,6 +39,7 @@ def row_lists(draw: st.DrawFn) -> list[TrainingRow]:
                 scores=tuple(draw(st.lists(finite, min_size=texts, max_size=texts))) if scored else None,
                 label=draw(st.integers(-(2**63), 2**63 - 1)) if labelled else None,
                 group=draw(words) if grouped else None,
+                document_group=draw(words) if parts else None,
             )
         )
     return rows
@@ -83,6 +85,7 @@ class TestRows:
                     assert ours is None or ours.dtype == theirs.dtype
                 assert np.array_equal(other.texts.hashes, source.texts.hashes)
                 assert other.groups == source.groups
+                assert other.document_groups == source.document_groups
 
     @given(row_lists(), st.data())
     def test_select(self, rows: list[TrainingRow], data: st.DataObject) -> None:
@@ -94,6 +97,16 @@ class TestRows:
         assert selected.folder is None
         if numbers:
             assert selected.fingerprint() == Source.from_rows("x", selected.rows()).fingerprint()
+
+    def test_a_text_is_part_of_the_document_of_the_rows_that_it_answers(self) -> None:
+        rows = [
+            TrainingRow("q", ("one", "two"), ("three",), document_group="page"),
+            TrainingRow("one", ("three",), document_group="other"),
+        ]
+        source = Source.from_rows("parts", rows)
+        documents = dict(zip(source.texts.take(range(4)), source.text_documents.tolist(), strict=True))
+        assert documents == {"q": -1, "one": 0, "two": 0, "three": 1}
+        assert Source.from_rows("whole", ROWS).text_documents is None
 
     def test_arrays_are_mapped_not_copied(self, source: Source, tmp_path: Path) -> None:
         before = pa.total_allocated_bytes()
@@ -173,6 +186,7 @@ class TestFingerprint:
             [TrainingRow("q1", ("p2", "p1"), ("n1",)), *ROWS[1:]],
             [TrainingRow(row.query, row.positives, row.negatives, label=1) for row in ROWS],
             [TrainingRow(row.query, row.positives, row.negatives, group="g") for row in ROWS],
+            [TrainingRow(row.query, row.positives, row.negatives, document_group="g") for row in ROWS],
         ],
     )
     def test_changes_with_the_rows(self, source: Source, other: list[TrainingRow]) -> None:
@@ -195,6 +209,10 @@ class TestBadRows:
             (TrainingRow("q", ("p",), scores=(1.0,)), r"\[scores\]: row 1: has a value for scores, unlike"),
             (TrainingRow("q", ("p",), label=1), r"\[label\]: row 1: has a value for label"),
             (TrainingRow("q", ("p",), group="g"), r"\[group\]: row 1: has a value for group"),
+            (
+                TrainingRow("q", ("p",), document_group="g"),
+                r"\[document_group\]: row 1: has a value for document_group",
+            ),
         ],
     )
     def test_named_with_their_number(self, row: TrainingRow, message: str) -> None:

@@ -89,13 +89,32 @@ class Source:
         """The group of each row [R], or None."""
         return self.arrays.groups
 
+    @property
+    def document_groups(self) -> list[str] | None:
+        """The document that each row's positives are parts of [R], or None."""
+        return self.arrays.document_groups
+
+    @cached_property
+    def text_documents(self) -> Int64 | None:
+        """int64 [texts], the number of the document that each text is a part of, -1 for none; None without documents.
+
+        A text is of the document of the rows in which it is a positive; of that of the last, where they differ.
+        """
+        if self.document_groups is None:
+            return None
+        numbers: dict[str, int] = {}
+        of_row = np.array([numbers.setdefault(name, len(numbers)) for name in self.document_groups], dtype=np.int64)
+        documents: Int64 = np.full(len(self.texts), -1, dtype=np.int64)
+        documents[self.positives] = np.repeat(of_row, np.diff(self.positive_offsets))
+        return documents
+
     @classmethod
     def from_rows(cls, name: str, rows: Iterable[TrainingRow], settings: SourceSettings | None = None) -> Source:
         """Build a source from rows as they come; only hashes, numbers and Arrow buffers are held.
 
         Args:
             name: What to call it.
-            rows: At least one. Either all have scores or none; so for labels and groups.
+            rows: At least one. Either all have scores or none; so for labels, groups and documents' groups.
             settings: What a trainer must know; ``SourceSettings()`` when left out.
 
         Raises:
@@ -185,6 +204,7 @@ class Source:
                 scores=None if self.scores is None else tuple(self.scores[p + n : p_end + n_end].tolist()),
                 label=None if self.labels is None else int(self.labels[start + i]),
                 group=None if self.groups is None else self.groups[start + i],
+                document_group=None if self.document_groups is None else self.document_groups[start + i],
             )
 
     def select(self, numbers: npt.ArrayLike) -> Source:
@@ -289,6 +309,10 @@ class Source:
                 digest.update(np.ascontiguousarray(part).view(np.uint8).data)
         for group in self.groups or ():
             digest.update(f"{len(group)}:{group}".encode())
+        if self.document_groups is not None:
+            digest.update(b"document_groups")
+            for group in self.document_groups:
+                digest.update(f"{len(group)}:{group}".encode())
         return digest.hexdigest()
 
 

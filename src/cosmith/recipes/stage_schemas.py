@@ -59,6 +59,11 @@ class SourceStage(StageSettings):
         "auto",
         description="Column whose values never stand in two parts of the split; rows of one query never do.",
     )
+    document_group: str = Field(
+        "auto",
+        description="Column of the document that an answer is a part of, e.g. the page of a passage: other parts of it "
+        "are not taken for non-answers by losses that mask `same_document`.",
+    )
     task: Literal["retrieval", "sts", "classification", "clustering", "bitext", "pair"] = Field(
         "retrieval", description="What the rows are for; decides whether other rows' answers serve as negatives."
     )

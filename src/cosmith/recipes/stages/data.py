@@ -51,7 +51,7 @@ def source(stage: SourceStage, context: StageContext) -> dict[str, Any]:
     with columns_by_key(stage, context):
         read = read_rows(
             stage.path, query=stage.query, positive=stage.positive, negative=stage.negative, group=stage.group,
-            rejected=rejected_file,
+            document_group=stage.document_group, rejected=rejected_file,
         )  # fmt: skip
     rows, rejected = read.rows, read.rejected
     try:
