@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -174,6 +176,52 @@ class TestWithNegatives:
             source.with_negatives([["x"]])
         with pytest.raises(InputError, match="row 1: a negative is only whitespace"):
             source.with_negatives([["x"], [" "], []])
+
+
+_MANY = """
+import resource, sys
+import pyarrow as pa
+from cosmith.data import Source, TrainingRow
+
+pa.set_cpu_count(1)
+folder, way, count = sys.argv[1], sys.argv[2], 6_000
+rows = (TrainingRow(f"q{n}", (f"{n} " + "x" * 10_000,)) for n in range(count))
+Source.from_rows("warm", [TrainingRow("q", ("p",))]).save(folder + "/warm")
+used = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmData")) * 1024
+resource.setrlimit(resource.RLIMIT_DATA, (used + 20_000_000,) * 2)
+if way == "write":
+    source = Source.write(folder + "/many", "many", rows)
+    assert len(source) == count and source.row(count - 1).positives[0].startswith(f"{count - 1} x")
+else:
+    Source.from_rows("many", rows)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
+@pytest.mark.parametrize("way", ["write", "from_rows"])
+def test_a_source_larger_than_memory_can_be_written(way: str, tmp_path: Path) -> None:
+    """60 MB of text under a limit of 20 MB more than nothing takes; in memory, as a check of the limit, it fails."""
+    command = [sys.executable, "-c", _MANY, str(tmp_path), way]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) == (way == "write"), done.stderr
+    if way == "from_rows":
+        assert "MemoryError" in done.stderr or "malloc" in done.stderr
+    assert not [each for each in tmp_path.iterdir() if each.name not in ("warm", "many")]
+
+
+def test_written_is_as_saved(tmp_path: Path) -> None:
+    said = SourceSettings(task="sts")
+    written = Source.write(tmp_path / "new" / "written", "some", iter(ROWS), said)
+    Source.from_rows("some", ROWS, said).save(tmp_path / "saved")
+    assert written.folder == tmp_path / "new" / "written"
+    for name in ("texts.arrow", "rows.arrow", "source.json"):
+        assert (written.folder / name).read_bytes() == (tmp_path / "saved" / name).read_bytes()
+    with pytest.raises(InputError, match="row 1: the query is empty"):
+        Source.write(tmp_path / "saved", "bad", [ROWS[0], TrainingRow("", ("p",))])
+    assert list(Source.load(tmp_path / "saved").rows()) == ROWS
+    with pytest.raises(InputError, match="would have no rows"):
+        Source.write(tmp_path / "none", "none", [])
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["new", "saved"]
 
 
 class TestFingerprint:

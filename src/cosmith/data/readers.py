@@ -127,7 +127,8 @@ def read_rows(
 
     Columns are found by their names (``"auto"``): query, anchor, question, sentence1 or text1; positive, pos,
     document, passage, answer, sentence2 or text2; negative, neg, negatives, negative_1, negative_2, …; label; group;
-    document_group; scores or score. Positives and negatives are a text or a list of texts; an empty cell is no negative.
+    document_group; scores or score. Positives and negatives are a text or a list of texts; an empty cell is no
+    negative.
 
     Args:
         path: The file.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -114,13 +115,17 @@ class RowArrays:
         )
 
 
-def collect_rows(rows: Iterable[TrainingRow]) -> tuple[TextTable, RowArrays]:
-    """Number the texts of rows as they come, holding no more than hashes, numbers and Arrow buffers.
+def collect_rows(rows: Iterable[TrainingRow], spill: Path | None = None) -> tuple[TextTable, RowArrays]:
+    """Number the texts of rows as they come, holding no more than hashes, numbers and bytes.
+
+    Args:
+        rows: The rows.
+        spill: A folder in which a file without a name takes the bytes of the texts in place of memory.
 
     Raises:
         InputError: When a row cannot be used.
     """
-    collector = _Collector()
+    collector = _Collector(spill)
     for row in rows:
         collector.add(row)
     return collector.texts.table(), collector.arrays()
@@ -138,8 +143,8 @@ def require_text(text: object, number: int, role: str) -> None:
 
 
 class _Collector:
-    def __init__(self) -> None:
-        self.texts = TextTableBuilder()
+    def __init__(self, spill: Path | None) -> None:
+        self.texts = TextTableBuilder(spill=spill)
         self.query, self.positives, self.negatives = array("q"), array("q"), array("q")
         self.positive_counts, self.negative_counts = array("q"), array("q")
         self.scores, self.labels = array("f"), array("q")
