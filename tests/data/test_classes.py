@@ -81,9 +81,39 @@ def test_texts_as_their_own_positives() -> None:
         (["a"], [1, 2], "2 labels for 1 texts"),
         (["a", "b"], [1, 1], "fewer than two classes"),
         (["a", "b", "a"], [1, 2, 2], r"text 2 \(counted from 0\) stands in two classes: 'a'"),
+        ("abcabd", [1, 2, 3, 1, 2, 3], r"\[texts\]: is one text, not a list of texts"),
+        (["a", "b"], "xy", r"\[labels\]: is one text, not a list of labels"),
+        (["a", " "], [1, 2], r"text 1 \(counted from 0\) is only whitespace"),
+        (["a", "b", "c"], [1, 2, float("nan")], r"text 2 \(counted from 0\) has no class: its label is nan"),
+        (["a", "b", "c"], [1, None, 2], r"text 1 \(counted from 0\) has no class: its label is None"),
     ],
 )
 def test_what_cannot_be_classes(texts: list[str], labels: list[int], message: str) -> None:
     for make in (example_pairs, label_pairs):
         with pytest.raises(InputError, match=message):
             make("some", texts, labels)  # type: ignore[arg-type]
+
+
+def test_a_label_that_is_embedded_is_a_text() -> None:
+    with pytest.raises(InputError, match="the label 1 is not a text but of type int"):
+        label_pairs("some", ["a", "b"], [1, "1"])  # type: ignore[list-item]
+    with pytest.raises(InputError, match="the label '' is empty"):
+        label_pairs("some", ["a", "b"], ["red", ""])
+    rows = list(example_pairs("some", ["a", "b", "c", "d"], [1, "1", 1, "1"]).rows())  # told apart, never embedded
+    assert [(row.positives, set(row.negatives)) for row in rows[:2]] == [(("c",), {"b", "d"}), (("d",), {"a", "c"})]
+
+
+@pytest.mark.parametrize(("field", "count"), [("positives", 0), ("positives", -1), ("negatives", -1)])
+def test_a_count_that_makes_no_sense(field: str, count: int) -> None:
+    texts, labels = ["a", "b", "c", "d"], ["x", "y", "x", "y"]
+    with pytest.raises(InputError, match=f"must be at least {int(field == 'positives')}, got {count}") as refused:
+        example_pairs("some", texts, labels, **{field: count})  # type: ignore[arg-type]
+    assert refused.value.field == field
+    if field == "negatives":
+        with pytest.raises(InputError, match="must be at least 0, got -1"):
+            label_pairs("some", texts, labels, negatives=count)
+
+
+def test_one_text_is_no_list_of_texts() -> None:
+    with pytest.raises(InputError, match="is one text"):
+        self_pairs("some", "abc")

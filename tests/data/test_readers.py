@@ -80,15 +80,17 @@ class TestFormats:
         nested = name.endswith(("jsonl", "parquet"))
         record = {
             "Anchor": "q", "answer": "p", "negative_2": "n2", "negative_1": "n1", "negative_10": "n10", "label": "3",
-            "group": "g", "scores": [1, 0.5, 0.25, 0] if nested else "[1,0.5,0.25,0]", "more": "x",
+            "group": "g", "document_group": 5, "scores": [1, 0.5, 0.25, 0] if nested else "[1,0.5,0.25,0]", "more": "x",
         }  # fmt: skip
         read = read_rows(write(name, [record]))
         assert read.rows == [
-            TrainingRow("q", ("p",), ("n1", "n2", "n10"), scores=(1.0, 0.5, 0.25, 0.0), label=3, group="g")
+            TrainingRow(
+                "q", ("p",), ("n1", "n2", "n10"), scores=(1.0, 0.5, 0.25, 0.0), label=3, group="g", document_group="5"
+            )
         ]
         assert read.columns == {
             "query": "Anchor", "positive": "answer", "negative": "negative_1, negative_2, negative_10",
-            "label": "label", "group": "group", "scores": "scores",
+            "label": "label", "group": "group", "document_group": "document_group", "scores": "scores",
         }  # fmt: skip
 
     def test_graded_pairs_and_numbers(self, write: Write) -> None:

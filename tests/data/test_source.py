@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ finite = st.floats(-1000, 1000, width=32)
 @st.composite
 def row_lists(draw: st.DrawFn) -> list[TrainingRow]:
     scored, labelled, grouped = draw(st.booleans()), draw(st.booleans()), draw(st.booleans())
+    parts = draw(st.booleans())
     rows = []
     for _ in range(draw(st.integers(1, 8))):
         positives = tuple(draw(st.lists(words, min_size=0 if labelled else 1, max_size=3)))
@@ -38,6 +41,7 @@ def row_lists(draw: st.DrawFn) -> list[TrainingRow]:
                 scores=tuple(draw(st.lists(finite, min_size=texts, max_size=texts))) if scored else None,
                 label=draw(st.integers(-(2**63), 2**63 - 1)) if labelled else None,
                 group=draw(words) if grouped else None,
+                document_group=draw(words) if parts else None,
             )
         )
     return rows
@@ -83,6 +87,7 @@ class TestRows:
                     assert ours is None or ours.dtype == theirs.dtype
                 assert np.array_equal(other.texts.hashes, source.texts.hashes)
                 assert other.groups == source.groups
+                assert other.document_groups == source.document_groups
 
     @given(row_lists(), st.data())
     def test_select(self, rows: list[TrainingRow], data: st.DataObject) -> None:
@@ -94,6 +99,16 @@ class TestRows:
         assert selected.folder is None
         if numbers:
             assert selected.fingerprint() == Source.from_rows("x", selected.rows()).fingerprint()
+
+    def test_a_text_is_part_of_the_document_of_the_rows_that_it_answers(self) -> None:
+        rows = [
+            TrainingRow("q", ("one", "two"), ("three",), document_group="page"),
+            TrainingRow("one", ("three",), document_group="other"),
+        ]
+        source = Source.from_rows("parts", rows)
+        documents = dict(zip(source.texts.take(range(4)), source.text_documents.tolist(), strict=True))
+        assert documents == {"q": -1, "one": 0, "two": 0, "three": 1}
+        assert Source.from_rows("whole", ROWS).text_documents is None
 
     def test_arrays_are_mapped_not_copied(self, source: Source, tmp_path: Path) -> None:
         before = pa.total_allocated_bytes()
@@ -163,6 +178,52 @@ class TestWithNegatives:
             source.with_negatives([["x"], [" "], []])
 
 
+_MANY = """
+import resource, sys
+import pyarrow as pa
+from cosmith.data import Source, TrainingRow
+
+pa.set_cpu_count(1)
+folder, way, count = sys.argv[1], sys.argv[2], 6_000
+rows = (TrainingRow(f"q{n}", (f"{n} " + "x" * 10_000,)) for n in range(count))
+Source.from_rows("warm", [TrainingRow("q", ("p",))]).save(folder + "/warm")
+used = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmData")) * 1024
+resource.setrlimit(resource.RLIMIT_DATA, (used + 20_000_000,) * 2)
+if way == "write":
+    source = Source.write(folder + "/many", "many", rows)
+    assert len(source) == count and source.row(count - 1).positives[0].startswith(f"{count - 1} x")
+else:
+    Source.from_rows("many", rows)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
+@pytest.mark.parametrize("way", ["write", "from_rows"])
+def test_a_source_larger_than_memory_can_be_written(way: str, tmp_path: Path) -> None:
+    """60 MB of text under a limit of 20 MB more than nothing takes; in memory, as a check of the limit, it fails."""
+    command = [sys.executable, "-c", _MANY, str(tmp_path), way]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode == 0) == (way == "write"), done.stderr
+    if way == "from_rows":
+        assert "MemoryError" in done.stderr or "malloc" in done.stderr
+    assert not [each for each in tmp_path.iterdir() if each.name not in ("warm", "many")]
+
+
+def test_written_is_as_saved(tmp_path: Path) -> None:
+    said = SourceSettings(task="sts")
+    written = Source.write(tmp_path / "new" / "written", "some", iter(ROWS), said)
+    Source.from_rows("some", ROWS, said).save(tmp_path / "saved")
+    assert written.folder == tmp_path / "new" / "written"
+    for name in ("texts.arrow", "rows.arrow", "source.json"):
+        assert (written.folder / name).read_bytes() == (tmp_path / "saved" / name).read_bytes()
+    with pytest.raises(InputError, match="row 1: the query is empty"):
+        Source.write(tmp_path / "saved", "bad", [ROWS[0], TrainingRow("", ("p",))])
+    assert list(Source.load(tmp_path / "saved").rows()) == ROWS
+    with pytest.raises(InputError, match="would have no rows"):
+        Source.write(tmp_path / "none", "none", [])
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["new", "saved"]
+
+
 class TestFingerprint:
     @pytest.mark.parametrize(
         "other",
@@ -173,6 +234,7 @@ class TestFingerprint:
             [TrainingRow("q1", ("p2", "p1"), ("n1",)), *ROWS[1:]],
             [TrainingRow(row.query, row.positives, row.negatives, label=1) for row in ROWS],
             [TrainingRow(row.query, row.positives, row.negatives, group="g") for row in ROWS],
+            [TrainingRow(row.query, row.positives, row.negatives, document_group="g") for row in ROWS],
         ],
     )
     def test_changes_with_the_rows(self, source: Source, other: list[TrainingRow]) -> None:
@@ -195,6 +257,10 @@ class TestBadRows:
             (TrainingRow("q", ("p",), scores=(1.0,)), r"\[scores\]: row 1: has a value for scores, unlike"),
             (TrainingRow("q", ("p",), label=1), r"\[label\]: row 1: has a value for label"),
             (TrainingRow("q", ("p",), group="g"), r"\[group\]: row 1: has a value for group"),
+            (
+                TrainingRow("q", ("p",), document_group="g"),
+                r"\[document_group\]: row 1: has a value for document_group",
+            ),
         ],
     )
     def test_named_with_their_number(self, row: TrainingRow, message: str) -> None:

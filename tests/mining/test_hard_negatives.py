@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cosmith.data import Source, TrainingRow
+from cosmith.data import Source, TrainingRow, example_pairs, label_pairs
 from cosmith.errors import InputError
 from cosmith.mining import hard_negatives as mining_module
 from cosmith.mining import mine_hard_negatives
@@ -123,6 +123,46 @@ def test_a_known_answer_or_the_query_is_never_a_negative(hash_encoder, seed, sam
         assert not known & set(row.negatives)
         assert row.query not in row.negatives
         assert len(set(row.negatives)) == len(row.negatives)
+
+
+def test_a_text_of_the_rows_own_class_is_never_a_negative():
+    # The nearest to q are: another text of its class, one of no other class but its own as a query, one of both.
+    vectors = on_a_circle(answer=0.5, sibling=0.9, asked=0.85, both=0.8, other=0.7, far=0.1)
+    rows = [
+        TrainingRow("q", ("answer",), label=1),
+        TrainingRow("SIBLING", ("sibling",), label=1),
+        TrainingRow("asked", ("both",), label=1),
+        TrainingRow("OTHER", ("other", "both"), label=2),
+        TrainingRow("ASKED", ("asked", "far"), label=2),
+    ]
+    source = Source.from_rows("classes", rows)
+    assert mined(vectors, source, ratio=None, negatives_per_row=9) == ("other", "far")
+    result = mine_hard_negatives(vectors, source)
+    assert not {each.document for each in result.likely_positives if each.query == "q"} - {"other"}
+    unlabelled = Source.from_rows("rows", [TrainingRow(row.query, row.positives) for row in rows])
+    assert mined(vectors, unlabelled, ratio=None, negatives_per_row=2) == ("sibling", "asked")
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 1000), classes=st.integers(2, 5), form=st.sampled_from([example_pairs, label_pairs]))
+def test_classes_get_the_nearest_texts_of_other_classes(hash_encoder, seed, classes, form):
+    rng = np.random.default_rng(seed)
+    texts = [f"text {number}" for number in range(30)]
+    labels = [f"class {number % classes}" for number in rng.permutation(30)]
+    source = form("classes", texts, labels, negatives=0)
+    class_of = dict(zip(texts, labels, strict=True)) | {label: label for label in labels}
+    encoder = hash_encoder()
+    block, mining_module._DOCUMENT_BLOCK = mining_module._DOCUMENT_BLOCK, 7
+    try:
+        result = mine_hard_negatives(encoder, source, negatives_per_row=2, ratio=None)
+    finally:
+        mining_module._DOCUMENT_BLOCK = block
+    documents = sorted({text for row in source.rows() for text in row.positives})
+    vectors = dict(zip(documents, encoder.encode(documents), strict=True))
+    for row in result.source.rows():
+        query = encoder.encode([row.query])[0]
+        others = [text for text in documents if class_of[text] != class_of[row.query]]
+        assert row.negatives == tuple(sorted(others, key=lambda text: -float(query @ vectors[text]))[:2])
 
 
 def test_negatives_that_rows_have_stay_and_are_not_found_again(hash_encoder):

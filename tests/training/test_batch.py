@@ -6,10 +6,12 @@ import itertools
 from dataclasses import replace
 
 import numpy as np
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cosmith.data import Source, SourceSettings, TrainingRow
+from cosmith.losses import contrastive, preset
 from cosmith.models import Encoder, tiny_encoder
 from cosmith.training.batch import StepBatch, assemble, tokenise
 from cosmith.training.teaching import teach
@@ -142,3 +144,22 @@ def test_embedded_twice_a_text_has_an_embedding_in_each_role() -> None:
     assert batch.structure.query.tolist() == [0, 1, 2]
     assert batch.structure.positives.tolist() == [3, 4, 5]
     assert batch.structure.text.tolist() == [0, 1, 2] * 2
+
+
+def test_other_parts_of_the_answers_document_are_no_negatives() -> None:
+    """The mask that the preset ``default`` has acts in training: a row's only candidate of its own page counts not."""
+    parts = [("q one", "part one", "page"), ("q two", "part two", "page"), ("q three", "part three", "book")]
+    known = Source.from_rows("parts", [TrainingRow(q, (p,), document_group=document) for q, p, document in parts])
+    batch = assemble(tokenise(PLAIN, known), np.arange(3))
+    group = dict(zip(decode(batch, PLAIN), batch.structure.document_group.tolist(), strict=True))
+    assert group == {"q one": -1, "q two": -1, "q three": -1, "part one": 0, "part two": 0, "part three": 1}
+
+    spec = preset("default", margin=None)
+    vectors = torch.nn.functional.normalize(torch.eye(6) + 0.3, dim=1)
+    with_pages = contrastive(vectors, batch.structure, spec)
+    unknown = replace(known, arrays=replace(known.arrays, document_groups=None))
+    without = assemble(tokenise(PLAIN, unknown), np.arange(3)).structure
+    assert without.document_group is None
+    assert with_pages < contrastive(vectors, without, spec)
+    told_apart = contrastive(vectors, batch.structure, replace(spec, same_document=False))
+    assert told_apart == contrastive(vectors, without, spec)

@@ -18,6 +18,7 @@ SYNONYMS = {
     "label": ("label",),
     "class": ("label", "class", "category", "intent", "cluster"),
     "group": ("group",),
+    "document_group": ("document_group",),
     "scores": ("scores", "score"),
     "id": ("_id", "id"),
     "document": _DOCUMENT,

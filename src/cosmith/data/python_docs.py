@@ -80,7 +80,7 @@ def build_python_docs(
     train = _evenly(members["train"], train_pairs, seed)
 
     rows = [TrainingRow(pair.query, (pair.document,), group=pair.package) for pair in train]
-    Source.from_rows("train", rows, SourceSettings(task="retrieval")).save(folder / "train")
+    Source.write(folder / "train", "train", rows, SourceSettings(task="retrieval"))
     for name in wanted:
         with atomic_folder(folder / name) as part:
             _collection(name, queries[name], documents[name]).write_beir(part)

@@ -29,8 +29,8 @@ class RowsRead:
     Attributes:
         rows: The rows that can be used.
         rejected: The others.
-        columns: The column of each part that was found: query, positive, label, group, scores; negatives joined by
-            a comma.
+        columns: The column of each part that was found: query, positive, label, group, document_group, scores;
+            negatives joined by a comma.
         path: The file.
     """
 
@@ -119,6 +119,7 @@ def read_rows(
     negative: str | Sequence[str] | None = "auto",
     label: str | None = "auto",
     group: str | None = "auto",
+    document_group: str | None = "auto",
     scores: str | None = "auto",
     rejected: str | Path | None = None,
 ) -> RowsRead:
@@ -126,7 +127,8 @@ def read_rows(
 
     Columns are found by their names (``"auto"``): query, anchor, question, sentence1 or text1; positive, pos,
     document, passage, answer, sentence2 or text2; negative, neg, negatives, negative_1, negative_2, …; label; group;
-    scores or score. Positives and negatives are a text or a list of texts; an empty cell is no negative.
+    document_group; scores or score. Positives and negatives are a text or a list of texts; an empty cell is no
+    negative.
 
     Args:
         path: The file.
@@ -136,6 +138,7 @@ def read_rows(
         label: The column of a whole number; None for none. As with group and scores, a row that lacks it is rejected
             where there is such a column.
         group: The column of what a split must keep together; None for none.
+        document_group: The column of the document that the positives are parts of; None for none.
         scores: The column of a score for each positive, then each negative; None for none.
         rejected: Where to write the rows that cannot be used, as JSON lines.
 
@@ -148,6 +151,7 @@ def read_rows(
         "query": require_column(table.columns, query, "query", table.path),
         "label": find_column(table.columns, label, "label", table.path),
         "group": find_column(table.columns, group, "group", table.path),
+        "document_group": find_column(table.columns, document_group, "document_group", table.path),
         "scores": find_column(table.columns, scores, "scores", table.path),
     }
     if positive is not None:
@@ -302,4 +306,9 @@ def _row_of(values: Mapping[str, Any], columns: Mapping[str, str], negative_colu
         scores=scores,
         label=label_of(values.get(columns["label"])) if "label" in columns else None,
         group=name_of(values.get(columns["group"]), "the group") if "group" in columns else None,
+        document_group=(
+            name_of(values.get(columns["document_group"]), "the document group")
+            if "document_group" in columns
+            else None
+        ),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ class RowArrays:
     scores: Float32 | None
     labels: Int64 | None
     groups: list[str] | None
+    document_groups: list[str] | None = None
 
     def __len__(self) -> int:
         return len(self.query)
@@ -62,7 +64,8 @@ class RowArrays:
             negative_offsets,
             scores=None if self.scores is None else take_rows(self.scores, self.score_offsets, numbers)[0],
             labels=None if self.labels is None else self.labels[numbers],
-            groups=None if self.groups is None else [self.groups[number] for number in numbers.tolist()],
+            groups=_taken(self.groups, numbers),
+            document_groups=_taken(self.document_groups, numbers),
         )
 
     def problem(self, texts: int) -> tuple[str, str] | None:
@@ -92,33 +95,37 @@ class RowArrays:
             columns["scores"] = ragged_column(self.scores, self.score_offsets)
         if self.labels is not None:
             columns["label"] = pa.array(self.labels)
-        if self.groups is not None:
-            columns["group"] = pa.array(self.groups, type=pa.large_string()).dictionary_encode()
+        for name, groups in (("group", self.groups), ("document_group", self.document_groups)):
+            if groups is not None:
+                columns[name] = pa.array(groups, type=pa.large_string()).dictionary_encode()
         return pa.record_batch(list(columns.values()), names=list(columns))
 
     @classmethod
     def from_batch(cls, batch: pa.RecordBatch) -> RowArrays:
         """The rows of such a batch; numbers and scores are not copied."""
         column = {name: batch.column(name) for name in batch.schema.names}
-        groups = column.get("group")
-        names = groups.dictionary.to_pylist() if groups is not None else []
         return cls(
             column["query"].to_numpy(zero_copy_only=True),
             *ragged_arrays(column["positives"]),
             *ragged_arrays(column["negatives"]),
             scores=ragged_arrays(column["scores"])[0] if "scores" in column else None,
             labels=column["label"].to_numpy(zero_copy_only=True) if "label" in column else None,
-            groups=None if groups is None else [names[number] for number in groups.indices.to_pylist()],
+            groups=_names(column.get("group")),
+            document_groups=_names(column.get("document_group")),
         )
 
 
-def collect_rows(rows: Iterable[TrainingRow]) -> tuple[TextTable, RowArrays]:
-    """Number the texts of rows as they come, holding no more than hashes, numbers and Arrow buffers.
+def collect_rows(rows: Iterable[TrainingRow], spill: Path | None = None) -> tuple[TextTable, RowArrays]:
+    """Number the texts of rows as they come, holding no more than hashes, numbers and bytes.
+
+    Args:
+        rows: The rows.
+        spill: A folder in which a file without a name takes the bytes of the texts in place of memory.
 
     Raises:
         InputError: When a row cannot be used.
     """
-    collector = _Collector()
+    collector = _Collector(spill)
     for row in rows:
         collector.add(row)
     return collector.texts.table(), collector.arrays()
@@ -136,14 +143,15 @@ def require_text(text: object, number: int, role: str) -> None:
 
 
 class _Collector:
-    def __init__(self) -> None:
-        self.texts = TextTableBuilder()
+    def __init__(self, spill: Path | None) -> None:
+        self.texts = TextTableBuilder(spill=spill)
         self.query, self.positives, self.negatives = array("q"), array("q"), array("q")
         self.positive_counts, self.negative_counts = array("q"), array("q")
         self.scores, self.labels = array("f"), array("q")
         self.groups: list[str] = []
+        self.document_groups: list[str] = []
         self.names: dict[str, str] = {}  # one string object for each group
-        self.has: dict[str, bool] = {}  # whether the rows have scores, a label, a group
+        self.has: dict[str, bool] = {}  # whether the rows have scores, a label, a group, a document's group
 
     def add(self, row: TrainingRow) -> None:
         number = len(self.query)
@@ -155,7 +163,7 @@ class _Collector:
                 require_text(text, number, f"a {role}")
         if not row.positives and row.label is None:
             raise InputError(f"row {number}: has neither a positive nor a label", remedy="Leave the row out.")
-        for column in ("scores", "label", "group"):
+        for column in ("scores", "label", "group", "document_group"):
             given = getattr(row, column) is not None
             if self.has.setdefault(column, given) != given:
                 raise InputError(
@@ -175,6 +183,8 @@ class _Collector:
             self.labels.append(row.label)
         if row.group is not None:
             self.groups.append(self.names.setdefault(row.group, row.group))
+        if row.document_group is not None:
+            self.document_groups.append(self.names.setdefault(row.document_group, row.document_group))
 
     def arrays(self) -> RowArrays:
         return RowArrays(
@@ -186,7 +196,20 @@ class _Collector:
             scores=np.array(self.scores, dtype=np.float32) if self.has.get("scores") else None,
             labels=_numbers(self.labels) if self.has.get("label") else None,
             groups=self.groups if self.has.get("group") else None,
+            document_groups=self.document_groups if self.has.get("document_group") else None,
         )
+
+
+def _taken(groups: list[str] | None, numbers: Int64) -> list[str] | None:
+    return None if groups is None else [groups[number] for number in numbers.tolist()]
+
+
+def _names(column: pa.DictionaryArray | None) -> list[str] | None:
+    """The group of each row, one string object for each group."""
+    if column is None:
+        return None
+    names = column.dictionary.to_pylist()
+    return [names[number] for number in column.indices.to_pylist()]
 
 
 def _numbers(values: array[int]) -> Int64:

@@ -27,6 +27,7 @@ class TrainingRow:
         scores: A teacher's score or a graded similarity for each positive, then for each negative.
         label: A class.
         group: What must not be torn apart by a split, e.g. the document that the row was made from.
+        document_group: The document that the positives are parts of; no other part of it is taken for a non-answer.
     """
 
     query: str
@@ -35,6 +36,7 @@ class TrainingRow:
     scores: tuple[float, ...] | None = None
     label: int | None = None
     group: str | None = None
+    document_group: str | None = None
 
 
 @dataclass(frozen=True)

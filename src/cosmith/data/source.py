@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import xxhash
 
-from cosmith.atomic import atomic_folder, require_replaceable, write_json
+from cosmith.atomic import atomic_folder, make_folder, require_replaceable, write_json
 from cosmith.data.arrow_files import map_batch, write_batch
 from cosmith.data.ragged import Float32, Int64, checked_numbers, offsets_of, take_rows
 from cosmith.data.row_arrays import RowArrays, collect_rows, require_text
@@ -33,7 +33,7 @@ _CHUNK = 4096  # rows that rows() turns into Python objects at a time
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Source:
-    """R training rows that refer by number to a table of unique texts; make one by from_rows or load.
+    """R training rows that refer by number to a table of unique texts; make one by from_rows, write or load.
 
     Attributes:
         name: What it is called.
@@ -89,23 +89,63 @@ class Source:
         """The group of each row [R], or None."""
         return self.arrays.groups
 
+    @property
+    def document_groups(self) -> list[str] | None:
+        """The document that each row's positives are parts of [R], or None."""
+        return self.arrays.document_groups
+
+    @cached_property
+    def text_documents(self) -> Int64 | None:
+        """int64 [texts], the number of the document that each text is a part of, -1 for none; None without documents.
+
+        A text is of the document of the rows in which it is a positive; of that of the last, where they differ.
+        """
+        if self.document_groups is None:
+            return None
+        numbers: dict[str, int] = {}
+        of_row = np.array([numbers.setdefault(name, len(numbers)) for name in self.document_groups], dtype=np.int64)
+        documents: Int64 = np.full(len(self.texts), -1, dtype=np.int64)
+        documents[self.positives] = np.repeat(of_row, np.diff(self.positive_offsets))
+        return documents
+
     @classmethod
     def from_rows(cls, name: str, rows: Iterable[TrainingRow], settings: SourceSettings | None = None) -> Source:
-        """Build a source from rows as they come; only hashes, numbers and Arrow buffers are held.
+        """Build a source in memory from rows as they come; :meth:`write` makes one that is larger than memory.
 
         Args:
             name: What to call it.
-            rows: At least one. Either all have scores or none; so for labels and groups.
+            rows: At least one. Either all have scores or none; so for labels, groups and documents' groups.
             settings: What a trainer must know; ``SourceSettings()`` when left out.
 
         Raises:
             InputError: When a row cannot be used (an empty text, neither positive nor label, scores that do not match
                 its texts), or there is none. :func:`cosmith.data.read_rows` puts such rows of a file aside.
         """
-        texts, arrays = collect_rows(rows)
-        if not len(arrays):
-            raise InputError(f"the source {name!r} would have no rows", remedy="Give at least one row.")
-        return cls(name, settings or SourceSettings(), texts, arrays)
+        return cls(name, settings or SourceSettings(), *_collected(name, rows))
+
+    @classmethod
+    def write(
+        cls, folder: str | Path, name: str, rows: Iterable[TrainingRow], settings: SourceSettings | None = None
+    ) -> Source:
+        """Write rows as they come as a source, and return it memory-mapped from there.
+
+        In memory are the rows' numbers and, of each distinct text, its hash and where it ends, not its characters:
+        the texts may be larger than memory. While it is written, they stand on the disk twice.
+
+        Args:
+            folder: Where to; a source that stands there already is replaced as a whole, as by :meth:`save`.
+            name: What to call it.
+            rows: As in :meth:`from_rows`.
+            settings: Likewise.
+
+        Raises:
+            InputError: As :meth:`from_rows` and :meth:`save`.
+            StorageError: When it cannot be written.
+        """
+        folder = Path(folder)
+        require_replaceable(folder, "source.json", "a source")
+        make_folder(folder.parent)
+        return cls(name, settings or SourceSettings(), *_collected(name, rows, folder.parent)).save(folder)
 
     @classmethod
     def load(cls, folder: str | Path) -> Source:
@@ -185,6 +225,7 @@ class Source:
                 scores=None if self.scores is None else tuple(self.scores[p + n : p_end + n_end].tolist()),
                 label=None if self.labels is None else int(self.labels[start + i]),
                 group=None if self.groups is None else self.groups[start + i],
+                document_group=None if self.document_groups is None else self.document_groups[start + i],
             )
 
     def select(self, numbers: npt.ArrayLike) -> Source:
@@ -289,7 +330,18 @@ class Source:
                 digest.update(np.ascontiguousarray(part).view(np.uint8).data)
         for group in self.groups or ():
             digest.update(f"{len(group)}:{group}".encode())
+        if self.document_groups is not None:
+            digest.update(b"document_groups")
+            for group in self.document_groups:
+                digest.update(f"{len(group)}:{group}".encode())
         return digest.hexdigest()
+
+
+def _collected(name: str, rows: Iterable[TrainingRow], spill: Path | None = None) -> tuple[TextTable, RowArrays]:
+    texts, arrays = collect_rows(rows, spill)
+    if not len(arrays):
+        raise InputError(f"the source {name!r} would have no rows", remedy="Give at least one row.")
+    return texts, arrays
 
 
 def _read_about(folder: Path) -> tuple[dict[str, Any], SourceSettings]:

@@ -6,17 +6,21 @@ only if they share its number, which is how duplicates are kept from becoming fa
 
 from __future__ import annotations
 
+import os
 from array import array
-from bisect import bisect_right
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Any
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import xxhash
 
+from cosmith.atomic import explained
 from cosmith.data.ragged import Int64, checked_numbers
 from cosmith.errors import InputError
 from cosmith.phrases import counted
@@ -132,31 +136,34 @@ class TextTable:
 
 
 class TextTableBuilder:
-    """Numbers texts as they come; holds their hashes and Arrow buffers, no Python string for longer than a chunk.
+    """Numbers texts as they come; holds their hashes, where each ends, and their bytes, in memory or in a file.
 
     Args:
         start: A table to go on from; its texts keep their numbers.
+        spill: A folder in which a file without a name takes the bytes in place of memory; the table maps it, and with
+            the table it goes.
+
+    Raises:
+        StorageError: When the folder may not be written, or its disk is full.
     """
 
-    # A chunk becomes an Arrow array when either is reached.
-    _chunk_texts = 8192
-    _chunk_characters = 8_000_000
+    _block = 1 << 20  # bytes that go to the file at a time
 
-    def __init__(self, start: TextTable | None = None) -> None:
-        self._chunks: list[Any] = []
-        self._starts: list[int] = []  # number of the first text of each chunk
-        self._pending: list[str] = []
-        self._pending_start = 0
-        self._pending_characters = 0
+    def __init__(self, start: TextTable | None = None, spill: Path | None = None) -> None:
+        self._start = start._texts if start is not None else pa.array([], type=pa.large_string())
+        self._folder = spill
+        self._spill = None if spill is None else _unnamed_file(spill)
+        self._spilled = 0
+        self._pending = bytearray()  # the bytes that are not in the file
+        self._ends = array("q", [0])  # of each text that is not in the table to go on from, after a zero
         self._hashes: array[int] = array("q")
         self._numbers: dict[int, int] = {}
-        self._collided: dict[str, int] = {}  # texts whose hash an earlier, different text has
-        if start is not None and len(start):
-            self._chunks, self._starts, self._pending_start = [start._texts], [0], len(start)
+        self._collided: dict[bytes, int] = {}  # texts whose hash an earlier, different text has
+        if start is not None:
             self._hashes.frombytes(np.ascontiguousarray(start.hashes).tobytes())
             for number, value in enumerate(self._hashes):
                 if self._numbers.setdefault(value, number) != number:
-                    self._collided[start[number]] = number
+                    self._collided[start[number].encode()] = number
 
     def __len__(self) -> int:
         return len(self._hashes)
@@ -168,45 +175,64 @@ class TextTableBuilder:
             InputError: When it cannot be encoded as UTF-8.
         """
         try:
-            value = text_hash(text.encode())
+            encoded = text.encode()
         except UnicodeEncodeError as error:
             raise InputError(
                 f"a text {text_problem(text)}: {text[max(0, error.start - 20) : error.start + 20]!r}",
                 remedy="Remove that character.",
             ) from None
+        value = text_hash(encoded)
         number = self._numbers.get(value)
         if number is None:
-            number = self._numbers[value] = self._append(text, value)
-        elif self._text(number) != text:  # two texts with one 64-bit hash: rare, but must not be taken for equal
-            known = self._collided.get(text)
-            number = self._collided[text] = self._append(text, value) if known is None else known
+            number = self._numbers[value] = self._append(encoded, value)
+        elif self._bytes(number) != encoded:  # two texts with one 64-bit hash: rare, but must not be taken for equal
+            known = self._collided.get(encoded)
+            number = self._collided[encoded] = self._append(encoded, value) if known is None else known
         return number
 
     def table(self) -> TextTable:
         """The texts so far as a table."""
-        self._flush()
-        texts = pa.concat_arrays(self._chunks) if self._chunks else pa.array([], type=pa.large_string())
-        return TextTable(texts, np.array(self._hashes, dtype=np.int64))
+        if len(self._hashes) > len(self._start):
+            count, ends = len(self._ends) - 1, np.array(self._ends, dtype=np.int64)
+            texts = pa.LargeStringArray.from_buffers(count, pa.py_buffer(ends), pa.py_buffer(self._all_bytes()))
+            # What the table reads must not grow any more: texts that still come go on from it.
+            self._start = pa.concat_arrays([self._start, texts]) if len(self._start) else texts
+            self._pending, self._ends, self._spill, self._spilled = bytearray(), array("q", [0]), None, 0
+        return TextTable(self._start, np.array(self._hashes, dtype=np.int64))
 
-    def _append(self, text: str, value: int) -> int:
+    def _append(self, encoded: bytes, value: int) -> int:
         number = len(self._hashes)
         self._hashes.append(value)
-        self._pending.append(text)
-        self._pending_characters += len(text)
-        if len(self._pending) >= self._chunk_texts or self._pending_characters >= self._chunk_characters:
-            self._flush()
+        self._pending += encoded
+        self._ends.append(self._ends[-1] + len(encoded))
+        if self._spill is not None and len(self._pending) >= self._block:
+            self._flush(self._spill)
         return number
 
-    def _flush(self) -> None:
-        if self._pending:
-            self._chunks.append(pa.array(self._pending, type=pa.large_string()))
-            self._starts.append(self._pending_start)
-            self._pending_start += len(self._pending)
-            self._pending, self._pending_characters = [], 0
+    def _flush(self, spill: IO[bytes]) -> None:
+        with explained(self._folder or Path()):
+            spill.write(self._pending)
+            spill.flush()
+        self._spilled += len(self._pending)
+        self._pending.clear()
 
-    def _text(self, number: int) -> str:
-        if number >= self._pending_start:
-            return self._pending[number - self._pending_start]
-        chunk = bisect_right(self._starts, number) - 1
-        text: str = self._chunks[chunk][number - self._starts[chunk]].as_py()
-        return text
+    def _all_bytes(self) -> bytearray | mmap:
+        if self._spill is None or not self._spilled:
+            return self._pending
+        self._flush(self._spill)
+        return mmap(self._spill.fileno(), 0, access=ACCESS_READ)
+
+    def _bytes(self, number: int) -> bytes:
+        place = number - len(self._start)
+        if place < 0:
+            text: str = self._start[number].as_py()
+            return text.encode()
+        begin, end = self._ends[place], self._ends[place + 1]
+        if self._spill is not None and begin < self._spilled:  # no text stands in both: blocks end where texts do
+            return os.pread(self._spill.fileno(), end - begin, begin)
+        return bytes(self._pending[begin - self._spilled : end - self._spilled])
+
+
+def _unnamed_file(folder: Path) -> IO[bytes]:
+    with explained(folder):
+        return TemporaryFile(dir=folder)

@@ -119,9 +119,11 @@ def mine_hard_negatives(
     """Give each row the documents that score highest with its query without being, or seeming, an answer.
 
     Candidates are all positives of the source. Never chosen: the query itself, any positive that the source gives
-    this query in any row, a negative that the row keeps, and what scores too near the lowest positive p of the row:
-    a candidate must score less than p - |p| (1 - ratio), which is ratio x p where p is positive (TopK-PercPos), and
-    less than p - margin (TopK-MarginPos).
+    this query in any row, where rows have labels the query or a positive of any row of the same label, a negative
+    that the row keeps, and what scores too near the lowest positive p of the row: a candidate must score less than
+    p - |p| (1 - ratio), which is ratio x p where p is positive (TopK-PercPos), and less than p - margin
+    (TopK-MarginPos). These limits guess at answers that nobody has marked; where labels mark them all, ``ratio=None``
+    finds the texts of other classes that are nearest.
 
     Args:
         encoder: The model whose mistakes are looked for; it reads every text with the prompt and the instruction that
@@ -218,6 +220,8 @@ class _Mined:
             asked, answers = self.query_vectors(row_of[part]), self.document_vectors[positive[part]]
             self.positive_scores[part] = np.einsum("ij,ij->i", asked, answers)
         self.lowest: Float32 = np.minimum.reduceat(self.positive_scores, source.positive_offsets[:-1])
+        if source.labels is not None:
+            self._labelled, self._label = self._labels_of_documents(source.labels, row_of)
 
     def query_vectors(self, rows: Int64) -> Float32:
         """The vectors of these rows' queries, float32 ``[len(rows), dim]``."""
@@ -240,11 +244,39 @@ class _Mined:
             own, offsets = take_rows(self.source.negatives, self.source.negative_offsets, rows)
             parts.append((own, np.repeat(np.arange(len(rows)), np.diff(offsets))))
         texts, places = (np.concatenate(part) for part in zip(*parts, strict=True))
-        positions = np.minimum(np.searchsorted(self.documents, texts), len(self.documents) - 1)
-        is_document = self.documents[positions] == texts
+        positions, is_document = self._positions(texts)
         places, positions = places[is_document], positions[is_document]
         order = np.argsort(positions, kind="stable")
         return places[order], positions[order]
+
+    def of_same_label(self, rows: Int64, part: slice) -> npt.NDArray[np.bool_] | None:
+        """Which of these documents are of the label of which of these rows: ``[len(rows), documents of the part]``.
+
+        A document is of the labels of the rows in which it stands as a positive or as the query; None: rows have no
+        labels.
+        """
+        if self.source.labels is None:
+            return None
+        there, place = np.unique(self.source.labels[rows], return_inverse=True)
+        here = slice(*np.searchsorted(self._labelled, [part.start, part.stop]))
+        label, document = self._label[here], self._labelled[here] - part.start
+        wanted = np.isin(label, there)
+        carries = np.zeros((len(there), part.stop - part.start), dtype=np.bool_)
+        carries[np.searchsorted(there, label[wanted]), document[wanted]] = True
+        return carries[place]
+
+    def _labels_of_documents(self, labels: Int64, row_of: Int64) -> tuple[Int64, Int64]:
+        """The pairs of a document's position and a label that it carries, ordered by document."""
+        texts = np.concatenate([self.source.positives, self.source.query])
+        positions, is_document = self._positions(texts)
+        carried = np.concatenate([labels[row_of], labels])[is_document]
+        order = np.argsort(positions[is_document], kind="stable")
+        return positions[is_document][order], carried[order]
+
+    def _positions(self, texts: Int64) -> tuple[Int64, npt.NDArray[np.bool_]]:
+        """Where these texts stand among the documents, and whether they do: both ``[len(texts)]``."""
+        positions = np.minimum(np.searchsorted(self.documents, texts), len(self.documents) - 1)
+        return positions, self.documents[positions] == texts
 
 
 class _Tally:
@@ -291,6 +323,8 @@ def _search(mined: _Mined, rows: Int64, limits: Float32, width: int, tally: _Tal
         require_finite(scores, part.start)
         excluded = slice(*np.searchsorted(positions, [part.start, part.stop]))
         scores[places[excluded], positions[excluded] - part.start] = -np.inf
+        if (same_label := mined.of_same_label(rows, part)) is not None:
+            scores[same_label] = -np.inf
         place, column = np.divmod(np.flatnonzero(scores >= limits[rows, None]), scores.shape[1])
         tally.add(rows[place], column + part.start, scores[place, column])
         scores[place, column] = -np.inf

@@ -59,6 +59,11 @@ class SourceStage(StageSettings):
         "auto",
         description="Column whose values never stand in two parts of the split; rows of one query never do.",
     )
+    document_group: str = Field(
+        "auto",
+        description="Column of the document that an answer is a part of, e.g. the page of a passage: other parts of it "
+        "are not taken for non-answers by losses that mask `same_document`.",
+    )
     task: Literal["retrieval", "sts", "classification", "clustering", "bitext", "pair"] = Field(
         "retrieval", description="What the rows are for; decides whether other rows' answers serve as negatives."
     )
@@ -178,7 +183,10 @@ class EvaluateStage(StageSettings):
 
 
 class MineStage(StageSettings):
-    """Hard negatives: documents that a model ranks high for a query and that do not answer it."""
+    """Hard negatives: documents that a model ranks high for a query and that do not answer it.
+
+    Of rows with labels, as `classes` makes them: texts of other labels.
+    """
 
     kind: Literal["mine"] = "mine"
     source: SourceName = Field(description="The rows that get negatives.")
@@ -187,7 +195,7 @@ class MineStage(StageSettings):
     ratio: Annotated[float, Field(gt=0, le=1)] | None = Field(
         0.95,
         description="A document that scores above this share of the answer's score is likely an answer itself, and "
-        "is left out; null: no such limit.",
+        "is left out; null: no such limit, as suits rows with labels.",
     )
     margin: Annotated[float, Field(ge=0)] | None = Field(
         None, description="Likewise for what scores less than this much below the answer."

@@ -155,6 +155,7 @@ def assemble(tokenised: TokenisedSource, rows: Int64) -> StepBatch:
         text=entries % count,
         known_query=np.searchsorted(entries, known_query[present]),
         known_document=known_place[present],
+        document_group=None if source.text_documents is None else source.text_documents[entries % count],
         label=None if source.labels is None else source.labels[rows],
         positive_score=positive_score,
         negative_score=negative_score,

@@ -51,7 +51,7 @@ def source(stage: SourceStage, context: StageContext) -> dict[str, Any]:
     with columns_by_key(stage, context):
         read = read_rows(
             stage.path, query=stage.query, positive=stage.positive, negative=stage.negative, group=stage.group,
-            rejected=rejected_file,
+            document_group=stage.document_group, rejected=rejected_file,
         )  # fmt: skip
     rows, rejected = read.rows, read.rejected
     try:
@@ -79,7 +79,7 @@ def source(stage: SourceStage, context: StageContext) -> dict[str, Any]:
 
 def keep_split(split: PairSplit, settings: SourceSettings, folder: Path) -> dict[str, dict[str, int]]:
     """Write the parts of some pairs into a stage's folder, and count them."""
-    train = Source.from_rows("train", split.train, settings).save(folder / "train")
+    train = Source.write(folder / "train", "train", split.train, settings)
     splits = {"train": {"pairs": len(train)}}
     for name, held_out in (("dev", split.dev), ("test", split.test)):
         if held_out is not None:
@@ -108,7 +108,7 @@ def collection(stage: CollectionStage, context: StageContext) -> dict[str, Any]:
             training, sets["dev"] = _part_queries(training, stage.dev, context.seed)
         rows = _rows(training)
         settings = SourceSettings(task="retrieval", instruction=_instruction(training, stage))
-        train = Source.from_rows("train", rows, settings).save(context.folder / "train")
+        train = Source.write(context.folder / "train", "train", rows, settings)
         splits["train"] = {"pairs": len(train)}
         result |= {"pairs": len(train), "examples": examples_of(rows)}
     if "dev" in sets:
