@@ -104,18 +104,19 @@ def _require_weights(backbone: Any, found: dict[str, Any], folder: Path) -> None
         backbone.pooler = None
 
 
-def described(config: Any) -> str:
-    """What of a backbone's configuration its vectors depend on, as JSON: what differs from the defaults of its kind.
+def of_matter(config: Any) -> dict[str, Any]:
+    """What of a backbone's configuration its vectors depend on.
 
     Activation, rotary base, norm epsilon, heads and the like; not who saved the model, how it is computed, or what
     only training or generation reads. Sizes are in the weights, but do no harm.
     """
-    usual = type(config)().to_dict()  # left out, so that a key that is new in transformers changes nothing
-    told = {
-        key: value
-        for key, value in config.to_dict().items()
-        if key not in _NO_MATTER and "dropout" not in key and (key not in usual or usual[key] != value)
-    }
+    return {key: value for key, value in config.to_dict().items() if key not in _NO_MATTER and "dropout" not in key}
+
+
+def described(config: Any) -> str:
+    """:func:`of_matter` as JSON, less the defaults of its kind: a key that is new in transformers changes nothing."""
+    usual = type(config)().to_dict()
+    told = {key: value for key, value in of_matter(config).items() if key not in usual or usual[key] != value}
     return json.dumps(told | {"model_type": config.model_type}, sort_keys=True, default=str)
 
 

@@ -6,6 +6,7 @@ import copy
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -251,6 +252,18 @@ def test_models_that_are_not_alike_are_refused_and_the_difference_named(other: E
     other.name = "other"
     with pytest.raises(InputError, match=rf"model-1 and other cannot be merged: .*{said}"):
         merge([MODELS[0], other])
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_model_that_sentence_transformers_saved_merges_with_the_one_it_came_from(tmp_path: Path) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    mine = tiny_encoder("bert", hidden=16)
+    mine.save(tmp_path / "mine")
+    SentenceTransformer(str(tmp_path / "mine"), device="cpu").save(str(tmp_path / "theirs"))
+    theirs = Encoder.load(tmp_path / "theirs")
+    theirs.module["backbone"].config.update({"use_cache": False, "attention_probs_dropout_prob": 0.3})
+    torch.testing.assert_close(weights(merge([mine, theirs]).encoder), weights(mine))
 
 
 def retold(one: Encoder, **changes: Any) -> Encoder:

@@ -8,12 +8,13 @@ from typing import Any
 
 from cosmith.errors import InputError
 from cosmith.models import Encoder
+from cosmith.models.backbone import of_matter
 from cosmith.models.tokenization import TextTokenizer
 
 _REMEDY = "Merge models that were trained from the same base model."
 
-# What a transformers config says of the file that it came from, and not of the model.
-_NOT_THE_MODEL = ("_name_or_path", "transformers_version", "architectures", "dtype", "torch_dtype")
+# What tells most of a transformers config, before all else that differs.
+_FIRST = ("model_type", "num_hidden_layers", "hidden_size", "vocab_size")
 
 # The parts of a tokenizer.json that decide which tokens a text has.
 _RULES = ("normalizer", "pre_tokenizer", "model", "post_processor", "added_tokens", "decoder")
@@ -44,7 +45,7 @@ def require_alike(encoders: Sequence[tuple[str, Encoder]]) -> None:
 def _differences(first: Encoder, second: Encoder) -> Iterator[tuple[str, Any, Any]]:
     """What differs, the most telling first: what, and the two values."""
     configs = [_config(encoder) for encoder in (first, second)]
-    for key in sorted(configs[0].keys() | configs[1].keys(), key=lambda key: (key != "model_type", key)):
+    for key in dict.fromkeys([*_FIRST, *sorted(configs[0].keys() | configs[1].keys())]):
         if configs[0].get(key) != configs[1].get(key):
             yield f"the backbone's {key}", configs[0].get(key), configs[1].get(key)
     shapes = [
@@ -66,7 +67,7 @@ def _differences(first: Encoder, second: Encoder) -> Iterator[tuple[str, Any, An
 
 def _config(encoder: Encoder) -> Mapping[str, Any]:
     backbone: Any = encoder.module["backbone"]
-    return {key: value for key, value in backbone.config.to_dict().items() if key not in _NOT_THE_MODEL}
+    return of_matter(backbone.config)
 
 
 def _tokenizer_difference(first: TextTokenizer, second: TextTokenizer) -> tuple[str, Any, Any]:
