@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cosmith.data import Source, SourceSettings, TrainingRow
+from cosmith.data import Source, SourceSettings, TrainingRow, open_rows
 from cosmith.errors import InputError, StorageError
 
 words = st.sampled_from(["a", "b", "c", "größer", "☃ snow", "line\nbreak", 'quote"', "d" * 300])
@@ -181,15 +181,19 @@ class TestWithNegatives:
 _MANY = """
 import resource, sys
 import pyarrow as pa
-from cosmith.data import Source, TrainingRow
+from cosmith.data import Source, TrainingRow, open_rows
 
 pa.set_cpu_count(1)
 folder, way, count = sys.argv[1], sys.argv[2], 6_000
 rows = (TrainingRow(f"q{n}", (f"{n} " + "x" * 10_000,)) for n in range(count))
+if way == "write a file":
+    with open(folder + "/many.jsonl", "w") as file:
+        file.writelines(f'{{"query": "{row.query}", "positive": "{row.positives[0]}"}}\\n' for row in rows)
+    rows = open_rows(folder + "/many.jsonl")
 Source.from_rows("warm", [TrainingRow("q", ("p",))]).save(folder + "/warm")
 used = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmData")) * 1024
 resource.setrlimit(resource.RLIMIT_DATA, (used + 20_000_000,) * 2)
-if way == "write":
+if way != "from_rows":
     source = Source.write(folder + "/many", "many", rows)
     assert len(source) == count and source.row(count - 1).positives[0].startswith(f"{count - 1} x")
 else:
@@ -198,15 +202,29 @@ else:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
-@pytest.mark.parametrize("way", ["write", "from_rows"])
+@pytest.mark.parametrize("way", ["write", "write a file", "from_rows"])
 def test_a_source_larger_than_memory_can_be_written(way: str, tmp_path: Path) -> None:
     """60 MB of text under a limit of 20 MB more than nothing takes; in memory, as a check of the limit, it fails."""
     command = [sys.executable, "-c", _MANY, str(tmp_path), way]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (done.returncode == 0) == (way == "write"), done.stderr
+    assert (done.returncode == 0) == (way != "from_rows"), done.stderr
     if way == "from_rows":
         assert "MemoryError" in done.stderr or "malloc" in done.stderr
-    assert not [each for each in tmp_path.iterdir() if each.name not in ("warm", "many")]
+    assert not [each for each in tmp_path.iterdir() if each.name not in ("warm", "many", "many.jsonl")]
+
+
+def test_a_file_can_be_gone_through_again(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.jsonl"
+    path.write_text('{"query": "q1", "positive": "p1"}\n{"query": "", "positive": "p2"}\n')
+    file = open_rows(path)
+    assert file.columns == {"query": "query", "positive": "positive"}
+    for _ in range(2):
+        assert list(file) == [TrainingRow("q1", ("p1",))]
+        assert [(each.line, each.reason) for each in file.rejected] == [(2, "the query is empty")]
+    path.write_text('{"query": "", "positive": "p2"}\n')
+    with pytest.raises(InputError, match="1 row, none of which can be used; the first: the query is empty"):
+        Source.write(tmp_path / "none", "none", open_rows(path))
+    assert not (tmp_path / "none").exists()
 
 
 def test_written_is_as_saved(tmp_path: Path) -> None:

@@ -12,9 +12,11 @@ from cosmith.data.cut import Cut
 from cosmith.data.general import general_check_collection
 from cosmith.data.readers import (
     ClassesRead,
+    RowsFile,
     RowsRead,
     StsPairs,
     TextsRead,
+    open_rows,
     read_classes,
     read_rows,
     read_sts,
@@ -54,6 +56,7 @@ __all__ = [
     "FunctionPair",
     "RaggedTokens",
     "Rejected",
+    "RowsFile",
     "RowsRead",
     "Source",
     "SourceSettings",
@@ -68,6 +71,7 @@ __all__ = [
     "example_pairs",
     "general_check_collection",
     "label_pairs",
+    "open_rows",
     "read_classes",
     "read_rows",
     "read_sts",

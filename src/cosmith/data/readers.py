@@ -5,8 +5,9 @@ Each finds the columns by their names, and puts aside the rows that cannot be us
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,8 +15,18 @@ import numpy as np
 import numpy.typing as npt
 
 from cosmith.data.columns import find_column, find_negatives, require_column
-from cosmith.data.record_values import UnusableError, label_of, name_of, score_of, scores_of, text_of, texts_of, usable
-from cosmith.data.rows import Rejected, TrainingRow
+from cosmith.data.record_values import (
+    UnusableError,
+    each_usable,
+    label_of,
+    name_of,
+    score_of,
+    scores_of,
+    text_of,
+    texts_of,
+    usable,
+)
+from cosmith.data.rows import Rejected, TrainingRow, write_rejected
 from cosmith.data.tabular import Record, file_format, open_table
 from cosmith.data.texts import document_text
 from cosmith.errors import InputError
@@ -38,6 +49,26 @@ class RowsRead:
     rejected: list[Rejected]
     columns: Mapping[str, str]
     path: Path
+
+
+@dataclass(frozen=True)
+class RowsFile:
+    """Training rows of a file, read one after another, anew each time that they are gone through.
+
+    Attributes:
+        path: The file.
+        columns: As :class:`RowsRead` has them.
+        rejected: The rows that could not be used when they were last gone through.
+    """
+
+    path: Path
+    columns: Mapping[str, str]
+    rejected: list[Rejected]
+    _read: Callable[[list[Rejected]], Iterator[TrainingRow]]
+
+    def __iter__(self) -> Iterator[TrainingRow]:
+        self.rejected.clear()
+        return self._read(self.rejected)
 
 
 @dataclass(frozen=True)
@@ -146,6 +177,48 @@ def read_rows(
         InputError: When the file is missing, empty, not UTF-8 or not of its format, when a column is not there or
             could be several, or when no row can be used.
     """
+    file = open_rows(
+        path,
+        query=query,
+        positive=positive,
+        negative=negative,
+        label=label,
+        group=group,
+        document_group=document_group,
+        scores=scores,
+    )
+    try:
+        rows = list(file)
+    finally:
+        if rejected is not None:
+            write_rejected(rejected, file.rejected)
+    return RowsRead(rows, file.rejected, file.columns, file.path)
+
+
+def open_rows(
+    path: str | Path,
+    *,
+    query: str = "auto",
+    positive: str | None = "auto",
+    negative: str | Sequence[str] | None = "auto",
+    label: str | None = "auto",
+    group: str | None = "auto",
+    document_group: str | None = "auto",
+    scores: str | None = "auto",
+) -> RowsFile:
+    """Training rows of a file that may be larger than memory, read as they are asked for.
+
+    Example::
+
+        source = Source.write("data/pairs", "pairs", open_rows("pairs.jsonl"))
+
+    Args:
+        path: The file.
+        query, positive, negative, label, group, document_group, scores: As :func:`read_rows` has them.
+
+    Raises:
+        InputError: As :func:`read_rows`; that no row can be used shows when they are gone through.
+    """
     table = open_table(path)
     found = {
         "query": require_column(table.columns, query, "query", table.path),
@@ -162,8 +235,8 @@ def read_rows(
     def row_of(record: Record) -> TrainingRow:
         return _row_of(record.values, columns, negatives)
 
-    rows, bad = usable(table, row_of, rejected)
-    return RowsRead(rows, bad, columns | ({"negative": ", ".join(negatives)} if negatives else {}), table.path)
+    told = columns | ({"negative": ", ".join(negatives)} if negatives else {})
+    return RowsFile(table.path, told, [], partial(each_usable, table, row_of))
 
 
 def read_texts(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,29 +24,42 @@ class UnusableError(Exception):
     """Why a record cannot be used; :func:`usable` catches it."""
 
 
-def usable(table: Table, build: Callable[[Record], T], rejected: str | Path | None) -> tuple[list[T], list[Rejected]]:
-    """What ``build`` makes of the records; those for which it gives a reason instead are put aside."""
-    good: list[T] = []
-    bad: list[Rejected] = []
+def each_usable(table: Table, build: Callable[[Record], T], bad: list[Rejected]) -> Iterator[T]:
+    """What ``build`` makes of the records, one at a time; those for which it gives a reason instead go to ``bad``.
+
+    Raises:
+        InputError: In the end, when there was no record that can be used.
+    """
+    none = True
     for record in table.records():
         try:
             if record.problem:
                 raise UnusableError(record.problem)
-            good.append(build(record))
+            built = build(record)
         except UnusableError as reason:
             bad.append(Rejected(record.line, str(reason), record.raw[:500], str(table.path)))
-    if rejected is not None:
-        write_rejected(rejected, bad)
-    if not good and bad:
+        else:
+            none = False
+            yield built
+    if none and bad:
         raise InputError(
             f"has {counted(len(bad), 'row')}, none of which can be used; the first: {bad[0].reason}",
             path=table.path,
             line=bad[0].line,
             remedy="Mend the rows, or name the right columns.",
         )
-    if not good:
+    if none:
         raise InputError("has a header, but no rows", path=table.path, remedy="Give a file that holds rows.")
-    return good, bad
+
+
+def usable(table: Table, build: Callable[[Record], T], rejected: str | Path | None) -> tuple[list[T], list[Rejected]]:
+    """All that can be used, and the rest, which is written to ``rejected`` too where that is a path."""
+    bad: list[Rejected] = []
+    try:
+        return list(each_usable(table, build, bad)), bad
+    finally:
+        if rejected is not None:
+            write_rejected(rejected, bad)
 
 
 def text_of(value: object, role: str) -> str:
