@@ -22,6 +22,7 @@ STAGES = """\
   mined: {{kind: mine, source: data.train, ratio: null}}
   reranker: {{kind: train-reranker, sources: mined, dev: data.dev, first: late, steps: 2, batch_size: 8}}
   evaluation: {{kind: evaluate, models: [bm25, late, further, reranker], tasks: data.test, first: further}}
+  pooled: {{kind: evaluate, models: late, tasks: data.test, pool_factor: 4}}
   comparison: {{kind: compare, before: bm25, after: late, scores: evaluation}}
   report: {{kind: report}}
 """
@@ -39,6 +40,8 @@ def test_a_late_interaction_model_is_trained_used_and_told_of(small_world: Path,
     assert results["late"]["steps"] == 6
     assert results["late"]["best_dev"] is not None
     assert {each["model"] for each in results["evaluation"]["scores"]} == {"bm25", "late", "further", "reranker"}
+    whole = next(each for each in results["evaluation"]["scores"] if each["model"] == "late")
+    assert results["pooled"]["scores"][0]["values"] != whole["values"]  # fewer vectors of each document are compared
     assert results["comparison"]["after"] == "late"
     loaded = LateInteractionEncoder.load(folder / "further" / "late-interaction")
     assert loaded.encode_queries(["gen cup"]).values.shape == (20, 16)
@@ -72,6 +75,7 @@ stages:
     [
         ({"late.loss": "cosent"}, r"stages\.late\.(scores|loss)"),
         ({"late.query_length": 1_000}, r"stages\.late\.query_length.*longer"),
+        ({"pooled.pool_factor": 0.5}, "pool_factor"),
         ({"late.model": "bm25"}, "a model or a late-interaction model is needed"),
         ({"mined.model": "late"}, "a late-interaction model, but a model is needed"),
     ],

@@ -10,7 +10,7 @@ import pytest
 
 from cosmith.errors import InputError
 from cosmith.inspection import write_report
-from cosmith.models import Encoder
+from cosmith.models import Encoder, tiny_encoder
 from cosmith.recipes import load_recipe, parse_document, run_recipe
 
 STAGES = """\
@@ -67,3 +67,38 @@ def test_what_cannot_work_names_the_key(
 ) -> None:
     with pytest.raises(InputError, match=said):
         run(small_world, tmp_path / "run", **overrides)
+
+
+def test_a_decoder_keeps_its_head_through_the_stages_before_and_takes_an_adapter(
+    small_world: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("peft")
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    tokenizer = tiny_encoder("qwen3").tokenizer.tokenizer
+    tokenizer.model_max_length = 64
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    config = LlamaConfig(vocab_size=len(tokenizer), max_position_embeddings=64, pad_token_id=0, bos_token_id=None,
+                         eos_token_id=None, **sizes)  # fmt: skip
+    LlamaForCausalLM(config).save_pretrained(tmp_path / "llama")
+    tokenizer.save_pretrained(tmp_path / "llama")
+    text = f"""\
+name: t
+base: {small_world / "base"}
+precision: float32
+stages:
+  data: {{kind: source, path: {small_world / "pairs.jsonl"}, dev: 0, test: 0}}
+  llama: {{kind: model, path: {tmp_path / "llama"}}}
+  seeing: {{kind: rebuild, model: llama, bidirectional: true}}
+  adapted:
+    {{kind: adapt, model: seeing, texts: data.train, steps: 2, batch_size: 8, adapter: lora, adapter_rank: 2,
+     gradient_checkpointing: true}}
+  further: {{kind: adapt, model: adapted, texts: data.train, steps: 1, batch_size: 8, head: {tmp_path / "llama"}}}
+"""
+    results = run_recipe(load_recipe(parse_document(text)), tmp_path / "run")
+    assert [results[name]["head"] for name in ("adapted", "further")] == ["read", "read"]
+    folder = tmp_path / "run" / "adapted" / "model"
+    assert not (folder / "adapter_config.json").exists()
+    before, after = (Encoder.load(each).module.state_dict() for each in (tmp_path / "run" / "seeing" / "model", folder))
+    assert before.keys() == after.keys()
+    assert any(not before[name].equal(after[name]) for name in before)

@@ -116,6 +116,11 @@ def test_without_dropout_nothing_is_embedded_twice() -> None:
         prepare(tiny_encoder(family, dropout=0.1), [SAME], replace(SETTINGS, loss="simcse"))
 
 
+GRADED = Source.from_rows("graded", [TrainingRow(f"a{n}", (f"b{n}",), scores=(n % 3,)) for n in range(8)])
+EQUAL = Source.from_rows("equal", [TrainingRow(f"a{n}", (f"b{n}",), scores=(1.0,)) for n in range(8)])
+ONE_CLASS = Source.from_rows("one", [TrainingRow(f"a{n}", (f"b{n}",), label=int(n > 3) - 1) for n in range(8)])
+
+
 @pytest.mark.parametrize(
     ("name", "source", "field", "message"),
     [
@@ -134,6 +139,26 @@ def test_without_dropout_nothing_is_embedded_twice() -> None:
 def test_what_the_rows_lack_is_named(name: str, source: Source, field: str, message: str) -> None:
     with pytest.raises(InputError, match=message) as error:
         train(tiny_encoder("bert", hidden=8, layers=1), [source], replace(SETTINGS, loss=name))
+    assert error.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "changes", "field"),
+    [
+        ("cosent", EQUAL, {}, "scores"),
+        ("angle", EQUAL, {}, "scores"),
+        ("cosent", GRADED, {"batch_size": 1}, "batch_size"),
+        ("triplet-all", ONE_CLASS, {}, "label"),
+        ("triplet-hard", ONE_CLASS, {}, "label"),
+        ("triplet-hard", CLASSES, {"batch_size": 1}, "batch_size"),
+    ],
+)
+def test_rows_that_differ_in_nothing_that_the_loss_compares_are_refused(
+    name: str, source: Source, changes: dict[str, Any], field: str
+) -> None:
+    """The loss of any step would be 0, whatever the model."""
+    with pytest.raises(InputError, match=r"learns from the order|text of another class") as error:
+        train(tiny_encoder("bert", hidden=8, layers=1), [source], replace(SETTINGS, loss=name, **changes))
     assert error.value.field == field
 
 

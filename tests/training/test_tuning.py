@@ -21,6 +21,7 @@ from cosmith.training import Interrupted, TrainingSettings, estimate, train, tra
 from cosmith.training.contrastive import prepare
 from cosmith.training.encoding import graph_bytes
 from cosmith.training.optimisation import adamw, layer_factors, set_learning_rate
+from cosmith.training.pretraining import pretrain
 from cosmith.training.step import add_gradients
 from cosmith.training.tuning import trainable
 
@@ -175,6 +176,35 @@ class TestFrozenParts:
     def test_more_layers_than_there_are_is_refused(self) -> None:
         with pytest.raises(InputError, match=r"3 are more layers than the model has.*It has 2"):
             train(tiny_encoder("bert"), [SOURCE], replace(SETTINGS, frozen_layers=3))
+
+    @pytest.mark.parametrize("family", FAMILIES)
+    @pytest.mark.parametrize("how", [{"freeze_embeddings": True}, {"adapter": "lora"}])
+    @pytest.mark.parametrize("strategy", ["direct", "cached"])
+    def test_nothing_left_to_learn_is_refused(self, family: Any, how: dict[str, Any], strategy: Any) -> None:
+        settings = replace(SETTINGS, frozen_layers=2, strategy=strategy, **how)
+        for run in (lambda: train(tiny_encoder(family), [SOURCE], settings),
+                    lambda: pretrain(decoder(), TEXTS, settings)):  # fmt: skip
+            with pytest.raises(InputError, match="all 2 layers and the embeddings are frozen") as error:
+                run()
+            assert error.value.field == "frozen_layers"
+
+    @pytest.mark.parametrize("family", FAMILIES)
+    def test_what_stands_above_frozen_layers_learns_and_so_do_embeddings_below_them(self, family: Any) -> None:
+        base = tiny_encoder(family, projection=16)
+        settings = replace(SETTINGS, frozen_layers=2, weight_decay=0.0)
+        moved = changed(base, train(base, [SOURCE], replace(settings, freeze_embeddings=True)))
+        assert "dense.0.linear.weight" in moved
+        assert not any(".layer" in name or "embed" in name for name in moved)
+        below = changed(tiny_encoder(family), train(tiny_encoder(family), [SOURCE], settings))
+        assert any("embed" in name for name in below)
+        assert not any(".layer" in name for name in below)
+
+
+def decoder() -> Encoder:
+    """One that could be pre-trained, with a projection above that plays no part in it."""
+    made = tiny_encoder("qwen3", projection=16).set_bidirectional()
+    made.module["backbone"].config.tie_word_embeddings = True  # type: ignore[union-attr]
+    return made
 
 
 class TestRatesByLayer:

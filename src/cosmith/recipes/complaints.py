@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from cosmith.errors import InputError, nearest
 from cosmith.recipes.document import Document, Keys, dotted
-from cosmith.recipes.mixture_schemas import SourceChanges
 from cosmith.recipes.schema import STAGE_KINDS, Recipe
 
 
@@ -132,7 +131,8 @@ def model_at(keys: Keys, value: Mapping[str, Any]) -> type[BaseModel] | None:
         stage = stages.get(keys[1])
         return STAGE_KINDS.get(str(stage.get("kind"))) if isinstance(stage, dict) else None
     if len(keys) == 4 and keys[2] == "per_source":
-        return SourceChanges
+        stage = model_at(keys[:2], value)
+        return get_args(stage.model_fields["per_source"].annotation)[1] if stage is not None else None
     return None
 
 

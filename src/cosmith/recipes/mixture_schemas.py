@@ -1,49 +1,59 @@
-"""What a training stage may say of one of its Sources otherwise than of the rest."""
+"""What a training stage may say of its Sources: how they mix, and what is otherwise for one of them."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cosmith.recipes.loss_choice import LossChoice
 from cosmith.recipes.references import SourceName
-from cosmith.recipes.stage_settings import Count, OneOrMore, Positive, StepSettings
+from cosmith.recipes.stage_settings import Count, OneOrMore, Positive, PromptNames, ShareOrAll, StepSettings
 
 
-class SourceChanges(BaseModel):
+class SourceShare(BaseModel):
     """In place of what the rows say of themselves, and of what the stage says for all; null: as they do."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     weight: Positive | None = None
     batch_size: Count | None = None
-    loss: LossChoice | None = None
-    temperature: Positive | None = None
-    in_batch_negatives: bool | None = None
-    max_query_length: Count | None = None
-    max_document_length: Count | None = None
+    instruction: str | None = None
 
     def said(self) -> dict[str, Any]:
         """What is changed, as settings of a Source."""
         return self.model_dump(exclude_none=True)
 
 
-PerSource = Annotated[
-    dict[str, SourceChanges],
-    Field(
-        description="What differs for one of the sources: its name → a mapping of "
-        + ", ".join(f"`{name}`" for name in SourceChanges.model_fields)
-        + ". It goes before what the rows say of themselves, and that before what this stage says."
-    ),
-]
+class SourceChanges(SourceShare):
+    """What only a model that reads queries and documents each by itself asks of them, besides."""
+
+    loss: LossChoice | None = None
+    temperature: Positive | None = None
+    in_batch_negatives: bool | None = None
+    max_query_length: Count | None = None
+    max_document_length: Count | None = None
+    prompts: PromptNames | None = None
+
+
+def _per_source(kind: type[SourceShare]) -> str:
+    keys = ", ".join(f"`{name}`" for name in kind.model_fields)
+    return (
+        f"What differs for one of the sources: its name → a mapping of {keys}. It goes before what the rows say of "
+        "themselves, and that before what this stage says."
+    )
 
 
 class MixtureSettings(StepSettings):
     """What the stages say alike whose batches come from several Sources, each with settings of its own."""
 
     sources: Annotated[list[SourceName], OneOrMore, Field(min_length=1)] = Field(description="The training rows.")
-    per_source: PerSource = Field(default_factory=dict)
+    per_source: Mapping[str, SourceShare] = Field(default_factory=dict, description=_per_source(SourceShare))
+    mixing: Literal["proportional", "round_robin", "curriculum"] = Field(
+        "proportional", description="How several sources mix; `curriculum`: one after another in every epoch."
+    )
+    alpha: ShareOrAll = Field(1.0, description="The power of a source's size in proportional mixing.")
 
     @model_validator(mode="after")
     def _changes_of_its_sources(self) -> Self:
@@ -51,3 +61,9 @@ class MixtureSettings(StepSettings):
             if name not in self.sources:
                 raise ValueError(f"per_source names {name!r}, which is none of the sources: {', '.join(self.sources)}")
         return self
+
+
+class TextMixtureSettings(MixtureSettings):
+    """Likewise, for models that read queries and documents each by itself."""
+
+    per_source: Mapping[str, SourceChanges] = Field(default_factory=dict, description=_per_source(SourceChanges))

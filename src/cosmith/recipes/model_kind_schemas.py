@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from cosmith.recipes.loss_choice import LossChoice
-from cosmith.recipes.mixture_schemas import MixtureSettings
+from cosmith.recipes.mixture_schemas import MixtureSettings, TextMixtureSettings
 from cosmith.recipes.references import (
     CollectionName,
     Kind,
@@ -25,14 +25,10 @@ class ModelKindSettings(StepSettings):
     """What the stages say alike that train a model of another kind."""
 
     learning_rate: Positive = Field(2e-5, description="The highest rate of the schedule.")
-    strategy: Literal["auto", "direct", "cached"] = Field("auto", description="As in `train`.")
-    patience: Count | None = Field(None, description="Stop after so many evaluations without a better one.")
     keep_best: bool = Field(True, description="End with the best evaluation's weights, not the last ones.")
-    adapter: Literal["lora", "dora"] | None = Field(None, description="As in `train`; merged in the end.")
-    adapter_rank: Count = Field(16, description="The adapter's rank.")
 
 
-class TrainRerankerStage(ModelKindSettings):
+class TrainRerankerStage(ModelKindSettings, MixtureSettings):
     """A cross-encoder that puts the documents of a first search in a better order: it reads query and document
     together."""
 
@@ -61,7 +57,7 @@ class TrainRerankerStage(ModelKindSettings):
         return {"": "reranker"}
 
 
-class EmbedderSettings(ModelKindSettings, MixtureSettings):
+class EmbedderSettings(ModelKindSettings, TextMixtureSettings):
     """What the stages say alike that train a model that reads queries and documents each by itself."""
 
     dev: Annotated[list[CollectionName], OneOrMore] = Field(

@@ -70,13 +70,17 @@ class AdaptStage(StepSettings):
     texts: Texts = Field(description="What to learn from: texts, training rows, or a collection's documents.")
     model: ModelName = Field("base", description="The model to start from.")
     mask_rate: Annotated[float, Field(gt=0, lt=1)] = Field(0.3, description="Share of the words to guess.")
+    head: str | None = Field(
+        None,
+        description="For decoders whose head is not tied to their input embeddings (Mistral, Llama 3): the folder or "
+        "hub id of a language model that has it; null: what `model` was made from; where that has none, a new one.",
+    )
     dev: Annotated[list[TaskName], OneOrMore] = Field(
         default_factory=list,
         description="Collections or sts sets to watch; they choose nothing unless `keep_best` is set.",
     )
     batch_size: Count = Field(64, description="Pieces of text a step.")
     learning_rate: Positive = Field(2e-4, description="The highest rate of the schedule.")
-    strategy: Literal["auto", "direct", "cached"] = Field("auto", description="As in `train`.")
     max_document_length: Count | None = Field(None, description="Tokens of a piece; null: the model's maximum.")
     keep_best: bool = Field(False, description="End with the best evaluation's weights, not the last ones.")
     interpolate: bool | list[ShareOrAll] = Field(False, description="As in `train`.")

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from cosmith.recipes.loss_choice import LossChoice
-from cosmith.recipes.mixture_schemas import MixtureSettings
+from cosmith.recipes.mixture_schemas import TextMixtureSettings
 from cosmith.recipes.references import (
     CollectionName,
     InputPath,
@@ -24,6 +24,7 @@ from cosmith.recipes.stage_settings import (
     Count,
     OneOrMore,
     Positive,
+    PromptNames,
     Share,
     ShareOrAll,
     StageSettings,
@@ -77,7 +78,7 @@ class SourceStage(StageSettings):
     in_batch_negatives: bool | None = Field(
         None, description="Whether other rows' answers serve as negatives; null: by `task`."
     )
-    prompts: Annotated[list[str], Field(min_length=2, max_length=2)] | None = Field(
+    prompts: PromptNames | None = Field(
         None,
         description="The names of the model's prompts before queries and before documents; null: `query`, and by "
         "`task` `document` or `query`.",
@@ -177,6 +178,11 @@ class EvaluateStage(StageSettings):
     dim: Count | None = Field(None, description="Cut the vectors to their first `dim` numbers.")
     first: RetrieverName | None = Field(None, description="What finds the documents that rerankers put in order.")
     rerank: Count = Field(100, description="How many of the found documents they read.")
+    pool_factor: Annotated[float, Field(ge=1)] = Field(
+        1.0,
+        description="Late-interaction models keep about one vector of a document in so many: 2 halves an index "
+        "(token pooling).",
+    )
 
     def outputs(self) -> dict[str, Kind]:
         return {"": "scores"}
@@ -220,7 +226,7 @@ class MineStage(StageSettings):
         return {"": "source"}
 
 
-class TrainStage(MixtureSettings):
+class TrainStage(TextMixtureSettings):
     """Training, with a development set along the way, ending never worse on it than the model that it began with."""
 
     kind: Literal["train"] = "train"
@@ -254,47 +260,15 @@ class TrainStage(MixtureSettings):
     spread_out: Annotated[float, Field(ge=0)] = Field(
         0.0, description="Weight of a term that keeps embeddings spread out; 0: none."
     )
-    strategy: Literal["auto", "direct", "cached", "keep-last-k"] = Field(
-        "auto", description="Which gradients' graphs are kept and which replayed; none of them changes the outcome."
-    )
-    keep: Annotated[int, Field(ge=0)] | None = Field(None, description="The k of `keep-last-k`.")
-    graph_memory: Count | None = Field(None, description="Bytes for `auto`; null: half of what is free.")
     max_query_length: Count | None = Field(None, description="Tokens at which queries are cut; null: the model's.")
     max_document_length: Count | None = Field(None, description="Likewise for positives and negatives.")
-    mixing: Literal["proportional", "round_robin", "curriculum"] = Field(
-        "proportional", description="How several sources mix; `curriculum`: one after another in every epoch."
-    )
-    alpha: ShareOrAll = Field(1.0, description="The power of a source's size in proportional mixing.")
-    patience: Count | None = Field(None, description="Stop after so many evaluations without a better one.")
     keep_best: bool = Field(True, description="End with the best evaluation's weights, not the last ones.")
     interpolate: bool | list[ShareOrAll] = Field(
         True,
         description="Look between the model it began with and the result for the best weights on `dev`: yes, no, or "
         "the shares of the result to try.",
     )
-    on_divergence: Literal["abort", "skip", "restart"] = Field(
-        "abort",
-        description="When a loss or gradient is no finite number, after its cause was looked for: end, leave out that "
-        "step, or go back to the last checkpoint at half the learning rate.",
-    )
-    watch_every: Count | None = Field(
-        10, description="Steps between looks at gradients, updates, embeddings and scores; null: never."
-    )
-    adapter: Literal["lora", "dora"] | None = Field(
-        None,
-        description="Train a few numbers beside the frozen model and merge them in the end; null: the model itself.",
-    )
-    adapter_rank: Count = Field(16, description="The adapter's rank.")
-    adapter_alpha: Positive = Field(32.0, description="Its scale: what it adds is multiplied with alpha / rank.")
-    adapter_dropout: ShareOrAll = Field(0.0, description="Share of its input that is dropped.")
-    adapter_targets: list[str] = Field([], description="Ends of the names of the layers that get one; none: all.")
     merge_adapter: bool = Field(True, description="Leave an ordinary model; false: the adapter, which needs its base.")
-    freeze_embeddings: bool = Field(False, description="Leave the model's embeddings as they are.")
-    frozen_layers: Annotated[int, Field(ge=0)] = Field(0, description="Leave so many of the first layers as they are.")
-    layer_decay: Annotated[float, Field(gt=0, le=1)] = Field(1.0, description="A layer's rate by that of the next one.")
-    gradient_checkpointing: bool = Field(
-        False, description="Keep the inputs of layers only and compute the rest again: slower, less memory."
-    )
 
     def outputs(self) -> dict[str, Kind]:
         return {"": "model"}

@@ -18,6 +18,7 @@ Share = Annotated[float, Field(ge=0, lt=1)]
 ShareOrAll = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1, strict=True)]
 Positive = Annotated[float, Field(gt=0)]
+PromptNames = Annotated[list[str], Field(min_length=2, max_length=2)]  # before queries, before documents
 Precision = Literal["auto", "float32", "bf16"]
 
 
@@ -52,6 +53,34 @@ class StepSettings(StageSettings):
     checkpoint_every_seconds: Positive | None = Field(300.0, description="Seconds between checkpoints.")
     sharding: Literal["none", "full"] = Field(
         "none", description="With several processes: each holds the whole model, or a part of it (FSDP)."
+    )
+    strategy: Literal["auto", "direct", "cached", "keep-last-k"] = Field(
+        "auto", description="Which gradients' graphs are kept and which replayed; none of them changes the outcome."
+    )
+    keep: Annotated[int, Field(ge=0)] | None = Field(None, description="The k of `keep-last-k`.")
+    graph_memory: Count | None = Field(None, description="Bytes for `auto`; null: half of what is free.")
+    patience: Count | None = Field(None, description="Stop after so many evaluations without a better one.")
+    on_divergence: Literal["abort", "skip", "restart"] = Field(
+        "abort",
+        description="When a loss or gradient is no finite number, after its cause was looked for: end, leave out that "
+        "step, or go back to the last checkpoint at half the learning rate.",
+    )
+    watch_every: Count | None = Field(
+        10, description="Steps between looks at gradients, updates, embeddings and scores; null: never."
+    )
+    adapter: Literal["lora", "dora"] | None = Field(
+        None,
+        description="Train a few numbers beside the frozen model and merge them in the end; null: the model itself.",
+    )
+    adapter_rank: Count = Field(16, description="The adapter's rank.")
+    adapter_alpha: Positive = Field(32.0, description="Its scale: what it adds is multiplied with alpha / rank.")
+    adapter_dropout: ShareOrAll = Field(0.0, description="Share of its input that is dropped.")
+    adapter_targets: list[str] = Field([], description="Ends of the names of the layers that get one; none: all.")
+    freeze_embeddings: bool = Field(False, description="Leave the model's embeddings as they are.")
+    frozen_layers: Annotated[int, Field(ge=0)] = Field(0, description="Leave so many of the first layers as they are.")
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = Field(1.0, description="A layer's rate by that of the next one.")
+    gradient_checkpointing: bool = Field(
+        False, description="Keep the inputs of layers only and compute the rest again: slower, less memory."
     )
 
     @model_validator(mode="after")

@@ -16,7 +16,6 @@ from cosmith.errors import InputError
 from cosmith.losses import ContrastiveSpec, EmbeddingMseSpec, LossSpec
 from cosmith.models import Embedder, Encoder
 from cosmith.models.dropout import drops
-from cosmith.phrases import counted
 from cosmith.training.batch import StepBatch, TokenisedSource, assemble, tokenise
 from cosmith.training.batch_report import batch_problems, describe_text
 from cosmith.training.distributed import ALONE, Ranks, start_ranks
@@ -27,7 +26,7 @@ from cosmith.training.loop import run_job
 from cosmith.training.objective import spec_of, step_loss
 from cosmith.training.plan import Plan
 from cosmith.training.result import TrainingResult
-from cosmith.training.rows import plan_of
+from cosmith.training.rows import plan_of, steps_of
 from cosmith.training.run import Dev
 from cosmith.training.settings import TrainingSettings
 from cosmith.training.step import StepWork, lanes_of, shared_micro_batches, strategy_of
@@ -258,11 +257,7 @@ def prepare(
                          remedy="Take one with dropout, e.g. of BERT's family, or another loss.")  # fmt: skip
     if teacher is not None:
         _teach(teacher, tokenised, specs, places, encoder.dimension, nested=bool(settings.dims))
-    steps = settings.steps or plan.steps(1.0 if settings.epochs is None else settings.epochs)
-    if settings.mixing == "curriculum" and steps < plan.cycle_length:
-        raise InputError(f"{counted(steps, 'step')} end before the last Source has its turn", field="mixing",
-                         remedy=f"Take {plan.cycle_length:,} steps or more, or another mixing.")  # fmt: skip
-    strategy = strategy_of(settings, encoder.device)
+    steps, strategy = steps_of(plan, settings), strategy_of(settings, encoder.device)
     return ContrastiveJob(encoder, tuple(tokenised), specs, plan, steps, settings, strategy, lanes_of(encoder))
 
 

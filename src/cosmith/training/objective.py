@@ -20,6 +20,7 @@ from cosmith.losses import (
     Quantisation,
     ScoreKlSpec,
     StepStructure,
+    TripletSpec,
     loss_of,
     loss_spec,
     nested,
@@ -71,6 +72,7 @@ def spec_of(source: Source, settings: TrainingSettings, batch_size: int, *, teac
             f"the loss of the source {source.name!r} has no temperature", field="temperature", remedy="Leave it out."
         )
     _check_rows(source, spec, teacher)
+    _check_contrast(source, spec, batch_size)
     return _with_candidates(source, spec, batch_size) if isinstance(spec, ContrastiveSpec) else spec
 
 
@@ -120,6 +122,29 @@ def _check_rows(source: Source, spec: LossSpec, teacher: bool) -> None:
             field="scores",
             remedy="Divide the scores by the highest, or take the loss 'cosent', which looks at their order only.",
         )
+
+
+def _check_contrast(source: Source, spec: LossSpec, batch_size: int) -> None:
+    """Whether the rows differ in what the loss compares: without, it is the same whatever the embeddings are."""
+    if isinstance(spec, CosentSpec):
+        several = (np.diff(source.arrays.score_offsets) > 1).any() or batch_size > 1
+        if source.scores is None or not several or source.scores.min() == source.scores.max():
+            problem = "has one score only" if several else "has one scored pair a step"
+            raise InputError(
+                f"the source {source.name!r} {problem}, and its loss learns from the order of several",
+                field="scores" if several else "batch_size",
+                remedy="Give rows of different scores and a batch size above 1, or take a loss without scores.",
+            )
+    if isinstance(spec, TripletSpec) and spec.triplets != "own":
+        assert source.labels is not None  # it was checked
+        classes = np.unique(source.labels[source.labels >= 0])
+        if len(classes) < 2 or batch_size < 2:
+            problem = "has one class only" if len(classes) < 2 else "has one row a step"
+            raise InputError(
+                f"the source {source.name!r} {problem}, so that no text of another class is there to be compared with",
+                field="label" if len(classes) < 2 else "batch_size",
+                remedy="Give rows of two classes or more and a batch size above 1, or take another loss.",
+            )
 
 
 def step_loss(

@@ -10,7 +10,7 @@ import torch
 
 from cosmith.errors import InputError
 from cosmith.models import Trainable
-from cosmith.models.layers import depths
+from cosmith.models.layers import depths, layers_of
 from cosmith.training.distributed import in_one_piece, is_sharded
 
 Schedule = Literal["linear", "cosine", "constant", "wsd"]
@@ -68,9 +68,9 @@ def layer_factors(encoder: Trainable, decay: float) -> dict[torch.nn.Parameter, 
     """
     if decay == 1.0:
         return {}
-    places = depths(encoder.module["backbone"])
-    top = max(places.values())
-    return {parameter: decay ** (top - depth) for parameter, depth in places.items()}
+    backbone = encoder.module["backbone"]
+    top = len(layers_of(backbone)) + 1  # also where the backbone itself has nothing above its layers
+    return {parameter: decay ** (top - depth) for parameter, depth in depths(backbone).items()}
 
 
 def learning_rate(step: int, *, peak: float, schedule: Schedule, steps: int, warmup: int, decay: int) -> float:

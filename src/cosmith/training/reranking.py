@@ -30,7 +30,7 @@ from cosmith.training.health import ProbeText
 from cosmith.training.loop import run_job
 from cosmith.training.plan import Plan
 from cosmith.training.result import TrainingResult
-from cosmith.training.rows import plan_of
+from cosmith.training.rows import plan_of, steps_of
 from cosmith.training.run import Score
 from cosmith.training.settings import TrainingSettings
 from cosmith.training.step import StepWork, lanes_of, shared_micro_batches, strategy_of
@@ -270,7 +270,7 @@ def prepare(
         encoder=encoder,
         sources=tuple(sources),
         plan=plan,
-        steps=settings.steps or plan.steps(1.0 if settings.epochs is None else settings.epochs),
+        steps=steps_of(plan, settings),
         settings=settings,
         loss=function,
         max_length=max_length,

@@ -1,4 +1,4 @@
-"""Which rows of which Sources the steps of a run take."""
+"""Which rows of which Sources the steps of a run take, and how many steps there are."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from cosmith.data import Source
 from cosmith.errors import InputError
+from cosmith.phrases import counted
 from cosmith.training.plan import Plan
 from cosmith.training.settings import TrainingSettings
 
@@ -32,6 +33,19 @@ def plan_of(sources: Sequence[Source], settings: TrainingSettings) -> Plan:
         tuple(source.settings.weight for source in sources),
         settings.alpha,
     )
+
+
+def steps_of(plan: Plan, settings: TrainingSettings) -> int:
+    """How many steps the settings ask for.
+
+    Raises:
+        InputError: When a curriculum would end before the last Source has its turn.
+    """
+    steps = settings.steps or plan.steps(1.0 if settings.epochs is None else settings.epochs)
+    if settings.mixing == "curriculum" and steps < plan.cycle_length:
+        raise InputError(f"{counted(steps, 'step')} end before the last Source has its turn", field="mixing",
+                         remedy=f"Take {plan.cycle_length:,} steps or more, or another mixing.")  # fmt: skip
+    return steps
 
 
 def wanted_batch_size(source: Source, settings: TrainingSettings) -> int:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
+
+import torch
 
 from cosmith.errors import InputError
 from cosmith.models import Trainable
@@ -19,11 +22,16 @@ def changes_encoder(settings: TrainingSettings) -> bool:
     return settings.adapter is not None or frozen or settings.gradient_checkpointing
 
 
-def trainable(encoder: Model, settings: TrainingSettings) -> Model:
+def trainable(encoder: Model, settings: TrainingSettings, *, backbone_only: bool = False) -> Model:
     """Make an encoder ready for a run: adapter, frozen parts, recomputation; returns the encoder itself.
 
+    Args:
+        encoder: Changed in place.
+        settings: Of the run.
+        backbone_only: Whether the run's objective does not see what stands above the backbone.
+
     Raises:
-        InputError: When the settings ask for something that the encoder does not have.
+        InputError: When the settings ask for something that the encoder does not have, or leave nothing to learn.
     """
     backbone: Any = encoder.module["backbone"]
     if settings.adapter is not None:
@@ -44,9 +52,24 @@ def trainable(encoder: Model, settings: TrainingSettings) -> Model:
                              remedy=f"It has {len(layers)}.")  # fmt: skip
         for layer in layers[: settings.frozen_layers]:
             layer.requires_grad_(False)
+        _require_learning(encoder, layers, backbone_only)
     if settings.gradient_checkpointing:
         set_gradient_checkpointing(backbone, True)
     return encoder
+
+
+def _require_learning(encoder: Trainable, layers: Sequence[torch.nn.Module], backbone_only: bool) -> None:
+    """Refuse a run whose backbone has nothing left to learn but a last norm (or a pooler that no vector goes through):
+    who froze all layers and the embeddings wants to train what stands above them, and there must be something."""
+    backbone: Any = encoder.module["backbone"]
+    inside = [parameter for part in (embeddings_of(backbone), *layers) for parameter in part.parameters()]
+    whole = set(backbone.parameters())
+    above = [] if backbone_only else [each for each in encoder.module.parameters() if each not in whole]
+    if not any(parameter.requires_grad for parameter in (*inside, *above)):
+        raise InputError(
+            f"all {len(layers)} layers and the embeddings are frozen, and the model has nothing else to learn with",
+            field="frozen_layers", remedy=f"Freeze {len(layers) - 1} layers or fewer, or not the embeddings.",
+        )  # fmt: skip
 
 
 def trained(encoder: Model, settings: TrainingSettings) -> Model:

@@ -71,20 +71,23 @@ def _cut(
 
 def _search(model: str, collection: Collection, stage: EvaluateStage, context: StageContext) -> Hits:
     if context.artefacts.kind(model) != "reranker":
-        return first_hits(model, collection, context, dim=stage.dim)
+        return first_hits(model, collection, context, dim=stage.dim, pool_factor=stage.pool_factor)
     assert stage.first is not None  # the recipe was checked
-    found = first_hits(stage.first, collection, context, dim=stage.dim)
+    found = first_hits(stage.first, collection, context, dim=stage.dim, pool_factor=stage.pool_factor)
     return rerank_collection(context.artefacts.reranker(model), collection, found, top=stage.rerank)
 
 
-def first_hits(model: str, collection: Collection, context: StageContext, *, dim: int | None = None) -> Hits:
+def first_hits(
+    model: str, collection: Collection, context: StageContext, *, dim: int | None = None, pool_factor: float = 1.0
+) -> Hits:
     """What a model of any kind that searches by itself, or BM25, finds in a collection."""
     if context.artefacts.kind(model) == "lexical":
         return search_collection_bm25(collection)
     if context.artefacts.kind(model) == "sparse":
         return search_collection_sparse(context.artefacts.sparse_encoder(model), collection)
     if context.artefacts.kind(model) == "late-interaction":
-        return search_collection_late_interaction(context.artefacts.late_interaction(model), collection)
+        encoder = context.artefacts.late_interaction(model)
+        return search_collection_late_interaction(encoder, collection, pool_factor=pool_factor)
     return search_collection(context.artefacts.remembering(model), collection, dim=dim)
 
 

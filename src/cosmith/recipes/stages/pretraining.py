@@ -11,11 +11,15 @@ from cosmith.atomic import atomic_file
 from cosmith.data import read_texts, reasons
 from cosmith.errors import InputError
 from cosmith.models import initialise
+from cosmith.models.language_head import language_head_file
 from cosmith.recipes.artefacts import StageContext, load_encoder
 from cosmith.recipes.pretraining_schemas import AdaptStage, InitialiseStage, ModelStage, TextsStage
+from cosmith.recipes.rebuilding_schemas import RebuildStage
+from cosmith.recipes.stage_schemas import TrainStage
 from cosmith.recipes.stages.data import columns_by_key
 from cosmith.recipes.stages.training import outcome, score_on, told_by_stage, training_settings
-from cosmith.training.pretraining import pretrain_with_result
+from cosmith.training.health import read_history
+from cosmith.training.pretraining import has_words_of_its_own, pretrain_with_result
 
 
 def texts(stage: TextsStage, context: StageContext) -> dict[str, Any]:
@@ -85,10 +89,28 @@ def adapt(stage: AdaptStage, context: StageContext) -> dict[str, Any]:
     base = context.artefacts.encoder(stage.model)
     with told_by_stage(context):
         settings = training_settings(stage, context, context.seed)
+        head = stage.head or (_language_head(stage.model, context) if has_words_of_its_own(base) else None)
         result = pretrain_with_result(
-            base, read, settings, mask_rate=stage.mask_rate, folder=context.folder, dev=score_on(stage.dev, context)
+            base,
+            read,
+            settings,
+            mask_rate=stage.mask_rate,
+            head=head,
+            folder=context.folder,
+            dev=score_on(stage.dev, context),
         )
-    return outcome(result, context, base, texts=len(read))
+    told = outcome(result, context, base, texts=len(read))
+    return told | {"head": read_history(context.folder).facts["head"]} if told else told
+
+
+def _language_head(name: str, context: StageContext) -> str | None:
+    """What has the head of the decoder that a model was made from: no stage keeps it beside what it makes."""
+    stage = context.recipe.stages.get(name)
+    path = stage.path if isinstance(stage, ModelStage) else context.artefacts.model_path(name)
+    if language_head_file(path) is not None:
+        return path
+    made_from_one = TrainStage | AdaptStage | RebuildStage
+    return _language_head(stage.model, context) if isinstance(stage, made_from_one) else None
 
 
 def all_texts(names: list[str], context: StageContext) -> list[str]:

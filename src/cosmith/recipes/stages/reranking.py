@@ -9,13 +9,13 @@ from cosmith.models import CrossEncoder
 from cosmith.recipes.artefacts import StageContext
 from cosmith.recipes.model_kind_schemas import TrainRerankerStage
 from cosmith.recipes.stages.measuring import first_hits
-from cosmith.recipes.stages.training import named_source, outcome, told_by_stage, training_settings
+from cosmith.recipes.stages.training import changed, named_source, outcome, told_by_stage, training_settings
 from cosmith.training import train_reranker
 
 
 def train(stage: TrainRerankerStage, context: StageContext) -> dict[str, Any]:
     """Train, going on from the last checkpoint where an interrupted run left one."""
-    sources = [named_source(name, context) for name in stage.sources]
+    sources = [changed(named_source(name, context), stage.per_source.get(name)) for name in stage.sources]
     found = [
         (collection, first_hits(stage.first, collection, context))
         for collection in map(context.artefacts.collection, stage.dev)

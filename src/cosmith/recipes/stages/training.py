@@ -23,7 +23,7 @@ from cosmith.mining import mine_hard_negatives
 from cosmith.models import CrossEncoder, Encoder, LateInteractionEncoder, SparseEncoder, Trainable
 from cosmith.recipes.artefacts import StageContext
 from cosmith.recipes.graph import estimated_sources, output_names
-from cosmith.recipes.mixture_schemas import SourceChanges
+from cosmith.recipes.mixture_schemas import SourceShare
 from cosmith.recipes.model_kind_schemas import ModelKindSettings, TrainRerankerStage
 from cosmith.recipes.pretraining_schemas import AdaptStage
 from cosmith.recipes.stage_schemas import EstimateStage, MineStage, TrainStage
@@ -104,7 +104,7 @@ def named_source(name: str, context: StageContext) -> Source:
     return replace(context.artefacts.source(name), name=name)
 
 
-def changed(source: Source, changes: SourceChanges | None) -> Source:
+def changed(source: Source, changes: SourceShare | None) -> Source:
     """Training rows with what a stage says of them in place of what they say of themselves."""
     return source if changes is None else replace(source, settings=replace(source.settings, **changes.said()))
 

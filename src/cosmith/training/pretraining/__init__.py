@@ -2,5 +2,13 @@
 
 from cosmith.training.pretraining.masked_language import MaskedLanguageJob, pretrain, pretrain_with_result
 from cosmith.training.pretraining.masking import MaskedTokens, mask_tokens
+from cosmith.training.pretraining.objective import has_words_of_its_own
 
-__all__ = ["MaskedLanguageJob", "MaskedTokens", "mask_tokens", "pretrain", "pretrain_with_result"]
+__all__ = [
+    "MaskedLanguageJob",
+    "MaskedTokens",
+    "has_words_of_its_own",
+    "mask_tokens",
+    "pretrain",
+    "pretrain_with_result",
+]

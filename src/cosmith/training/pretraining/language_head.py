@@ -37,25 +37,29 @@ class LanguageHead(torch.nn.Module):
         return torch.nn.functional.linear(shaped, words, self.bias)
 
 
-class TiedHead(torch.nn.Module):
-    """A decoder's own head where it shares its weights with the input embeddings: nothing of it is made anew.
+class DecoderHead(torch.nn.Module):
+    """A decoder's own head: scores by its input embeddings (tied), or by words of its own.
 
     Args:
         cap: Scores are squeezed into ±cap (Gemma 2's ``final_logit_softcapping``); None: they are left as they are.
+        weight: The words of its own, [V, hidden]; None: it is tied.
     """
 
-    def __init__(self, cap: float | None) -> None:
+    weight: torch.nn.Parameter | None
+
+    def __init__(self, cap: float | None, weight: torch.Tensor | None = None) -> None:
         super().__init__()
         self.cap = cap
+        self.weight = None if weight is None else torch.nn.Parameter(weight)
 
     def forward(self, states: torch.Tensor, words: torch.Tensor) -> torch.Tensor:
         """States [n, hidden] and word embeddings [V, hidden] → scores [n, V]."""
-        scores = torch.nn.functional.linear(states, words)
+        scores = torch.nn.functional.linear(states, words if self.weight is None else self.weight)
         return scores if self.cap is None else torch.tanh(scores / self.cap) * self.cap
 
 
 def word_loss(
-    head: LanguageHead | TiedHead,
+    head: LanguageHead | DecoderHead,
     words: torch.Tensor,
     labels: torch.Tensor,
     *,
@@ -68,7 +72,7 @@ def word_loss(
 
     Args:
         head: Turns states into scores.
-        words: The word embeddings [V, embedding], trained as well.
+        words: The word embeddings [V, embedding], trained as well where the head is tied to them.
         labels: int64 [M].
         rows: The words that this rank answers for; the mean is over all M, so that ranks add up.
         compute_in: The context of lower precision.

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from cosmith.data import RaggedTokens
 from cosmith.errors import InputError
 from cosmith.models import Encoder
+from cosmith.models.fingerprint import add_weights
 from cosmith.training.batch import length_told_as
 from cosmith.training.batch_report import token_problems
 from cosmith.training.distributed import ALONE, Ranks, start_ranks
@@ -28,9 +29,9 @@ from cosmith.training.health import ProbeText
 from cosmith.training.loop import run_job
 from cosmith.training.mixing import key_of
 from cosmith.training.plan import Plan
-from cosmith.training.pretraining.language_head import LanguageHead, TiedHead, word_loss
+from cosmith.training.pretraining.language_head import DecoderHead, LanguageHead, word_loss
 from cosmith.training.pretraining.masking import mask_tokens
-from cosmith.training.pretraining.objective import Objective, head_of, objective_of
+from cosmith.training.pretraining.objective import HeadOrigin, Objective, head_of, objective_of
 from cosmith.training.result import TrainingResult
 from cosmith.training.run import Dev
 from cosmith.training.settings import TrainingSettings
@@ -47,6 +48,7 @@ class MaskedLanguageJob:
     Attributes:
         encoder: Whose backbone learns.
         head: Turns states into words; dropped in the end.
+        head_origin: Where it comes from.
         module: Both.
         pieces: The tokens of the texts, in pieces of the maximum length.
         plan: Which pieces each step takes.
@@ -59,7 +61,8 @@ class MaskedLanguageJob:
     """
 
     encoder: Encoder
-    head: LanguageHead | TiedHead
+    head: LanguageHead | DecoderHead
+    head_origin: HeadOrigin
     module: torch.nn.Module
     pieces: RaggedTokens
     plan: Plan
@@ -77,8 +80,8 @@ class MaskedLanguageJob:
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """Nothing that would explain more than the metrics do."""
-        return {}
+        """Where the head comes from: a new one knows no word yet, so that the loss begins high."""
+        return {"head": self.head_origin}
 
     @property
     def probe(self) -> Sequence[ProbeText]:
@@ -154,11 +157,14 @@ def pretrain(
     settings: TrainingSettings | None = None,
     *,
     mask_rate: float = 0.3,
+    head: str | Path | None = None,
     folder: str | Path | None = None,
     dev: Dev | None = None,
 ) -> Encoder:
     """Let the backbone learn the language of the texts; :func:`pretrain_with_result` without the story."""
-    return pretrain_with_result(encoder, texts, settings, mask_rate=mask_rate, folder=folder, dev=dev).encoder
+    return pretrain_with_result(
+        encoder, texts, settings, mask_rate=mask_rate, head=head, folder=folder, dev=dev
+    ).encoder
 
 
 def pretrain_with_result(
@@ -167,30 +173,34 @@ def pretrain_with_result(
     settings: TrainingSettings | None = None,
     *,
     mask_rate: float = 0.3,
+    head: str | Path | None = None,
     folder: str | Path | None = None,
     dev: Dev | None = None,
 ) -> TrainingResult[Encoder]:
     """Let the backbone learn the language of the texts, and tell what came of it.
 
     Args:
-        encoder: Where to start; it is left as it is. For an encoder a head that turns states into words is made anew
-            and dropped in the end; a decoder has its own.
+        encoder: Where to start; it is left as it is. The head that turns states into words is dropped in the end: for
+            an encoder it is made anew, a decoder has its own.
         texts: Whole texts; those longer than ``settings.max_document_length`` (by default the model's maximum) make
             several pieces.
         settings: How; of what concerns losses and queries nothing is used. Rows and batches are of pieces.
         mask_rate: The share of tokens to guess. BERT took 0.15; more is better for models that are not tiny
             (Wettig et al., arXiv:2202.08005).
+        head: For a decoder whose head is not tied to its input embeddings (Mistral, Llama 3): the language model, a
+            folder or hub id, whose head it goes on with. None: the one that the encoder was loaded from; where that was
+            saved without one, a new one is begun. With an adapter a head that was read stays as it is.
         folder: As in :func:`cosmith.training.train_with_result`.
         dev: Likewise; without one the last weights are the result.
 
     Raises:
         InputError: When there is no text, an encoder's tokenizer has no mask token, a decoder's tokens cannot see
-            ahead or its head is not tied, or a setting makes no sense.
+            ahead, the model that is named has no head for its words, or a setting makes no sense.
         Interrupted: As there.
     """
     settings = settings or TrainingSettings()
     ranks, device = start_ranks(encoder.device)
-    job = prepare(trainable(encoder.copy().to(device), settings), texts, settings, mask_rate)
+    job = prepare(trainable(encoder.copy().to(device), settings, backbone_only=True), texts, settings, mask_rate, head)
     pieces = xxhash.xxh3_128(job.pieces.values.tobytes())
     pieces.update(job.pieces.offsets.tobytes())
     identity: dict[str, Any] = {
@@ -199,13 +209,20 @@ def pretrain_with_result(
         "texts": pieces.hexdigest(),
         "model": encoder.fingerprint(),
     }
+    own = job.head.weight if isinstance(job.head, DecoderHead) else None
+    if own is not None:
+        digest = xxhash.xxh3_128()
+        add_weights(digest, job.head)
+        identity["objective"]["head"] = digest.hexdigest()
     ranks.check_same("model, texts and settings", repr(identity), device)
     place = None if folder is None else Path(folder)
-    words = (_words(job.encoder),)
+    words = () if own is not None else (_words(job.encoder),)
     return run_job(job, encoder, identity, ranks=ranks, folder=place, dev=dev, used_by_loss=words)
 
 
-def prepare(encoder: Encoder, texts: Sequence[str], settings: TrainingSettings, mask_rate: float) -> MaskedLanguageJob:
+def prepare(
+    encoder: Encoder, texts: Sequence[str], settings: TrainingSettings, mask_rate: float, head: str | Path | None = None
+) -> MaskedLanguageJob:
     """Check that encoder, texts and settings fit each other, and tokenise."""
     if not 0 < mask_rate < 1:
         raise InputError(f"must lie between 0 and 1, not {mask_rate}", field="mask_rate")
@@ -216,12 +233,15 @@ def prepare(encoder: Encoder, texts: Sequence[str], settings: TrainingSettings, 
     if not len(pieces):
         raise InputError("hold no token to learn from", field="texts", remedy="Give texts with words.")
     words = _words(encoder)
-    head = head_of(encoder, objective, words, settings.seed)
+    made, origin = head_of(encoder, objective, words, settings.seed, head)
+    if settings.adapter is not None and origin == "read":
+        made.requires_grad_(False)  # as what it was trained with is, and as a tied one
     plan = Plan((len(pieces),), (min(settings.batch_size, len(pieces)),), settings.seed)
     return MaskedLanguageJob(
         encoder=encoder,
-        head=head,
-        module=torch.nn.ModuleDict({"encoder": encoder.module, "head": head}),
+        head=made,
+        head_origin=origin,
+        module=torch.nn.ModuleDict({"encoder": encoder.module, "head": made}),
         pieces=pieces,
         plan=plan,
         steps=settings.steps or plan.steps(1.0 if settings.epochs is None else settings.epochs),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -10,7 +11,11 @@ import torch
 from cosmith.errors import InputError
 from cosmith.models import Encoder
 from cosmith.models.attention import DECODERS
-from cosmith.training.pretraining.language_head import LanguageHead, TiedHead
+from cosmith.models.language_head import read_language_head
+from cosmith.training.pretraining.language_head import DecoderHead, LanguageHead
+
+HeadOrigin = Literal["new", "tied", "read"]
+"""Whether a head was begun anew, is the input embeddings, or was read from a model's folder."""
 
 _BLANK = "_"  # what LLM2Vec hides words behind where the tokenizer has no mask token
 
@@ -60,22 +65,62 @@ def objective_of(encoder: Encoder) -> Objective:
     return Objective("masked-next-token", int(mask), 1)
 
 
-def head_of(encoder: Encoder, objective: Objective, words: torch.Tensor, seed: int) -> LanguageHead | TiedHead:
-    """What turns states into words.
+def has_words_of_its_own(encoder: Encoder) -> bool:
+    """Whether it is a decoder whose head is not tied to its input embeddings, so that a backbone alone has no head."""
+    config = _config(encoder)
+    return config.model_type in DECODERS and not config.tie_word_embeddings
+
+
+def head_of(
+    encoder: Encoder, objective: Objective, words: torch.Tensor, seed: int, origin: str | Path | None = None
+) -> tuple[LanguageHead | DecoderHead, HeadOrigin]:
+    """What turns states into words, and where it comes from.
+
+    Args:
+        encoder: Whose states.
+        objective: What is guessed.
+        words: Its input embeddings, [V, width].
+        seed: Of a new head.
+        origin: For a decoder whose head is not tied to its input embeddings: the model that has its head; None: the one
+            that the encoder was loaded from, and where that has none, a new one is begun.
 
     Raises:
-        InputError: When a decoder's output words are others than its input words: the model folder of an encoder does
-            not hold them.
+        InputError: When the model that is named has no head, or one for other words.
     """
     config = _config(encoder)
     if objective.kind == "masked-language":
-        return LanguageHead(int(config.hidden_size), words.shape[1], words.shape[0], seed).to(encoder.device)
-    if not config.tie_word_embeddings:
+        return LanguageHead(int(config.hidden_size), words.shape[1], words.shape[0], seed).to(encoder.device), "new"
+    cap = getattr(config, "final_logit_softcapping", None)
+    if not has_words_of_its_own(encoder):
+        return DecoderHead(cap), "tied"
+    weight = _words_of(origin, words) if origin is not None else _words_beside(encoder, words)
+    if weight is not None:
+        return DecoderHead(cap, weight).to(encoder.device), "read"
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        weight = torch.empty(words.shape).normal_(std=getattr(config, "initializer_range", 0.02))
+    return DecoderHead(cap, weight).to(encoder.device), "new"
+
+
+def _words_of(origin: str | Path, words: torch.Tensor) -> torch.Tensor:
+    """The head of a model that the user has named."""
+    weight = read_language_head(origin)
+    if weight is None or weight.shape != words.shape:
+        has = "no lm_head.weight" if weight is None else f"an lm_head.weight of the shape {list(weight.shape)}"
         raise InputError(
-            f"the words that {encoder.name} writes are not those that it reads (tie_word_embeddings is false)",
-            field="encoder", remedy="Take a decoder with tied embeddings, e.g. of Qwen3's or Gemma's small sizes.",
+            f"{origin} has {has}, and the encoder reads words of the shape {list(words.shape)}", field="head",
+            remedy="Name the language model that the encoder was made from, or none for a new head.",
         )  # fmt: skip
-    return TiedHead(getattr(config, "final_logit_softcapping", None))
+    return weight
+
+
+def _words_beside(encoder: Encoder, words: torch.Tensor) -> torch.Tensor | None:
+    """The head in the folder that the encoder was loaded from; None where there is none, or one for other words."""
+    place = _config(encoder).name_or_path
+    if not place or (Path(place).is_absolute() and not Path(place).is_dir()):
+        return None
+    weight = read_language_head(place)
+    return weight if weight is not None and weight.shape == words.shape else None
 
 
 def _config(encoder: Encoder) -> Any:
