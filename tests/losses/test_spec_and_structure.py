@@ -35,6 +35,8 @@ ROWS: dict[str, Any] = {
         ({"margin": float("inf")}, "margin is inf"),
         ({"ratio": 0.0}, "ratio is 0.0"),
         ({"hardness": -1.0}, "at least 0"),
+        ({"hardened_blocks": {"document"}}, "Did you mean 'documents'"),
+        ({"hardness": 1.0, "hardened_blocks": {"documents"}}, "no block to weigh"),
         ({"positive_terms": 0}, "positive_terms is 0"),
         ({"other_own_positives": True}, "Add the block 'other_positives'"),
     ],
