@@ -49,7 +49,7 @@ def test_hardness_moves_the_weights_of_its_blocks(blocks: set[Block], factors: t
     embeddings, structure = step()
     chosen = replace(OWN, denominators=(frozenset({"own_negatives", "other_positives"}),), hardness=5.0)
     found = score_statistics(embeddings, structure, replace(chosen, hardened_blocks=frozenset(blocks)))
-    scores = torch.tensor([[math.cos(0.2), math.cos(2.1)], [math.cos(0.9), math.cos(1.8)]])
+    scores = torch.tensor([[math.cos(0.2), math.cos(2.1)], [math.cos(1.0), math.cos(1.7)]])
     weights = torch.softmax(scores * torch.tensor(factors) / 0.1, 1)
     assert found.hardest_share == pytest.approx(float(weights.amax(1).mean()), rel=1e-4)
 

@@ -278,7 +278,6 @@ class _Planner:
 
     def _query_to_documents(self, blocks: frozenset[Block]) -> Candidates:
         """Other rows' documents: first the columns that are someone's positive, then those that are not."""
-        size = self.structure.embeddings
         as_positive = self.positives.counts() * ("other_positives" in blocks)
         as_negative = self.negatives.counts() * ("other_negatives" in blocks)
         first = as_positive.nonzero()[:, 0]

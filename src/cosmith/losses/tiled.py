@@ -55,7 +55,7 @@ def contrastive(
     check_embeddings(embeddings, structure)
     if tile_elements < 1:
         raise InputError(f"tile_elements is {tile_elements}", field="tile_elements", remedy="Give 1 or more.")
-    share = share_of(structure, rows)
+    share = share_of(structure.rows, rows)
     with_gradient = torch.is_grad_enabled() and embeddings.requires_grad
     structure = structure.to(embeddings.device)
     guide = teacher_of(structure) if spec.guided else None
