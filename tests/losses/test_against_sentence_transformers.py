@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from cosmith.losses import (
+    BLOCKS,
+    Block,
     ContrastiveSpec,
     LossSpec,
     StepStructure,
@@ -19,6 +21,7 @@ from cosmith.losses import (
     preset,
     spread_out,
 )
+from cosmith.losses.spec import QUERY_TO_DOCUMENT
 
 losses = pytest.importorskip("sentence_transformers.sentence_transformer.losses", reason="the extra 'bench' has it")
 ROWS, WIDTH = 7, 6
@@ -95,10 +98,29 @@ def test_gecko_is_their_query_to_query_on_pairs() -> None:
     )
 
 
-def test_hardness_is_theirs_on_hard_negatives() -> None:
+@pytest.mark.parametrize("negatives", [0, 2])
+@pytest.mark.parametrize(
+    ("mode", "blocks"),
+    [
+        ("in_batch_negatives", {"other_positives", "other_negatives"}),
+        ("hard_negatives", {"own_negatives"}),
+        ("all_negatives", BLOCKS),
+    ],
+)
+def test_hardness_is_theirs_in_each_of_their_modes(mode: str, blocks: set[Block], negatives: int) -> None:
+    batch = columns(2 + negatives)
+    options = {"hardness_mode": mode, "hardness_strength": 9.0}
+    spec = preset("classic", hardness=9.0, hardened_blocks=frozenset(blocks))
+    assert_same(ours(batch, spec), theirs(batch, **options))
+    plain = ours(batch, preset("classic"))
+    assert bool(ours(batch, spec)[0] == plain[0]) == (mode == "hard_negatives" and not negatives)
+
+
+def test_hardness_is_theirs_where_only_one_direction_is_hardened() -> None:
     batch = columns(4)
-    options = {"hardness_mode": "hard_negatives", "hardness_strength": 5.0}
-    assert_same(ours(batch, preset("classic", hardness=5.0)), theirs(batch, **options))
+    options = {"hardness_mode": "all_negatives", "hardness_strength": 9.0}
+    spec = preset("gte", temperature=0.05, hardness=9.0, hardened_blocks=QUERY_TO_DOCUMENT)
+    assert_same(ours(batch, spec), theirs(batch, directions=ALL, partition_mode="joint", **options))
 
 
 def test_a_repeated_document_weighs_once_where_theirs_weighs_by_rows() -> None:

@@ -92,7 +92,7 @@ def naive(embeddings: Tensor, structure: StepStructure, spec: ContrastiveSpec) -
                     if block != "kept" and masked(row, p, block, c, judged, judged_positive):
                         continue
                     score = embeddings[anchor] @ embeddings[c]
-                    extra = spec.hardness * score.detach() if block == "own_negatives" else 0.0
+                    extra = spec.hardness * score.detach() if block in spec.hardened_blocks else 0.0
                     logits.append(score / tau + extra)
                 if spec.normalisation == "softmax":
                     terms = spec.positive_terms * torch.exp(positive / tau) + sum(map(torch.exp, logits))
@@ -150,6 +150,9 @@ def specs(draw: st.DrawFn) -> ContrastiveSpec:
         "positive_terms": draw(st.sampled_from([1, 2])),
         "focal": draw(st.sampled_from([0.0, 0.5, 2.0])),
     }
+    hardened = draw(st.just(BLOCKS) | blocks)
+    if softmax["hardness"] and not any(hardened & chosen for chosen in denominators):
+        hardened |= denominators[0]
     sigmoid: dict[str, Any] = {"normalisation": "sigmoid", "bias": draw(st.sampled_from([0.0, -3.0]))}
     return ContrastiveSpec(
         denominators=denominators,
@@ -158,6 +161,7 @@ def specs(draw: st.DrawFn) -> ContrastiveSpec:
         guided=margin is not None and draw(st.booleans()),
         ratio=draw(st.sampled_from([None, 0.9])),
         masked_blocks=draw(st.just(BLOCKS) | blocks),
+        hardened_blocks=hardened,
         other_own_positives=any("other_positives" in chosen for chosen in denominators) and draw(st.booleans()),
         **draw(st.sampled_from([softmax, sigmoid])),
         **{flag: draw(st.booleans()) for flag in flags},
@@ -401,6 +405,11 @@ def test_a_changed_field_changes_the_loss() -> None:
         assert contrastive(unit(9, 3), structure, dataclasses.replace(spec, **{field: value})) != before, field
     margin = dataclasses.replace(spec, margin=0.0)
     guided = dataclasses.replace(margin, guided=True)
+    hardened = [
+        contrastive(unit(9, 3), structure, dataclasses.replace(spec, hardness=1.0, hardened_blocks=frozenset({block})))
+        for block in sorted(BLOCKS)
+    ]
+    assert len({before.item(), *(value.item() for value in hardened)}) == 1 + len(BLOCKS)
     assert contrastive(unit(9, 3), structure, margin) != contrastive(unit(9, 3), structure, guided)
     sigmoid = preset("siglip", temperature=0.5)
     biased = dataclasses.replace(sigmoid, bias=1.0)

@@ -201,3 +201,31 @@ def test_hardness() -> None:
     weight = exp(3.6) / (exp(0.8) + exp(5.4) + exp(3.6) + exp(-3.6))
     assert leaf.grad is not None
     torch.testing.assert_close(leaf.grad[3], weight * EMBEDDINGS[0])
+
+
+def test_hardness_of_the_blocks_that_are_named() -> None:
+    """Row 0: positive .8 and a negative of .9; row 1 brings a positive of .6 and a negative of -.6."""
+    structure = StepStructure.of(
+        query=[0, 0], positives=[1, 3], positive_row=[0, 1], negatives=[2, 4], negative_row=[0, 1],
+        text=[0, 1, 2, 3, 4],
+    )  # fmt: skip
+    blocks: tuple[Block, ...] = ("own_negatives", "other_positives", "other_negatives")
+    for place, block in enumerate(blocks):
+        logits = [score * (6.0 if index == place else 1.0) for index, score in enumerate((0.9, 0.6, -0.6))]
+        chosen = spec(*blocks, hardness=5.0, hardened_blocks=frozenset({block}))
+        assert first_row(structure, chosen) == pytest.approx(loss_of(*logits))
+    assert first_row(structure, spec(*blocks, hardness=5.0)) == pytest.approx(loss_of(5.4, 3.6, -3.6))
+
+
+def test_other_positives_that_stay_are_not_hardened() -> None:
+    structure = StepStructure.of(query=[0, 0], positives=[1, 2, 3], positive_row=[0, 0, 1], text=[0, 1, 2, 3, 4])
+    chosen = spec("other_positives", other_own_positives=True, hardness=5.0)
+    expected = (loss_of(0.9, 3.6) + loss_of(0.8, 3.6, positive=0.9)) / 2
+    assert first_row(structure, chosen) == pytest.approx(expected)
+
+
+def test_the_margin_holds_scores_that_are_not_hardened_yet() -> None:
+    chosen = spec("own_negatives", "other_positives", margin=0.15, hardness=5.0)
+    assert first_row(own_negatives(), chosen) == pytest.approx(loss_of(5.4, 3.6, -3.6))
+    structure = StepStructure.of(query=[0, 0], positives=[1, 2], positive_row=[0, 1], text=[0, 1, 2, 3, 4])
+    assert first_row(structure, chosen) == pytest.approx(loss_of(5.4))

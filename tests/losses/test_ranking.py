@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 import torch
 
+from cosmith.errors import InputError
+from cosmith.losses import StepStructure, loss_of, loss_spec
 from cosmith.losses.ranking import (
     RANKING_LOSSES,
     RowCandidates,
@@ -69,6 +72,40 @@ def test_gradients_and_shares_of_rows(name: str) -> None:
     parts = torch.stack([loss(scores, CANDIDATES, rows=share) for share in shares]).sum()
     torch.testing.assert_close(parts, loss(scores, CANDIDATES))
     torch.testing.assert_close(torch.autograd.grad(parts, scores)[0], whole)
+
+
+@pytest.mark.parametrize("name", ["margin-mse", "score-kl"])
+def test_a_loss_that_follows_a_teacher_asks_for_its_scores(name: str) -> None:
+    with pytest.raises(InputError, match=r"no scores of a teacher.*'binary'"):
+        RANKING_LOSSES[name](SCORES, replace(CANDIDATES, teacher=None))
+
+
+@pytest.mark.parametrize("name", RANKING_LOSSES)
+def test_rows_that_are_no_share(name: str) -> None:
+    with pytest.raises(InputError, match="no contiguous share"):
+        RANKING_LOSSES[name](SCORES, CANDIDATES, rows=slice(0, 3, 2))
+
+
+def test_a_row_of_embeddings_and_one_of_scores_are_taught_alike() -> None:
+    """The student's cosines as the scores of pairs, under both names of the same loss; positives and rows unordered."""
+    embeddings = torch.nn.functional.normalize(torch.randn(7, 4, generator=torch.Generator().manual_seed(1)), dim=1)
+    structure = StepStructure.of(
+        query=[0, 1], positives=[2, 3, 4], positive_row=[1, 0, 1], negatives=[5, 6, 3], negative_row=[1, 0, 1],
+        text=range(7), positive_score=[0.1, 0.9, 0.4], negative_score=[0.3, -0.2, 0.5],
+    )  # fmt: skip
+    row = torch.tensor([1, 0, 1, 1, 0, 1])
+    scores = (embeddings[structure.query[row]] * embeddings[[2, 3, 4, 5, 6, 3]]).sum(1)
+    teacher = torch.tensor([0.1, 0.9, 0.4, 0.3, -0.2, 0.5])
+    candidates = RowCandidates(torch.arange(6), row, torch.arange(6) < 3, 2, teacher)
+    for share in (slice(None), slice(1, 2)):
+        torch.testing.assert_close(
+            loss_of(embeddings, structure, loss_spec("margin-mse", scale=3.0), rows=share),
+            margin_mse(3.0 * scores, candidates, rows=share),
+        )
+        torch.testing.assert_close(
+            loss_of(embeddings, structure, loss_spec("score-kl", temperature=0.5, teacher_temperature=2.0), rows=share),
+            score_kl(scores / 0.5, candidates, teacher_temperature=2.0, rows=share),
+        )
 
 
 @pytest.mark.parametrize("name", ["listwise", "score-kl"])

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from cosmith.losses import StepStructure, preset
+from cosmith.losses import Block, StepStructure, preset
 from cosmith.losses.score_statistics import score_statistics
 
 OWN = replace(preset("default"), margin=None, ratio=None, temperature=0.1)
@@ -41,6 +41,16 @@ def test_by_hand() -> None:
     weights = torch.softmax(torch.tensor(candidates) / 0.1, 1)
     entropy = -(weights * weights.log()).sum(1)
     assert found.effective_negatives == pytest.approx(float(entropy.exp().mean()), rel=1e-4)
+    assert found.hardest_share == pytest.approx(float(weights.amax(1).mean()), rel=1e-4)
+
+
+@pytest.mark.parametrize(("blocks", "factors"), [({"own_negatives"}, (1.5, 1.0)), ({"other_positives"}, (1.0, 1.5))])
+def test_hardness_moves_the_weights_of_its_blocks(blocks: set[Block], factors: tuple[float, float]) -> None:
+    embeddings, structure = step()
+    chosen = replace(OWN, denominators=(frozenset({"own_negatives", "other_positives"}),), hardness=5.0)
+    found = score_statistics(embeddings, structure, replace(chosen, hardened_blocks=frozenset(blocks)))
+    scores = torch.tensor([[math.cos(0.2), math.cos(2.1)], [math.cos(1.0), math.cos(1.7)]])
+    weights = torch.softmax(scores * torch.tensor(factors) / 0.1, 1)
     assert found.hardest_share == pytest.approx(float(weights.amax(1).mean()), rel=1e-4)
 
 

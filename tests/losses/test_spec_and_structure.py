@@ -35,6 +35,8 @@ ROWS: dict[str, Any] = {
         ({"margin": float("inf")}, "margin is inf"),
         ({"ratio": 0.0}, "ratio is 0.0"),
         ({"hardness": -1.0}, "at least 0"),
+        ({"hardened_blocks": {"document"}}, "Did you mean 'documents'"),
+        ({"hardness": 1.0, "hardened_blocks": {"documents"}}, "no block to weigh"),
         ({"positive_terms": 0}, "positive_terms is 0"),
         ({"other_own_positives": True}, "Add the block 'other_positives'"),
     ],
@@ -78,6 +80,9 @@ def test_the_functions_hide_no_modules() -> None:
         ({"document_group": [1]}, "1 entries where the step has embeddings: 4"),
         ({"query": [0.5, 1.0]}, "one-dimensional array of integers"),
         ({"query": [[0, 1]]}, "2-dimensional"),
+        ({"positive_score": [0.1, float("nan")], "negative_score": [0.0]}, r"\[positive_score\]: entry 1 is nan"),
+        ({"positive_score": [0.1, 0.2], "negative_score": [float("inf")]}, r"\[negative_score\]: entry 0 is inf"),
+        ({"teacher": [[1.0], [1.0], [float("-inf")], [1.0]]}, r"\[teacher\]: entry 2, 0 is -inf"),
         ({"query": ["a", "b"]}, "cannot be read as integers"),
     ],
 )

@@ -19,12 +19,13 @@ from safetensors.torch import save_file
 
 from cosmith.data import Source, TrainingRow
 from cosmith.errors import CosmithError
-from cosmith.models import SparseEncoder, initialise, tiny_cross_encoder, tiny_encoder
+from cosmith.models import LateInteractionEncoder, SparseEncoder, initialise, tiny_cross_encoder, tiny_encoder
 from cosmith.training import (
     Interrupted,
     TrainingResult,
     TrainingSettings,
     divergence,
+    train_late_interaction,
     train_reranker,
     train_sparse,
     train_with_result,
@@ -88,6 +89,12 @@ def sparse(settings: TrainingSettings, folder: Path, dev: Callable[[Any], float]
     return train_sparse(base, [SOURCE], settings, folder=folder, dev=dev)
 
 
+def late(settings: TrainingSettings, folder: Path, dev: Callable[[Any], float]) -> TrainingResult[Any]:
+    """Late interaction: a vector for each token, so that ranks gather many for a text."""
+    base = LateInteractionEncoder.from_encoder(tiny_encoder("bert"), dimension=16)
+    return train_late_interaction(base, [SOURCE], settings, folder=folder, dev=dev)
+
+
 def masked(settings: TrainingSettings, folder: Path, dev: Callable[[Any], float]) -> TrainingResult[Any]:
     """Hidden words, guessed by a head of which the encoder knows nothing."""
     base = initialise(TEXTS, vocabulary=300, layers=2, hidden=32, heads=4, max_length=32, dropout=0.1)
@@ -95,8 +102,11 @@ def masked(settings: TrainingSettings, folder: Path, dev: Callable[[Any], float]
 
 
 JOBS: dict[str, Run] = {run.__name__: run for run in (contrastive, dropped, adapted, reranker, words_reranker, sparse,
-                                                      masked)}  # fmt: skip
-TAKEN: dict[Sharding, Sequence[str]] = {"none": ("contrastive", "reranker", "sparse", "masked"), "full": tuple(JOBS)}
+                                                      late, masked)}  # fmt: skip
+TAKEN: dict[Sharding, Sequence[str]] = {
+    "none": ("contrastive", "reranker", "sparse", "late", "masked"),
+    "full": tuple(JOBS),
+}
 RESUMED: dict[Sharding, Sequence[str]] = {"none": ("reranker", "sparse", "masked"), "full": ("dropped", "masked")}
 
 

@@ -6,11 +6,13 @@ import itertools
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cosmith.data import Source, SourceSettings, TrainingRow
+from cosmith.errors import InputError
 from cosmith.losses import contrastive, preset
 from cosmith.models import Encoder, tiny_encoder
 from cosmith.training.batch import StepBatch, assemble, tokenise
@@ -129,6 +131,15 @@ def test_scores_and_teacher_stand_beside_their_texts(given_rows: list[TrainingRo
             expected_vector = PROMPTED.encode([text], prompt="query" if as_query else "document")[0]
             assert structure.teacher is not None
             np.testing.assert_allclose(structure.teacher[place], expected_vector, atol=1e-5)
+
+
+def test_a_score_that_is_not_finite_is_told_by_its_row() -> None:
+    source = Source.from_rows("some", [TrainingRow(f"q{n}", ("p",), ("n",), scores=(1.0, 0.0)) for n in range(4)])
+    scores = np.array(source.scores)
+    scores[2 * 3 + 1] = np.inf
+    spoilt = replace(source, arrays=replace(source.arrays, scores=scores))
+    with pytest.raises(InputError, match="a score of row 3 of 'some' is inf"):
+        assemble(tokenise(PLAIN, spoilt), np.array([1, 3, 0]))
 
 
 def texts_of(row: TrainingRow) -> tuple[str, ...]:

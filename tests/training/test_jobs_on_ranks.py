@@ -58,14 +58,26 @@ def together(request: pytest.FixtureRequest, both: Path) -> Path:
     return both / str(request.param)
 
 
+# A word that no text of a step speaks of has next to no gradient, of which Adam makes steps as large as any; the score
+# is a sum of such biases.
+WORD_BIASES = {"sparse/head.cls.predictions.bias", "sparse/head.cls.predictions.decoder.bias", "sparse/scores"}
+
+
+def assert_near(name: str, found: torch.Tensor, expected: torch.Tensor) -> None:
+    """Tensors apart by 1e-5 of the expected one's norm at most."""
+    found, expected = found.double(), expected.double()
+    apart, size = float((found - expected).norm()), float(expected.norm())
+    assert apart <= 1e-5 * size, f"{name}: {apart:.2e} apart, of a norm of {size:.2e}"
+
+
 def assert_alike(found: Tensors, expected: Tensors) -> None:
     assert found.keys() == expected.keys()
     for name, value in expected.items():
         # A key's bias moves every score of a query alike and has no gradient; Adam makes steps of its rounding errors.
-        if not name.endswith("key.bias"):
-            torch.testing.assert_close(
-                found[name], value, rtol=1e-4, atol=1e-5, msg=lambda why, name=name: f"{name}: {why}"
-            )
+        if name in WORD_BIASES:
+            torch.testing.assert_close(found[name], value, rtol=1e-4, atol=1e-5)
+        elif not name.endswith("key.bias"):
+            assert_near(name, found[name], value)
 
 
 def test_every_job_gives_what_it_gives_on_one_rank(together: Path, alone: Tensors) -> None:

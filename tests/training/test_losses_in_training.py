@@ -328,6 +328,19 @@ def test_the_teacher_works_once_and_belongs_to_the_run(tmp_path: Path, monkeypat
     assert estimate(student, [FULL], settings, teacher=TEACHER).steps == 4
 
 
+@pytest.mark.parametrize("loss", ["gist", "embedding-mse"])
+def test_a_teacher_whose_vectors_are_not_finite_is_refused(loss: str, tmp_path: Path) -> None:
+    broken = tiny_encoder("bert", hidden=48)
+    word = broken.tokenizer.tokenizer.encode(WORDS[5])[1]
+    with torch.no_grad():
+        broken.module.get_parameter("backbone.embeddings.word_embeddings.weight")[word] = torch.nan
+    expected = rf"the teacher '{broken.name}' gives the text '.+' of the source '{FULL.name}' a vector"
+    for folder in (None, tmp_path):
+        with pytest.raises(InputError, match=expected):
+            train(tiny_encoder("bert"), [FULL], replace(SETTINGS, loss=loss), folder=folder, teacher=broken)
+    assert not list(tmp_path.rglob("teacher/*.npy"))
+
+
 def test_a_guide_decides_what_is_left_out() -> None:
     """The guide takes every other document for a better answer: nothing is left to push away."""
     job = prepare(tiny_encoder("bert"), [FULL], replace(SETTINGS, loss="gist"), teacher=TEACHER)

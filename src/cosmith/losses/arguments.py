@@ -47,19 +47,19 @@ class Share:
         return (row >= self.first) & (row < self.last)
 
 
-def share_of(structure: StepStructure, rows: slice | None) -> Share:
-    """The rows that a slice names; None: all."""
-    first, last, step = (rows or slice(None)).indices(structure.rows)
+def share_of(count: int, rows: slice | None) -> Share:
+    """Those of ``count`` rows that a slice names; None: all."""
+    first, last, step = (rows or slice(None)).indices(count)
     if step != 1:
         raise InputError(f"rows {rows} are no contiguous share", field="rows", remedy="Give a slice without a step.")
-    return Share(first, max(first, last), structure.rows)
+    return Share(first, max(first, last), count)
 
 
 def arguments(embeddings: Tensor, structure: StepStructure, rows: slice | None) -> tuple[Tensor, StepStructure, Share]:
     """The embeddings in float32 (float64 stays), the structure on their device, and the share of the rows."""
     check_embeddings(embeddings, structure)
     values = embeddings.to(torch.promote_types(embeddings.dtype, torch.float32))
-    return values, structure.to(values.device), share_of(structure, rows)
+    return values, structure.to(values.device), share_of(structure.rows, rows)
 
 
 def teacher_of(structure: StepStructure) -> Tensor:
@@ -122,13 +122,20 @@ def pairs_of(structure: StepStructure, *, scored: bool = False) -> Pairs:
     return Pairs(row, structure.query[row], document, is_positive, score)
 
 
-def positives_and_negatives(structure: StepStructure) -> tuple[Tensor, Tensor]:
-    """Each positive of a row with each negative of that row: places in ``positives`` and in ``negatives``, [M] each."""
-    order = structure.positive_row.argsort(stable=True)
-    count = torch.bincount(structure.positive_row, minlength=structure.rows)
+def positives_and_negatives(row: Tensor, positive: Tensor, rows: int) -> tuple[Tensor, Tensor]:
+    """Each positive of a row with each negative of that row: their places among N candidates, [M] each.
+
+    Args:
+        row: int64 [N], whose candidate each is.
+        positive: bool [N].
+        rows: How many rows there are.
+    """
+    positives, negatives = positive.nonzero()[:, 0], (~positive).nonzero()[:, 0]
+    positives = positives[row[positives].argsort(stable=True)]
+    count = torch.bincount(row[positives], minlength=rows)
     start = count.cumsum(0) - count
-    each = count[structure.negative_row]
-    negative = torch.repeat_interleave(each)
+    each = count[row[negatives]]
+    place = torch.repeat_interleave(each)
     before = each.cumsum(0) - each
-    within = torch.arange(len(negative), device=negative.device) - before[negative]
-    return order[start[structure.negative_row[negative]] + within], negative
+    within = torch.arange(len(place), device=row.device) - before[place]
+    return positives[start[row[negatives[place]]] + within], negatives[place]

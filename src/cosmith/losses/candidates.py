@@ -7,12 +7,16 @@ pairs at a time, so that no pairs × candidates mask of a whole step is ever mad
 from __future__ import annotations
 
 import dataclasses
+import itertools
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from cosmith.losses.spec import QUERY_TO_DOCUMENT, Block, ContrastiveSpec
 from cosmith.losses.structure import StepStructure
+
+_NONE = slice(0, 0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,6 +109,7 @@ class Candidates:
         kept: A rule whose cells are never masked by ``left_out`` or by score.
         itself: Rules that come last: the pair's own two texts.
         limited: The columns that the score masks apply to.
+        hardened: The columns whose logits are made harder.
     """
 
     by_query: bool
@@ -114,8 +119,11 @@ class Candidates:
     kept: Rule | None
     itself: tuple[Rule, ...]
     limited: slice
+    hardened: slice
 
-    def mask(self, scores: Tensor, tile: slice, limit: Tensor | None, judged: Tensor | None = None) -> Tensor:
+    def mask(
+        self, scores: Tensor, tile: slice, limit: Tensor | None, judged: Tensor | None = None, *, harder: float = 1.0
+    ) -> Tensor:
         """Put -inf over what is no candidate, in place.
 
         Args:
@@ -123,13 +131,16 @@ class Candidates:
             tile: Which pairs.
             limit: [tile] what scores above it is left out; None: nothing is.
             judged: [tile, C] the scores to hold against the limit, where they are not these.
+            harder: What the hardened columns are multiplied with once they are held against the limit.
         """
         flat, width = scores.view(-1), scores.shape[1]
         kept = None if self.kept is None else self.kept.cells(tile, self.column_of, width)
         saved = None if kept is None else flat[kept]
-        if limit is not None and self.limited != slice(0, 0):
+        if limit is not None and self.limited != _NONE:
             likeness = (scores if judged is None else judged)[:, self.limited]
             scores[:, self.limited].masked_fill_(likeness > limit[:, None], -torch.inf)
+        if harder != 1.0 and self.hardened != _NONE:
+            scores[:, self.hardened].mul_(harder)
         for rule in self.left_out:
             flat.index_fill_(0, rule.cells(tile, self.column_of, width), -torch.inf)
         if kept is not None and saved is not None:
@@ -147,11 +158,13 @@ class OwnNegatives:
         rule: The negatives that the row has.
         left_out: Rules; what they relate is no candidate.
         limited: Whether the score masks apply.
+        hardened: Whether their logits are made harder.
     """
 
     rule: Rule
     left_out: tuple[Rule, ...]
     limited: bool
+    hardened: bool
 
     def entries(self, tile: slice) -> tuple[Tensor, Tensor]:
         """All (place in the tile, embedding of a negative)."""
@@ -251,7 +264,10 @@ class _Planner:
         own = None
         if "own_negatives" in blocks and len(self.negatives.codes):
             left_out = (*self.itself, *self.either, *self.documents)
-            own = OwnNegatives(Rule(self.row, self.negatives), left_out, "own_negatives" in self.spec.masked_blocks)
+            limited, hardened = (
+                "own_negatives" in chosen for chosen in (self.spec.masked_blocks, self.spec.hardened_blocks)
+            )
+            own = OwnNegatives(Rule(self.row, self.negatives), left_out, limited, hardened)
         found = [
             self._query_to_documents(blocks) if blocks & (QUERY_TO_DOCUMENT - {"own_negatives"}) else None,
             self._queries(by_query=True) if "queries" in blocks else None,
@@ -262,7 +278,6 @@ class _Planner:
 
     def _query_to_documents(self, blocks: frozenset[Block]) -> Candidates:
         """Other rows' documents: first the columns that are someone's positive, then those that are not."""
-        size = self.structure.embeddings
         as_positive = self.positives.counts() * ("other_positives" in blocks)
         as_negative = self.negatives.counts() * ("other_negatives" in blocks)
         first = as_positive.nonzero()[:, 0]
@@ -274,13 +289,12 @@ class _Planner:
         left_out = Rule(self.row, self.positives.union(own_negatives))
         keep = self.spec.other_own_positives and "other_positives" in blocks
         kept = Rule(self.row, self.positives) if keep else None
-        low = 0 if "other_positives" in self.spec.masked_blocks else len(first)
-        high = len(columns) if "other_negatives" in self.spec.masked_blocks else len(first)
-        limited = slice(low, high) if high > low else slice(0, 0)
-        return self._candidates(True, columns, (left_out, *self.either, *self.documents), kept, limited, size)
+        sections: list[tuple[Block, int]] = [
+            ("other_positives", len(first)), ("other_negatives", len(columns) - len(first)),
+        ]  # fmt: skip
+        return self._candidates(True, columns, sections, (left_out, *self.either, *self.documents), kept)
 
     def _positive_to_documents(self) -> Candidates:
-        size = self.structure.embeddings
         documents = self.positives
         if self.spec.documents_with_negatives:
             documents = documents.union(self.negatives)
@@ -288,22 +302,37 @@ class _Planner:
         alone = documents.where(rows[documents.values] == 1)
         left_out = Rule(self.row, self.positives.union(alone))
         columns = rows.nonzero()[:, 0]
-        limited = slice(0, len(columns)) if "documents" in self.spec.masked_blocks else slice(0, 0)
-        return self._candidates(False, columns, (left_out, *self.either, *self.documents), None, limited, size)
+        left_outs = (left_out, *self.either, *self.documents)
+        return self._candidates(False, columns, [("documents", len(columns))], left_outs)
 
     def _queries(self, by_query: bool) -> Candidates:
         columns = torch.unique(self.structure.query)
         block: Block = "queries" if by_query else "positive_to_queries"
-        limited = slice(0, len(columns)) if block in self.spec.masked_blocks else slice(0, 0)
-        left_out = (*self.either, *self.queries)
-        return self._candidates(by_query, columns, left_out, None, limited, self.structure.embeddings)
+        return self._candidates(by_query, columns, [(block, len(columns))], (*self.either, *self.queries))
 
     def _candidates(
-        self, by_query: bool, columns: Tensor, left_out: tuple[Rule, ...], kept: Rule | None, limited: slice, size: int
+        self,
+        by_query: bool,
+        columns: Tensor,
+        sections: Sequence[tuple[Block, int]],
+        left_out: tuple[Rule, ...],
+        kept: Rule | None = None,
     ) -> Candidates:
+        """Candidates whose columns are those of at most two blocks, one behind the other, so many each."""
+        size = self.structure.embeddings
         column_of = torch.full((size,), -1, dtype=torch.int64, device=columns.device)
         column_of[columns] = torch.arange(len(columns), device=columns.device)
-        return Candidates(by_query, columns, column_of, left_out, kept, self.itself, limited)
+        limited, hardened = (
+            _columns_of(chosen, sections) for chosen in (self.spec.masked_blocks, self.spec.hardened_blocks)
+        )
+        return Candidates(by_query, columns, column_of, left_out, kept, self.itself, limited, hardened)
+
+
+def _columns_of(chosen: frozenset[Block], sections: Sequence[tuple[Block, int]]) -> slice:
+    """The columns of the chosen blocks; of at most two blocks they are always contiguous."""
+    ends = list(itertools.accumulate((width for _, width in sections), initial=0))
+    inside = [(ends[place], ends[place + 1]) for place, (block, _) in enumerate(sections) if block in chosen]
+    return slice(inside[0][0], inside[-1][1]) if inside and inside[-1][1] > inside[0][0] else _NONE
 
 
 def numbered(values: Tensor) -> Tensor:

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from cosmith.errors import InputError
-from cosmith.losses.arguments import Share, arguments, pairs_of, positives_and_negatives, teacher_of
-from cosmith.losses.normalisation import log_softmax_of_rows
+from cosmith.losses.arguments import Share, arguments, pairs_of, teacher_of
 from cosmith.losses.pair_specs import EmbeddingMseSpec, MarginMseSpec, ScoreKlSpec
+from cosmith.losses.score_distillation import divergence, margin_error
 from cosmith.losses.structure import StepStructure
 
 
@@ -34,11 +34,7 @@ def margin_mse(
     """
     values, structure, share = arguments(embeddings, structure, rows)
     pairs = pairs_of(structure, scored=True)
-    positive, negative = positives_and_negatives(structure)
-    total = max(len(negative), 1)
-    mine = share.holds(structure.negative_row[negative])
-    error = spec.scale * pairs.cosines(values) - pairs.score
-    return (error[positive[mine]] - error[len(structure.positives) + negative[mine]]).square().sum() / total
+    return margin_error(spec.scale * pairs.cosines(values), pairs.score, pairs.row, pairs.positive, share)
 
 
 def score_kl(embeddings: Tensor, structure: StepStructure, spec: ScoreKlSpec, *, rows: slice | None = None) -> Tensor:
@@ -62,11 +58,8 @@ def score_kl(embeddings: Tensor, structure: StepStructure, spec: ScoreKlSpec, *,
     """
     values, structure, share = arguments(embeddings, structure, rows)
     pairs = pairs_of(structure, scored=True)
-    pairs = pairs.where(share.holds(pairs.row))
-    student = log_softmax_of_rows(pairs.cosines(values) / spec.temperature, pairs.row, structure.rows)
-    wanted = pairs.score.to(student.dtype) / spec.teacher_temperature
-    teacher = log_softmax_of_rows(wanted, pairs.row, structure.rows)
-    return (teacher.exp() * (teacher - student)).sum() / structure.rows
+    student = pairs.cosines(values) / spec.temperature
+    return divergence(student, pairs.score.to(student.dtype) / spec.teacher_temperature, pairs.row, share)
 
 
 def embedding_mse(

@@ -14,7 +14,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from cosmith.errors import InputError
+from cosmith.losses.arguments import share_of
 from cosmith.losses.normalisation import log_softmax_of_rows
+from cosmith.losses.score_distillation import divergence, margin_error
 
 RankingLossName = Literal["binary", "listwise", "margin-mse", "score-kl"]
 
@@ -55,6 +58,17 @@ def binary_cross_entropy(scores: Tensor, candidates: RowCandidates, *, rows: sli
     The mean over candidates of :math:`-\log \sigma(s)` for positives and :math:`-\log \sigma(-s)` for negatives
     (Nogueira & Cho, arXiv:1901.04085). With the log-odds of a language model's yes and no as scores it is the
     fine-tuning loss of Qwen3-Reranker, the negative logarithm of the right word's probability (arXiv:2506.05176).
+
+    Args:
+        scores: [U], floating point.
+        candidates: The step's rows over them.
+        rows: A rank's share of the rows; the losses and gradients of disjoint shares add up to the whole.
+
+    Returns:
+        A scalar.
+
+    Raises:
+        InputError: When ``rows`` is no contiguous share.
     """
     label = candidates.positive.to(scores.dtype)
     losses = binary_cross_entropy_with_logits(scores[candidates.pair], label, reduction="none")
@@ -66,6 +80,17 @@ def listwise(scores: Tensor, candidates: RowCandidates, *, rows: slice | None = 
 
     Relevance is shared equally by a row's positives P: the mean over rows of
     :math:`-\frac{1}{|P|} \sum_{p \in P} \log \frac{e^{s_p}}{\sum_c e^{s_c}}`, c being all candidates of the row.
+
+    Args:
+        scores: [U], floating point.
+        candidates: The step's rows over them.
+        rows: A rank's share of the rows; the losses and gradients of disjoint shares add up to the whole.
+
+    Returns:
+        A scalar.
+
+    Raises:
+        InputError: When ``rows`` is no contiguous share.
     """
     positives = torch.bincount(candidates.row[candidates.positive], minlength=candidates.rows)
     share = candidates.positive.to(scores.dtype) / positives[candidates.row]
@@ -78,13 +103,21 @@ def margin_mse(scores: Tensor, candidates: RowCandidates, *, rows: slice | None 
 
     The mean over each positive p with each negative n of its row of :math:`((s_p - s_n) - (t_p - t_n))^2` (Hofstätter
     et al., arXiv:2010.02666).
+
+    Args:
+        scores: [U], floating point.
+        candidates: The step's rows over them, with a teacher's scores.
+        rows: A rank's share of the rows; the losses and gradients of disjoint shares add up to the whole.
+
+    Returns:
+        A scalar.
+
+    Raises:
+        InputError: When the candidates have no teacher's scores or ``rows`` is no contiguous share.
     """
-    error = scores[candidates.pair] - _teacher(candidates, scores)
-    positive, negative = candidates.positive.nonzero()[:, 0], (~candidates.positive).nonzero()[:, 0]
-    first, second = (candidates.row[positive][:, None] == candidates.row[negative][None]).nonzero(as_tuple=True)
-    positive, negative = positive[first], negative[second]
-    mine = _mine(candidates, rows)[positive]
-    return (error[positive[mine]] - error[negative[mine]]).square().sum() / max(len(positive), 1)
+    share = share_of(candidates.rows, rows)
+    teacher = _teacher(candidates, scores)
+    return margin_error(scores[candidates.pair], teacher, candidates.row, candidates.positive, share)
 
 
 def score_kl(
@@ -94,11 +127,21 @@ def score_kl(
 
     The mean over rows of :math:`\mathrm{KL}(T \,\|\, S)` with :math:`S = \mathrm{softmax}(s)` and
     :math:`T = \mathrm{softmax}(t / \tau)`.
+
+    Args:
+        scores: [U], floating point.
+        candidates: The step's rows over them, with a teacher's scores.
+        teacher_temperature: τ > 0 of the teacher's scores.
+        rows: A rank's share of the rows; the losses and gradients of disjoint shares add up to the whole.
+
+    Returns:
+        A scalar.
+
+    Raises:
+        InputError: When the candidates have no teacher's scores or ``rows`` is no contiguous share.
     """
-    student = log_softmax_of_rows(scores[candidates.pair], candidates.row, candidates.rows)
-    wanted = _teacher(candidates, scores) / teacher_temperature
-    teacher = log_softmax_of_rows(wanted, candidates.row, candidates.rows)
-    return (teacher.exp() * (teacher - student))[_mine(candidates, rows)].sum() / candidates.rows
+    teacher = _teacher(candidates, scores) / teacher_temperature
+    return divergence(scores[candidates.pair], teacher, candidates.row, share_of(candidates.rows, rows))
 
 
 RANKING_LOSSES: Mapping[str, RankingLoss] = {
@@ -111,10 +154,14 @@ RANKING_LOSSES: Mapping[str, RankingLoss] = {
 
 
 def _mine(candidates: RowCandidates, rows: slice | None) -> Tensor:
-    first, last, _ = (rows or slice(None)).indices(candidates.rows)
-    return (candidates.row >= first) & (candidates.row < last)
+    return share_of(candidates.rows, rows).holds(candidates.row)
 
 
 def _teacher(candidates: RowCandidates, like: Tensor) -> Tensor:
-    assert candidates.teacher is not None
+    if candidates.teacher is None:
+        raise InputError(
+            "the candidates have no scores of a teacher",
+            field="teacher",
+            remedy="Give RowCandidates a teacher's score for each candidate, or take 'binary' or 'listwise'.",
+        )
     return candidates.teacher.to(like.dtype)

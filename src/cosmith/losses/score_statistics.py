@@ -120,7 +120,7 @@ class _Sample:
         score = (query * positive).sum(1)
         judge_query, judge_positive = judge[planned.query], judge[planned.positive]
         limit = score_limit((judge_query * judge_positive).sum(1), spec)
-        everyone = slice(0, len(score))
+        everyone, harder = slice(0, len(score)), 1.0 + spec.hardness * spec.temperature
         parts: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []  # scores, logits, possible, kept
         mine = 0
         if denominator.own is not None:
@@ -136,13 +136,14 @@ class _Sample:
                 judged = torch.zeros_like(scores)
                 judged[place, column] = (judge_query[place] * judge[negative]).sum(1)
                 kept = possible & ~(judged > limit[:, None])
-            parts.append((scores, scores * (1 / spec.temperature + spec.hardness), possible, kept))
+            logits = scores / spec.temperature
+            parts.append((scores, logits * harder if denominator.own.hardened else logits, possible, kept))
         for block in denominator.blocks:
             scores = torch.mm(query if block.by_query else positive, values[block.columns].T)
             possible = ~torch.isneginf(block.mask(scores.clone(), everyone, None))
             judged = torch.mm(judge_query if block.by_query else judge_positive, judge[block.columns].T)
-            kept = ~torch.isneginf(block.mask(scores.clone(), everyone, limit, judged))
-            parts.append((scores, scores / spec.temperature, possible, kept))
+            logits = block.mask(scores / spec.temperature, everyone, limit, judged, harder=harder)
+            parts.append((scores, logits, possible, ~torch.isneginf(logits)))
         if not parts:
             nothing = values.new_zeros((len(score), 0))
             parts.append((nothing, nothing, nothing.bool(), nothing.bool()))

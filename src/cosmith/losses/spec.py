@@ -45,8 +45,8 @@ class ContrastiveSpec:
 
     .. math:: -\log \frac{e^{s(q,p)/\tau}}{k\,e^{s(q,p)/\tau} + \sum_{c \in C} e^{\ell_c}}
 
-    with :math:`\ell_c = s/\tau` (own negatives: :math:`s/\tau + \alpha\,\mathrm{sg}(s)`, :math:`\alpha` the
-    ``hardness``, sg the stop-gradient) and k = ``positive_terms``. The losses of several denominators are averaged.
+    with :math:`\ell_c = s/\tau` (in the ``hardened_blocks``: :math:`s/\tau + \alpha\,\mathrm{sg}(s)`, :math:`\alpha`
+    the ``hardness``, sg the stop-gradient) and k = ``positive_terms``. The losses of several denominators are averaged.
     With a ``focal`` exponent γ, it is :math:`(1 - e^{-L})^\gamma L` in place of that loss L. With the normalisation
     ``sigmoid`` and the ``bias`` b, each score is a decision of its own (SigLIP, arXiv:2303.15343):
 
@@ -74,7 +74,11 @@ class ContrastiveSpec:
             then never masked), or are left out. They are never candidates of another block.
         documents_with_negatives: Whether the block ``documents`` has the negatives of other rows, too, or only their
             positives.
-        hardness: α ≥ 0 (LLaVE, arXiv:2503.04812, Eq. 5; on own negatives as in EmbeddingGemma, arXiv:2509.20354).
+        hardness: α ≥ 0: how much more a candidate counts the higher it scores (LLaVE, arXiv:2503.04812, Eq. 5, which
+            takes 9; EmbeddingGemma, arXiv:2509.20354, takes 5).
+        hardened_blocks: The blocks that ``hardness`` applies to. By default all, as in LLaVE, where every negative of
+            the batch is weighted; EmbeddingGemma weights ``own_negatives`` only. A row's other positives that stay
+            (``other_own_positives``) are no negatives and never weighted.
         positive_terms: How often the pair's own score stands in each denominator: 1, or 2 in GTE's equation, whose sums
             over query → document and document → query both have it.
         focal: γ ≥ 0: how much less pairs count that are told apart already (arXiv:1708.02002, Eq. 4; of contrastive
@@ -102,6 +106,7 @@ class ContrastiveSpec:
     other_own_positives: bool = False
     documents_with_negatives: bool = True
     hardness: float = 0.0
+    hardened_blocks: frozenset[Block] = BLOCKS
     positive_terms: int = 1
     guided: bool = False
     focal: float = 0.0
@@ -121,7 +126,8 @@ class ContrastiveSpec:
         if not denominators or not all(denominators):
             raise InputError("a loss needs a denominator with a block", field="denominators", remedy=_EXAMPLE)
         object.__setattr__(self, "denominators", denominators)
-        object.__setattr__(self, "masked_blocks", _blocks(self.masked_blocks, "masked_blocks"))
+        for name in ("masked_blocks", "hardened_blocks"):
+            object.__setattr__(self, name, _blocks(getattr(self, name), name))
         for name in ("same_text", "known_positives", "same_document", "same_label", "other_own_positives",
                      "documents_with_negatives", "guided", "embed_twice"):  # fmt: skip
             if not isinstance(getattr(self, name), bool):
@@ -145,6 +151,12 @@ class ContrastiveSpec:
                 field="other_own_positives",
                 remedy="Add the block 'other_positives' to a denominator, or set it to False.",
             )
+        if self.hardness and not self.hardened_blocks & self.blocks:
+            raise InputError(
+                "hardness has no block to weigh: no denominator has one of the hardened_blocks",
+                field="hardened_blocks",
+                remedy="Name a block that a denominator has, or leave it out for all of them.",
+            )
         if self.guided and self.margin is None and self.ratio is None:
             raise InputError("a guide has nothing to judge", field="guided", remedy="Give a margin or a ratio.")
         self._check_normalisation()
@@ -167,7 +179,10 @@ class ContrastiveSpec:
     @property
     def needs(self) -> frozenset[Need]:
         """What the rows of a step must have."""
-        return frozenset({"positives", "teacher"} if self.guided else {"positives"})
+        needs: set[Need] = {"positives", "teacher"} if self.guided else {"positives"}
+        if self.hardness and self.hardened_blocks & self.blocks == {"own_negatives"}:
+            needs.add("negatives")
+        return frozenset(needs)
 
     @property
     def blocks(self) -> frozenset[Block]:

@@ -90,8 +90,8 @@ class StepStructure:
             teacher: [U, Dt] floats or None.
 
         Raises:
-            InputError: When a field is not a vector of integers (of floats), two that belong together differ in
-                length, a number points outside of the step, or a row has neither a positive nor a label.
+            InputError: When a field is not a vector of integers (of finite floats), two that belong together differ
+                in length, a number points outside of the step, or a row has neither a positive nor a label.
         """
         given = {
             "query": query, "positives": positives, "positive_row": positive_row, "negatives": negatives,
@@ -176,7 +176,16 @@ def _reals(name: str, value: Reals, dimensions: int) -> Tensor:
             field=name,
             remedy=f"Give numbers in {dimensions} dimension{'s' * (dimensions > 1)}.",
         )
-    return tensor if tensor.dtype == torch.float64 else tensor.float()
+    reals = tensor if tensor.dtype == torch.float64 else tensor.float()
+    finite = reals.isfinite()  # a loss that only compares would go on as if NaN were the highest number
+    if not bool(finite.all()):
+        place = (~finite).nonzero()[0].tolist()
+        raise InputError(
+            f"entry {', '.join(map(str, place))} is {float(reals[tuple(place)])}",
+            field=name,
+            remedy="Give finite numbers; leave out the rows that have none.",
+        )
+    return reals
 
 
 def _vector(name: str, value: Integers) -> Tensor:

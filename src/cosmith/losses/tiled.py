@@ -55,7 +55,7 @@ def contrastive(
     check_embeddings(embeddings, structure)
     if tile_elements < 1:
         raise InputError(f"tile_elements is {tile_elements}", field="tile_elements", remedy="Give 1 or more.")
-    share = share_of(structure, rows)
+    share = share_of(structure.rows, rows)
     with_gradient = torch.is_grad_enabled() and embeddings.requires_grad
     structure = structure.to(embeddings.device)
     guide = teacher_of(structure) if spec.guided else None
@@ -156,6 +156,7 @@ def _tile(
 ) -> Tensor:
     """The weighted loss of a tile of pairs; adds its gradient to ``gradient`` and to those of the blocks."""
     scale = 1.0 / spec.temperature
+    harder = 1.0 + spec.hardness * spec.temperature  # s/τ + αs is so many times s/τ
     query, positive = values[planned.query[tile]], values[planned.positive[tile]]
     score = (query * positive).sum(1)
     judge_query, judge_positive = query, positive  # the vectors whose scores are held against the limit
@@ -169,10 +170,10 @@ def _tile(
         by_query = block.candidates.by_query
         logit = torch.mm((query if by_query else positive) * scale, block.vectors.T)
         if guide is None or block.guide is None:
-            block.candidates.mask(logit, tile, None if limit is None else limit * scale)
+            block.candidates.mask(logit, tile, None if limit is None else limit * scale, harder=harder)
         else:
             judged = torch.mm(judge_query if by_query else judge_positive, block.guide.T)
-            block.candidates.mask(logit, tile, limit, judged)
+            block.candidates.mask(logit, tile, limit, judged, harder=harder)
         logits.append(logit)
     own, place = None, None
     if denominator.own is not None:
@@ -182,7 +183,7 @@ def _tile(
             judged = own if guide is None else (judge_query[place] * guide[negative]).sum(1)
             within = ~(judged > limit[place])  # not <=: NaN is to be seen
             place, negative, own = place[within], negative[within], own[within]
-        own *= scale + spec.hardness
+        own *= scale * harder if denominator.own.hardened else scale
 
     if spec.normalisation == "softmax":
         pairs = softmax_losses(score * scale, logits, own, place, spec.positive_terms)

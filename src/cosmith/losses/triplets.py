@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from cosmith.losses.arguments import Share, arguments, positives_and_negatives
+from cosmith.losses.arguments import Share, arguments, pairs_of, positives_and_negatives
 from cosmith.losses.candidates import numbered
 from cosmith.losses.pair_specs import TripletSpec
 from cosmith.losses.structure import StepStructure
@@ -54,13 +54,14 @@ def triplet(embeddings: Tensor, structure: StepStructure, spec: TripletSpec, *, 
 
 
 def _of_rows(values: Tensor, structure: StepStructure, spec: TripletSpec, share: Share) -> Tensor:
-    positive, negative = positives_and_negatives(structure)
+    pairs = pairs_of(structure)
+    positive, negative = positives_and_negatives(pairs.row, pairs.positive, structure.rows)
     total = max(len(negative), 1)
-    mine = share.holds(structure.negative_row[negative])
-    positive, negative = structure.positives[positive[mine]], negative[mine]
-    query = values[structure.query[structure.negative_row[negative]]]
-    near = _distances(query, values[positive], spec)
-    far = _distances(query, values[structure.negatives[negative]], spec)
+    mine = share.holds(pairs.row[negative])
+    positive, negative = positive[mine], negative[mine]
+    query = values[pairs.query[negative]]
+    near = _distances(query, values[pairs.document[positive]], spec)
+    far = _distances(query, values[pairs.document[negative]], spec)
     return _hinge(near - far, spec.margin).sum() / total
 
 

@@ -120,6 +120,9 @@ def assemble(tokenised: TokenisedSource, rows: Int64) -> StepBatch:
     Args:
         tokenised: The Source.
         rows: int64 [R], row numbers.
+
+    Raises:
+        InputError: When a row's score is not a finite number.
     """
     source, count = tokenised.source, len(tokenised.source.texts)
     as_document = count if tokenised.roles_differ else 0  # entries are role × text, queries first
@@ -172,6 +175,11 @@ def _scores(source: Source, rows: Int64, positives: Int64) -> tuple[Float32 | No
     if source.scores is None:
         return None, None
     scores, offsets = take_rows(source.scores, source.arrays.score_offsets, rows)
+    wrong = np.flatnonzero(~np.isfinite(scores))
+    if len(wrong):  # a Source is not made of such, but its files may have changed
+        row = int(rows[np.searchsorted(offsets, wrong[0], side="right") - 1])
+        raise InputError(f"a score of row {row} of {source.name!r} is {scores[wrong[0]]}", field="scores",
+                         remedy="Make the Source again from its rows.")  # fmt: skip
     within = np.arange(len(scores)) - np.repeat(offsets[:-1], np.diff(offsets))
     of_positive = within < np.repeat(positives, np.diff(offsets))
     return scores[of_positive], scores[~of_positive]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
 
 from cosmith.data import RaggedTokens, Source
-from cosmith.training.batch import StepBatch
+
+if TYPE_CHECKING:
+    from cosmith.training.batch import StepBatch
 
 _SHOWN = 80  # characters of a text
 
@@ -49,18 +53,10 @@ def batch_problems(source: Source, rows: NDArray[np.int64], batch: StepBatch, vo
         batch: The step.
         vocabulary: How many tokens the model knows.
     """
-    found = [
+    return [
         f"{describe_text(source, rows, batch, number)} {what}"
         for number, what in token_problems(batch.tokens, vocabulary)
     ]
-    if source.scores is not None:
-        widths = np.diff(source.positive_offsets) + np.diff(source.negative_offsets)
-        offsets = np.concatenate([[0], np.cumsum(widths)])
-        for row in rows.tolist():
-            scores = source.scores[offsets[row] : offsets[row + 1]]
-            if not np.isfinite(scores).all():
-                found.append(f"a score of row {row} of {source.name!r} is {scores[~np.isfinite(scores)][0]}")
-    return found
 
 
 def token_problems(tokens: RaggedTokens, vocabulary: int) -> list[tuple[int, str]]:

@@ -77,7 +77,7 @@ def backward_step(
         parameters: All that ``embed`` computes with; those that need a gradient get one.
         strategy: How many graphs are kept.
         seed: Micro-batch i is embedded, and replayed, with generators seeded by (seed, i). What dropout does to a
-            text therefore depends neither on the strategy nor on the number of ranks and lanes.
+            text therefore depends on the micro-batches, but neither on the strategy nor on who takes which.
         autocast: Makes the context of lower precision in which texts are embedded.
         ranks: The processes that share the step; all of them must be given the same batches.
         costs: The cost of each micro-batch, by which ranks and lanes are balanced; its number of texts where absent.

@@ -157,7 +157,9 @@ def add_gradients(job: Job[Trainable], step: int, ranks: Ranks = ALONE, *, look:
 
 def shared_micro_batches(lengths: np.ndarray, budget: int | None, encoder: Trainable, workers: int) -> list[Batch]:
     """A step's texts in micro-batches, longest first: as many for one worker (a lane of a rank) as for another, if
-    there are texts enough, and the same ones for one, two and four workers (dropout draws by micro-batch).
+    there are texts enough, and the same ones for one, two and four workers.
+
+    Dropout draws by micro-batch. Another number of workers makes others, so there the masks differ, and nothing else.
 
     Args:
         lengths: Tokens of each text, [U].

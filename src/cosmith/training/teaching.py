@@ -15,11 +15,12 @@ from cosmith.data import Source
 from cosmith.data.array_files import map_array, write_array_to
 from cosmith.errors import InputError
 from cosmith.models import Encoder
+from cosmith.training.batch_report import shown_text
 
 Int64 = NDArray[np.int64]
 Float32 = NDArray[np.float32]
 
-_CHUNK = 65_536  # vectors whose products are summed at a time
+_CHUNK = 65_536  # vectors that are worked on at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,6 +67,9 @@ def teach(teacher: Encoder, source: Source, folder: Path | None = None) -> Teach
         teacher: The other model.
         source: The rows.
         folder: Where the vectors are kept, memory-mapped; None: memory.
+
+    Raises:
+        InputError: When the teacher gives a text a vector that is not of finite numbers.
     """
     said = source.settings
     documents = np.unique(np.concatenate([source.positives, source.negatives]))
@@ -78,13 +82,30 @@ def teach(teacher: Encoder, source: Source, folder: Path | None = None) -> Teach
             values = teacher.encode(
                 source.texts.take(texts), prompt=prompt, instruction=said.instruction, show_progress="teacher's vectors"
             )
+            _check_finite(values, teacher, source, texts)
             if path is not None:
                 with atomic_file(path, "wb") as handle:
                     write_array_to(handle, values.shape, np.float32, [values])
         if path is not None:
             values = map_array(path, np.float32, "Remove it; it is made again.")
+            _check_finite(values, teacher, source, texts)
         found.append(RoleVectors(texts, values))
     return TeacherVectors(*found)
+
+
+def _check_finite(values: Float32, teacher: Encoder, source: Source, texts: Int64) -> None:
+    """Refuse vectors that would disable a guide's masks, which only compare, or that no student can follow."""
+    for start in range(0, len(values), _CHUNK):
+        wrong = np.flatnonzero(~np.isfinite(values[start : start + _CHUNK]).all(1))
+        if len(wrong):
+            text = shown_text(source.texts[int(texts[start + wrong[0]])])
+            raise InputError(
+                f"the teacher {teacher.name!r} gives the text {text!r} of the source {source.name!r} a vector with"
+                " numbers that are not finite",
+                field="teacher",
+                remedy="Its weights or its precision are broken for that text: look at what it encodes it to, try"
+                " float32, or take another teacher.",
+            )
 
 
 def turned(taught: Sequence[TeacherVectors], dimension: int, nested: bool) -> list[TeacherVectors]:

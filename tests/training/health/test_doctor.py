@@ -131,17 +131,6 @@ def test_a_text_without_tokens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert "leave out that row" in page
 
 
-def test_a_score_that_is_infinite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    scored = Source.from_rows("scored", [replace(row, scores=(0.9, 0.1)) for row in rows()])
-    scores = scored.scores.copy()
-    scores[2 * 7] = np.inf
-    scored = replace(scored, arrays=replace(scored.arrays, scores=scores))
-    spoil = lambda embeddings: embeddings.sum() * float(scores.sum()) * 0  # noqa: E731
-    monkeypatch.setattr(ContrastiveJob, "loss", spoilt_loss(ContrastiveJob, spoil))
-    error, _ = failed(tiny_encoder("bert"), tmp_path, scored, batch_size=40)
-    assert "the data: a score of row 7 of 'scored' is inf" in error.problem
-
-
 def test_a_learning_rate_that_is_far_too_high(tmp_path: Path) -> None:
     """Its weights reach what no model has; where that ends in a number that is none, the rate is named."""
     error, page = failed(tiny_encoder("bert"), tmp_path, learning_rate=1e3, warmup=0.0)
