@@ -68,7 +68,7 @@ def run_ranks() -> Callable[..., None]:
             for rank in (0, 1)
         ]
         try:
-            said = [rank.communicate(timeout=200)[1] for rank in ranks]
+            said = [rank.communicate(timeout=600)[1] for rank in ranks]
         finally:
             for rank in ranks:
                 rank.kill()
