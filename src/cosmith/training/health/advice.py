@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cosmith.phrases import counted, share
-from cosmith.training.health.history import History
+from cosmith.training.health.history import TOO_FAST, History
 
 
 @dataclass(frozen=True)
@@ -197,18 +197,15 @@ def dead_layers(history: History) -> Advice | None:
 
 def too_fast(history: History) -> Advice | None:
     """A step changes a part of the weights by more than a twentieth."""
-    largest = (0.0, "", 0)
-    for name in history.groups("update_ratio"):
-        for step, value in zip(*history.series(f"update_ratio/{name}"), strict=True):
-            largest = max(largest, (value, name, step))
-    value, name, step = largest
-    if value < 0.05:
+    pace = history.fastest()
+    if pace is None or pace.ratio < TOO_FAST:
         return None
     return Advice(
         "too_fast",
-        f"Learning rate too high: one step changed the weights of {name} by {share(value)}.",
-        f"Step {step:,}; a thousandth is usual for a pre-trained model.",
-        "Try a tenth of the learning rate, and a longer warm-up.",
+        f"Learning rate too high: one step changed the weights of {pace.layer} by {pace.amount}.",
+        f"Step {pace.step:,}, at a rate of {pace.learning_rate:.2g}; a thousandth is usual for a pre-trained model.",
+        f"Try {pace.sound_rate:.0e}, which would have changed them by a thousandth; to learn from nothing, ten times "
+        "that.",
     )
 
 
