@@ -65,7 +65,8 @@ class History:
     Attributes:
         steps: The metrics of each step, in order; ``step`` counts from 1.
         evaluations: In order.
-        facts: What was known at the start, see :attr:`cosmith.training.step.Job.facts`; empty where nothing was.
+        facts: What was known at the start: ``settings``, and what :attr:`cosmith.training.step.Job.facts` says; empty
+            where nothing was.
     """
 
     steps: Sequence[Mapping[str, Any]]
@@ -86,6 +87,10 @@ class History:
         """The names that stand behind a prefix, e.g. the layers behind ``gradient_norm``, in order of appearance."""
         names = [name for entry in self.watched for name in entry if name.startswith(f"{prefix}/")]
         return list(dict.fromkeys(name.removeprefix(f"{prefix}/") for name in names))
+
+    def setting(self, name: str) -> Any:
+        """What the user decided, a value of :class:`~cosmith.training.TrainingSettings`; None: not known, or None."""
+        return self.facts.get("settings", {}).get(name)
 
     def fastest(self, looks: int | None = None) -> Pace | None:
         """The step that changed a layer most, of the last so many that were looked at, or of all; None: none was."""
