@@ -183,7 +183,7 @@ def line_chart(series: Mapping[str, tuple[Sequence[int], Sequence[float]]]) -> a
     )
     base = alt.Chart(alt.InlineData(values=rows)).encode(
         x=alt.X("step:Q", title="step", axis=alt.Axis(tickCount=5, grid=False), scale=alt.Scale(nice=False)),
-        y=charts.height("value", [row["value"] for row in rows]),
+        y=charts.height("value", [value for _, values in series.values() for value in values]),
         color=colour,
     )
     return charts.styled([base.mark_line(strokeWidth=2)], 170)
