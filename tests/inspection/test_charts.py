@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from hypothesis import given, settings
@@ -12,8 +13,10 @@ from hypothesis import strategies as st
 import cosmith.inspection
 from cosmith.inspection import charts, wording
 from cosmith.inspection.charts import PALETTE, IntervalRow
+from cosmith.inspection.dynamics import layer_map
 from cosmith.inspection.markup import Markup, element, escaped
 from cosmith.inspection.pictures import figure, svg_of
+from cosmith.training.health import History
 
 ROWS = [
     IntervalRow("nDCG@10", "base", 0.6, 0.58, 0.62),
@@ -73,6 +76,41 @@ def test_curves_mark_what_was_chosen() -> None:
     mixed = svg_of(charts.interpolation_chart([1.0, 0.0, 0.5], [0.6, 0.5, 0.7], chosen=0.5))
     assert marks(mixed, "circle") == 3 + 1
     assert "share of the tuned weights" in mixed
+
+
+@pytest.mark.parametrize("value", [0.05, 0.2171, 1.0, 0.0, -0.3])
+def test_a_curve_without_ups_and_downs_has_labels_around_its_height(value: float) -> None:
+    for chart in (
+        charts.dev_curve([0, 10, 20], [value] * 3, start=value),
+        charts.interpolation_chart([0.0, 0.5, 1.0], [value] * 3),
+        charts.loss_curve([1, 2, 3], [value] * 3),
+    ):
+        labels = axis_labels(svg_of(chart), "Y")
+        assert len(set(labels)) == len(labels) >= 3
+        assert min(labels) <= value <= max(labels)
+
+
+def axis_labels(svg: str, axis: Literal["X", "Y"]) -> list[float]:
+    """The numbers along an axis, as they are drawn."""
+    part = next(each for each in svg.split('aria-roledescription="axis"')[1:] if f'aria-label="{axis}-axis' in each)
+    labels = part[part.index("role-axis-label") :].split('<g class="mark-', 2)[0]
+    return [float(text.replace("\u2212", "-")) for text in re.findall(r"<text[^>]*>([^<]+)</text>", labels)]
+
+
+@pytest.mark.parametrize("factor", [1.0, 1.001, 1000.0])
+def test_shades_by_layer_end_with_the_run_and_are_told_apart(factor: float) -> None:
+    norms = {1: 33.0, 11: 33.0 * factor}
+    steps = [{"step": step, "loss": 1.0} for step in range(1, 13)]
+    for entry in steps:
+        if entry["step"] in norms:
+            entry["gradient_norm/layer-00"] = norms[int(entry["step"])]
+    drawn = svg_of(layer_map(History(steps, []), "gradient_norm"))
+    across = axis_labels(drawn, "X")
+    assert min(across) == 0
+    assert max(across) <= 12
+    legend = drawn[drawn.index('aria-roledescription="legend"') :]
+    labels = re.findall(r"<text[^>]*>([\d.,]+)</text>", legend)
+    assert len(set(labels)) == len(labels) == 3
 
 
 def test_score_histograms_stand_over_one_axis() -> None:

@@ -30,7 +30,7 @@ def test_by_hand() -> None:
     assert found.own_above == 0.5  # n0 is nearer to q0 than p0
     assert found.first == 0.5
     assert found.masked == 0.0
-    assert found.duplicates == 0.0
+    assert found.repeated_queries == found.repeated_positives == 0.0
     assert sum(found.positive_scores) == 2
     assert sum(found.negative_scores) == 2
     candidates = [[math.cos(0.2), math.cos(2.1), math.cos(3.0)], [math.cos(1.0), math.cos(1.7), math.cos(1.8)]]
@@ -60,10 +60,19 @@ def test_a_margin_leaves_out_what_scores_too_near() -> None:
     assert found.masked == pytest.approx(1 / (2 * found.candidates + 1))
 
 
-def test_duplicates() -> None:
+@pytest.mark.parametrize(
+    ("text", "queries", "positives"),
+    [
+        ([0, 1, 2, 0, 4, 5], 1 / 2, 0.0),  # the query comes again
+        ([0, 1, 2, 3, 1, 5], 0.0, 1 / 2),  # the positive does
+        ([0, 1, 2, 3, 4, 2], 0.0, 0.0),  # a negative that rows share is no repeat
+        ([0, 0, 2, 3, 3, 5], 0.0, 0.0),  # nor is a text that is its own positive
+    ],
+)
+def test_repeats_of_queries_and_of_positives(text: list[int], queries: float, positives: float) -> None:
     embeddings, structure = step()
-    same = replace(structure, text=torch.tensor([0, 1, 2, 3, 1, 2]))
-    assert score_statistics(embeddings, same, OWN).duplicates == pytest.approx(2 / 6)
+    found = score_statistics(embeddings, replace(structure, text=torch.tensor(text)), OWN)
+    assert (found.repeated_queries, found.repeated_positives) == (queries, positives)
 
 
 def test_without_any_candidate() -> None:

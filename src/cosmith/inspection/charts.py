@@ -207,9 +207,7 @@ def loss_curve(steps: Sequence[float], losses: Sequence[float], *, half_life: fl
         for step, loss, average in zip(steps, losses, _averages(losses, decay), strict=True)
     ]
     base = alt.Chart(_data(data)).encode(x=_steps())
-    raw = base.mark_line(color=PALETTE["base"], opacity=0.4, strokeWidth=1).encode(
-        y=alt.Y("loss:Q", title=None, scale=alt.Scale(zero=False), axis=_axis())
-    )
+    raw = base.mark_line(color=PALETTE["base"], opacity=0.4, strokeWidth=1).encode(y=height("loss", losses))
     smooth = base.mark_line(color=PALETTE["tuned"], strokeWidth=2).encode(y="average:Q")
     return styled([raw, smooth], 170)
 
@@ -226,9 +224,8 @@ def dev_curve(
         best_step: The evaluation to mark.
     """
     data = [{"step": step, "dev": value, "best": step == best_step} for step, value in zip(steps, scores, strict=True)]
-    base = alt.Chart(_data(data)).encode(
-        x=_steps(), y=alt.Y("dev:Q", title=None, scale=alt.Scale(zero=False), axis=_axis())
-    )
+    levels = [*scores] if start is None else [*scores, start]
+    base = alt.Chart(_data(data)).encode(x=_steps(), y=height("dev", levels))
     layers = [
         base.mark_line(color=PALETTE["tuned"], strokeWidth=2),
         base.mark_circle(color=PALETTE["tuned"], size=40, opacity=1),
@@ -251,7 +248,7 @@ def interpolation_chart(
     ]
     base = alt.Chart(_data(data)).encode(
         x=alt.X("alpha:Q", title="share of the tuned weights", axis=alt.Axis(tickCount=5, format=".0%", grid=False)),
-        y=alt.Y("dev:Q", title=None, scale=alt.Scale(zero=False), axis=_axis()),
+        y=height("dev", scores),
     )
     return styled(
         [
@@ -327,6 +324,16 @@ def _steps() -> alt.X:
 
 def _axis() -> alt.Axis:
     return alt.Axis(tickCount=4, domain=False)
+
+
+def height(name: str, values: Sequence[float]) -> alt.Y:
+    """The upward axis of a curve, not from zero; where all values are alike, with room around them: a domain without
+    extent has no ticks that could be read."""
+    low, high = min(values, default=0.0), max(values, default=0.0)
+    largest = max(abs(low), abs(high))
+    room = (largest / 10 or 1.0) if high - low <= 1e-4 * largest else 0.0
+    scale = alt.Scale(zero=False, domain=[low - room, high + room]) if room else alt.Scale(zero=False)
+    return alt.Y(f"{name}:Q", title=None, scale=scale, axis=_axis())
 
 
 def _marked(place: float, label: str, *, on_the_left: bool) -> list[alt.Chart]:

@@ -21,6 +21,8 @@ from cosmith.training.health import History, read_history, read_probe_texts, rea
 
 _SCORES = {"positive_scores": "answers", "negative_scores": "negatives", "other_scores": "others"}
 
+_LEAST_FACTOR = math.log10(2)  # between the lightest and the darkest shade: less is no difference to be seen
+
 
 def health_section(run: RunRecord) -> Markup | None:
     """What the doctor says of each training stage, and the pictures behind it."""
@@ -109,7 +111,8 @@ def _histograms(entry: Mapping[str, Any]) -> dict[str, dict[str, list[float]]]:
 
 
 def layer_map(history: History, prefix: str) -> alt.LayerChart:
-    """A metric by layer (down) and step (across), as shades on a logarithmic scale.
+    """A metric by layer (down) and step (across), as shades on a logarithmic scale; a look stands for the steps up to
+    the next one.
 
     Args:
         history: The run.
@@ -118,30 +121,39 @@ def layer_map(history: History, prefix: str) -> alt.LayerChart:
     groups = history.groups(prefix)
     steps = [entry["step"] for entry in history.watched]
     width = min((later - earlier for earlier, later in pairwise(steps)), default=1)
+    last = history.steps[-1]["step"]
     cells = [
         (step, group, math.log10(value))
         for group in groups
         for step, value in zip(*history.series(f"{prefix}/{group}"), strict=True)
         if value > 0
     ]
-    rows = [{"step": step, "until": step + width, "layer": group, "value": value} for step, group, value in cells]
+    rows = [
+        {"from": step - 1, "until": min(step - 1 + width, last), "layer": group, "value": value}
+        for step, group, value in cells
+    ]
     low, high = min(value for *_, value in cells), max(value for *_, value in cells)
+    middle, extent = (low + high) / 2, max(high - low, _LEAST_FACTOR)
+    low, high = middle - extent / 2, middle + extent / 2
     chart = (
         alt.Chart(alt.InlineData(values=rows))
         .mark_rect(color=PALETTE["tuned"], strokeWidth=0)
         .encode(
             x=alt.X(
-                "step:Q", title="step", axis=alt.Axis(tickCount=5, grid=False), scale=alt.Scale(nice=False, zero=False)
+                "from:Q",
+                title="step",
+                axis=alt.Axis(tickCount=min(5, last), grid=False, format="d"),
+                scale=alt.Scale(nice=False, zero=False, domain=[steps[0] - 1, last]),
             ),
             x2="until:Q",
             y=alt.Y("layer:N", title=None, sort=groups, axis=alt.Axis(domain=False, ticks=False)),
             opacity=alt.Opacity(
                 "value:Q",
-                scale=alt.Scale(range=[0.06, 1]),
+                scale=alt.Scale(range=[0.06, 1], domain=[low, high]),
                 legend=alt.Legend(
                     title=None,
                     orient="bottom",
-                    values=[low, (low + high) / 2, high],
+                    values=[low, middle, high],
                     labelExpr="format(pow(10, datum.value), '.2~r')",
                 ),
             ),
@@ -171,7 +183,7 @@ def line_chart(series: Mapping[str, tuple[Sequence[int], Sequence[float]]]) -> a
     )
     base = alt.Chart(alt.InlineData(values=rows)).encode(
         x=alt.X("step:Q", title="step", axis=alt.Axis(tickCount=5, grid=False), scale=alt.Scale(nice=False)),
-        y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=4, domain=False)),
+        y=charts.height("value", [value for _, values in series.values() for value in values]),
         color=colour,
     )
     return charts.styled([base.mark_line(strokeWidth=2)], 170)

@@ -34,7 +34,9 @@ class ScoreStatistics:
         masked: Share of the candidates that a score mask left out as false negatives.
         own_above: Share of the rows' own negatives that score above their positive; NaN without own negatives.
         first: Share of the pairs whose positive scores above all candidates.
-        duplicates: Share of the step's texts that are there more than once.
+        repeated_queries: Share of the rows whose query is that of an earlier row of the step.
+        repeated_positives: Share of the positives that are there before, but for those that are the text of their own
+            query (SimCSE).
         positive_scores, negative_scores, other_scores: Histograms of the pairs' scores, of those of the rows' own
             negatives and of those of all other candidates: counts of :data:`BINS` equal bars from -1 to 1.
     """
@@ -46,7 +48,8 @@ class ScoreStatistics:
     masked: float
     own_above: float
     first: float
-    duplicates: float
+    repeated_queries: float
+    repeated_positives: float
     positive_scores: tuple[int, ...]
     negative_scores: tuple[int, ...]
     other_scores: tuple[int, ...]
@@ -73,7 +76,7 @@ def score_statistics(
     some = scores.kept.any(1)
     entropy = torch.special.entr(weights).sum(1)[some]
     own = scores.possible & scores.own
-    mentions = structure.rows + len(structure.positives) + len(structure.negatives)
+    queries, positives = structure.text[structure.query], structure.text[structure.positives]
     possible = int(scores.possible.sum())
     above = scores.scores > scores.positive[:, None]
     return ScoreStatistics(
@@ -84,7 +87,8 @@ def score_statistics(
         masked=1.0 - int(scores.kept.sum()) / possible if possible else 0.0,
         own_above=float(above[own].float().mean()) if bool(own.any()) else float("nan"),
         first=float((~(above & scores.kept).any(1)).float().mean()),
-        duplicates=1.0 - len(torch.unique(structure.text)) / mentions,
+        repeated_queries=_repeated(queries),
+        repeated_positives=_repeated(positives[positives != queries[structure.positive_row]]),
         positive_scores=_histogram(scores.positive),
         negative_scores=_histogram(scores.scores[own]),
         other_scores=_histogram(scores.scores[scores.possible & ~scores.own]),
@@ -150,6 +154,10 @@ class _Sample:
         scores, logits, possible, kept = (torch.cat(each, 1) for each in zip(*parts, strict=True))
         own = torch.arange(scores.shape[1], device=scores.device)[None] < mine
         return cls(score, scores, logits, possible, kept, own)
+
+
+def _repeated(texts: Tensor) -> float:
+    return 1.0 - len(torch.unique(texts)) / len(texts) if len(texts) else 0.0
 
 
 def _histogram(scores: Tensor) -> tuple[int, ...]:

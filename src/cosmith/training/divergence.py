@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cosmith.training.checkpoint import Progress
-from cosmith.training.health import Case, Diverged, diagnose, write_diagnosis
+from cosmith.training.health import Case, Diverged, History, diagnose, read_history, write_diagnosis
 from cosmith.training.journal import Journal
 from cosmith.training.run import Model, Run
 from cosmith.training.step import StepCount
@@ -23,7 +23,8 @@ def diagnosed(run: Run[Model], progress: Progress, done: StepCount, norm: float 
     if not run.ranks.is_first:
         run.ranks.wait()  # a launcher ends all processes with the first that ends
         return Diverged(what, remedy="The first process says why.")
-    case = Case(pieces.whole, progress.step, run.base, pieces.whole_optimizer, rate)
+    history = History([], []) if run.folder is None else read_history(run.folder)
+    case = Case(pieces.whole, progress.step, run.base, pieces.whole_optimizer, rate, history)
     try:
         diagnosis = diagnose(case, done.loss, norm)
         page = None if run.folder is None else write_diagnosis(run.folder, case, diagnosis, progress)

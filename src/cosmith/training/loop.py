@@ -90,8 +90,8 @@ def run_job(
     )
     generators = torch.random.fork_rng(devices=[device] if device.type == "cuda" else [])
     if place is not None:
-        facts = place / HEALTH / FACTS
-        ranks.together(lambda: write_json(facts, dict(job.facts)) if ranks.is_first else None, device)
+        known = {**job.facts, "settings": {**settings.identity(), "interpolate": bool(settings.interpolation_grid)}}
+        ranks.together(lambda: write_json(place / HEALTH / FACTS, known) if ranks.is_first else None, device)
     with generators, Interruption() as interruption:
         best = BestWeights(place)
         run = Run(job, optimizer, pieces, dev, general, best, checkpoints, interruption, ranks, place, base)
@@ -143,7 +143,8 @@ def _take_steps(run: Run[Model], progress: Progress) -> Progress:
                 if run.evaluates(progress):
                     progress = _evaluate(run, progress, journal)
                     return_free_memory()
-                if probe and run.folder is not None and is_snapshot_step(progress.step, run.job.steps):
+                due = is_snapshot_step(progress.step, run.job.steps) or run.has_ended(progress)
+                if probe and run.folder is not None and due:
                     _take_snapshot(run, run.folder, progress)
                 progress = replace(progress, seconds=time.monotonic() - clock)
                 if run.has_ended(progress):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from cosmith.data import Source, TrainingRow
+from cosmith.data import Source, TrainingRow, self_pairs
 from cosmith.losses import preset
 from cosmith.models import Encoder, tiny_encoder
 from cosmith.training import TrainingSettings, train
@@ -65,7 +65,11 @@ def test_over_fitting(tmp_path: Path) -> None:
     best = far[2]  # after step 4
     found = said(tmp_path, base, dev=lambda encoder: 1 - abs(distance(encoder) - best))["overfits"]
     assert found.says == "Best at step 4, over-fits after."
-    assert "keep_best" in found.remedy
+    assert "The best weights were kept. " in found.remedy
+    last = said(tmp_path / "last", base, dev=lambda encoder: 1 - abs(distance(encoder) - best), keep_best=False,
+                patience=9)["overfits"]  # fmt: skip
+    assert "set keep_best to true" in last.remedy
+    assert "patience" not in last.remedy
 
 
 def test_worse_from_the_start(tmp_path: Path) -> None:
@@ -73,6 +77,24 @@ def test_worse_from_the_start(tmp_path: Path) -> None:
     distance = moved(base)
     found = said(tmp_path, base, dev=lambda encoder: -distance(encoder))["never_better"]
     assert "0.0000 before" in found.evidence
+    assert "mined negatives" not in found.remedy
+
+
+@pytest.mark.parametrize(("score", "told"), [(0.2171, "Nothing moved"), (1.0, "cannot show more")])
+@pytest.mark.parametrize("rate", [1e-4, 1e-9])
+def test_a_development_score_that_stays(tmp_path: Path, score: float, told: str, rate: float) -> None:
+    found = said(tmp_path, dev=lambda encoder: score, learning_rate=rate)
+    assert set(found) == {"unmoved"} | ({"too_slow"} if rate < 1e-4 else set())
+    assert told in found["unmoved"].says
+    assert "learning rate" not in found["unmoved"].remedy
+
+
+@pytest.mark.parametrize("slope", [1.0, -1.0])
+def test_nothing_is_made_of_scores_where_the_weights_hardly_move(tmp_path: Path, slope: float) -> None:
+    """What the rules on scores would have changed, a lower learning rate, is the opposite of what helps."""
+    base, calls = tiny_encoder("bert"), iter(range(100))
+    scores = lambda encoder: 0.5 + slope * abs(next(calls) - 3) / 50  # noqa: E731
+    assert set(said(tmp_path, base, dev=scores, general=lambda encoder: 0.4, learning_rate=1e-9)) == {"too_slow"}
 
 
 def test_forgetting(tmp_path: Path) -> None:
@@ -80,6 +102,10 @@ def test_forgetting(tmp_path: Path) -> None:
     distance = moved(base)
     found = said(tmp_path, base, dev=distance, general=lambda encoder: 1 - distance(encoder))["forgets"]
     assert "General set: 1.0000 before" in found.evidence
+    assert "interpolate, or" in found.remedy
+    mixed = said(tmp_path / "mixed", base, dev=distance, general=lambda encoder: 1 - distance(encoder),
+                 interpolate=True)["forgets"]  # fmt: skip
+    assert mixed.remedy.startswith("Interpolation looks at the development score only")
 
 
 def test_negatives_that_are_answers(tmp_path: Path) -> None:
@@ -94,15 +120,40 @@ def test_a_margin_that_leaves_out_too_much(tmp_path: Path) -> None:
     assert "left out as likely answers" in said(tmp_path, loss=loss)["false_negatives"].says
 
 
-def test_the_same_texts_again_and_again(tmp_path: Path) -> None:
-    rows = [TrainingRow(f"ask {n}", ("yes",), ("no",)) for n in range(64)]
-    assert "are repeats" in said(tmp_path, source=Source.from_rows("same", rows))["repeats"].says
+@pytest.mark.parametrize("role", ["queries", "positives"])
+def test_the_same_texts_again_and_again(tmp_path: Path, role: str) -> None:
+    few = {"queries": 1, "positives": 64} if role == "queries" else {"queries": 64, "positives": 1}
+    rows = [TrainingRow(f"ask {n % few['queries']}", (f"yes {n % few['positives']}",)) for n in range(64)]
+    assert (
+        f"of the {role} of a step are repeats" in said(tmp_path, source=Source.from_rows("same", rows))["repeats"].says
+    )
+
+
+def test_texts_that_are_their_own_positives_are_no_repeats(tmp_path: Path) -> None:
+    source = self_pairs("texts", [f"text {n * 7}" for n in range(64)])
+    assert "repeats" not in said(tmp_path, tiny_encoder("bert", dropout=0.1), source, loss="simcse")
+
+
+def test_negatives_that_rows_share_are_no_repeats(tmp_path: Path) -> None:
+    rows = [TrainingRow(f"ask {n}", (f"yes {n * 7}",), tuple(f"no {k}" for k in range(7))) for n in range(64)]
+    assert "repeats" not in said(tmp_path, source=Source.from_rows("mined", rows))
 
 
 @pytest.mark.parametrize(("temperature", "rule"), [(1e-4, "too_cold"), (30.0, "too_warm")])
 def test_a_temperature_that_is_wrong(tmp_path: Path, temperature: float, rule: str) -> None:
     found = said(tmp_path, temperature=temperature)[rule]
     assert f"at a temperature of {temperature:g}" in found.evidence
+
+
+@pytest.mark.parametrize("temperature", [0.02, 0.05])
+def test_embeddings_that_lie_together_from_the_start(tmp_path: Path, temperature: float) -> None:
+    encoder = tiny_encoder("bert")
+    with torch.no_grad():  # a large part that all texts share
+        encoder.module.get_parameter("backbone.encoder.layer.1.output.LayerNorm.bias").fill_(0.0)[0] = 60.0
+    found = said(tmp_path, encoder, temperature=temperature, learning_rate=1e-5)
+    assert "too_warm" not in found
+    assert found["collapses"].says.startswith("The embeddings lie so near each other")
+    assert f"at a temperature of {temperature:g}" in found["collapses"].evidence
 
 
 def test_a_collapse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

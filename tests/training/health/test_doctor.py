@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from cosmith.data import RaggedTokens, Source, TrainingRow
 from cosmith.models import Encoder, tiny_encoder
 from cosmith.training import TrainingSettings, train, train_with_result
 from cosmith.training.contrastive import ContrastiveJob
-from cosmith.training.health import Diverged, read_findings
+from cosmith.training.health import Diverged, advise, read_findings, read_history
 
 SETTINGS = TrainingSettings(steps=12, batch_size=8, learning_rate=1e-3, temperature=0.1, precision="float32",
                             checkpoint_every_steps=2)  # fmt: skip
@@ -131,11 +132,40 @@ def test_a_text_without_tokens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert "leave out that row" in page
 
 
-def test_a_learning_rate_that_is_far_too_high(tmp_path: Path) -> None:
-    """Its weights reach what no model has; where that ends in a number that is none, the rate is named."""
-    error, page = failed(tiny_encoder("bert"), tmp_path, learning_rate=1e3, warmup=0.0)
-    assert "weights have blown up" in error.problem
-    assert "learning rate" in page.lower()
+@pytest.mark.parametrize("precision", ["float32", "bf16"])
+@pytest.mark.parametrize(("warmup", "watch_every"), [(0.0, 10), (0.1, 10), (0.1, None)])
+def test_a_learning_rate_that_is_far_too_high(
+    tmp_path: Path, warmup: float, watch_every: int | None, precision: str
+) -> None:
+    """What fails first differs by precision and by the steps before, which may not have been looked at."""
+    changes = {"learning_rate": 1e3, "warmup": warmup, "watch_every": watch_every, "precision": precision}
+    error, page = failed(tiny_encoder("bert"), tmp_path, steps=24, **changes)
+    assert "most likely cause: the learning rate of 1e+03, with which the weights have blown up" in error.problem
+    assert "times their size" in page
+    assert 1e-7 < float(re.search(r"Try (\S+),", page)[1]) < 1e-2
+    assert {each.rule for each in advise(read_history(tmp_path))} >= ({"too_fast"} if watch_every else set())
+
+
+def test_a_learning_rate_that_is_far_too_high_where_no_step_fails(tmp_path: Path) -> None:
+    train(tiny_encoder("qwen3"), [SOURCE], replace(SETTINGS, learning_rate=1e3), folder=tmp_path)
+    told = {each.rule: each for each in advise(read_history(tmp_path))}
+    assert told["too_fast"].says.startswith("Learning rate too high: one step changed the weights of")
+
+
+def test_a_high_learning_rate_is_not_blamed_for_what_fails_without_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = ContrastiveJob.work
+
+    def work(self: ContrastiveJob, step: int, *arguments: Any) -> Any:
+        made = whole(self, step, *arguments)
+        spoilt = lambda embeddings: made.loss(embeddings) + (embeddings * 0).sum().abs().log()  # noqa: E731
+        return replace(made, loss=spoilt) if step == 3 else made
+
+    monkeypatch.setattr(ContrastiveJob, "work", work)
+    error, page = failed(tiny_encoder("bert"), tmp_path, learning_rate=0.3, warmup=0.0)
+    assert "most likely cause: the loss: `log` gave -inf" in error.problem
+    assert "with the weights that training began with, too" in page
 
 
 def breaking(at: set[int]) -> Callable[..., Any]:

@@ -13,7 +13,7 @@ import torch
 
 from cosmith.data import Source, TrainingRow
 from cosmith.models import Encoder, tiny_encoder
-from cosmith.training import TrainingSettings, train
+from cosmith.training import TrainingSettings, train, train_with_result
 from cosmith.training.contrastive import prepare
 from cosmith.training.health import Before, layer_groups, read_history, read_snapshots
 from cosmith.training.step import add_gradients
@@ -85,3 +85,11 @@ def test_snapshots_of_a_probe(tmp_path: Path) -> None:
     mine = [number for number, each in enumerate(texts) if each["role"] == "query"]
     np.testing.assert_allclose(vectors[-1][mine], last, atol=2e-2)
     assert not np.allclose(vectors[0], vectors[-1], atol=2e-3)
+
+
+def test_a_run_that_ends_early_has_a_last_snapshot(tmp_path: Path) -> None:
+    settings = replace(SETTINGS, steps=25, evaluate_every=4, patience=3, keep_best=False, interpolate=False)
+    result = train_with_result(tiny_encoder("bert"), [SOURCE], settings, folder=tmp_path, dev=lambda encoder: 0.5)
+    steps, _ = read_snapshots(tmp_path)
+    assert result.stopped_early
+    assert steps == [0, result.steps]

@@ -18,6 +18,7 @@ _PUBLIC = {
     "Finding": "cosmith.training.health.checks",
     "HEALTH": "cosmith.training.health.diagnosis",
     "History": "cosmith.training.health.history",
+    "Pace": "cosmith.training.health.history",
     "PROBE": "cosmith.training.health.probe",
     "Parameters": "cosmith.training.health.watch",
     "ProbeText": "cosmith.training.health.probe",
@@ -50,6 +51,7 @@ __all__ = [
     "Evaluation",
     "Finding",
     "History",
+    "Pace",
     "Parameters",
     "ProbeText",
     "advise",
@@ -70,7 +72,7 @@ if TYPE_CHECKING:
     from cosmith.training.health.advice import RULES, Advice, advise
     from cosmith.training.health.checks import CHECKS, Case, Finding
     from cosmith.training.health.diagnosis import HEALTH, Diagnosis, Diverged, diagnose, read_findings, write_diagnosis
-    from cosmith.training.health.history import FACTS, Evaluation, History, read_history
+    from cosmith.training.health.history import FACTS, Evaluation, History, Pace, read_history
     from cosmith.training.health.probe import (
         PROBE,
         ProbeText,

@@ -12,7 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from cosmith.phrases import counted, share
-from cosmith.training.health.history import History
+from cosmith.training.health.history import TOO_FAST, History
+
+_NOTICEABLE = 1e-3  # a smaller difference of two development scores is none
+_HIGHEST = 1.0  # of the metrics
+_USUAL_TEMPERATURE = 0.05  # and below
+_ONE_WAY = 0.9  # a mean cosine above it: all embeddings point one way
 
 
 @dataclass(frozen=True)
@@ -49,30 +54,57 @@ def overfits(history: History) -> Advice | None:
     best = max(range(len(scores)), key=lambda place: (scores[place].dev, -place))
     after = [each.dev for each in scores[best + 1 :]]
     gain = scores[best].dev - scores[0].dev
-    if best == 0 or len(after) < 2 or scores[best].dev - float(np.mean(after[-2:])) < max(0.2 * gain, 1e-3):
+    fall = scores[best].dev - float(np.mean(after[-2:])) if len(after) > 1 else 0.0
+    if best == 0 or fall < max(0.2 * gain, _NOTICEABLE) or _hardly_moves(history):
         return None
     return Advice(
         "overfits",
         f"Best at step {scores[best].step:,}, over-fits after.",
         f"The development score went from {scores[0].dev:.4f} to {scores[best].dev:.4f} and then to {after[-1]:.4f} "
         f"at step {scores[-1].step:,}.",
-        "The best weights were kept if keep_best is on. Fewer epochs, a lower learning rate, or more rows would end "
-        "higher; patience would have saved the time.",
+        f"{_weights_kept(history)} Fewer epochs, a lower learning rate, or more rows would end higher"
+        f"{'' if history.setting('patience') else '; patience would have saved the time'}.",
     )
 
 
 def never_better(history: History) -> Advice | None:
-    """No evaluation beat the model that training began with."""
+    """No evaluation beat the model that training began with, and the score has fallen."""
     scores = history.evaluations
     if len(scores) < 3 or max(each.dev for each in scores[1:]) > scores[0].dev:
         return None
+    if scores[0].dev - scores[-1].dev < _NOTICEABLE or _hardly_moves(history):
+        return None
     best = max(scores[1:], key=lambda each: each.dev)
+    mined = bool(history.series("scores/own_above")[0])
     return Advice(
         "never_better",
         "Training made it worse from the start: no evaluation beat the model that it began with.",
         f"{scores[0].dev:.4f} before; at best {best.dev:.4f} (step {best.step:,}), at the end {scores[-1].dev:.4f}.",
         "Look at some rows: does every positive answer its query, and are the development queries of the same kind? "
-        "Then try a tenth of the learning rate, and no mined negatives.",
+        f"Then try a tenth of the learning rate{', and no mined negatives' if mined else ''}.",
+    )
+
+
+def unmoved(history: History) -> Advice | None:
+    """The development score is the same at every evaluation."""
+    scores = [each.dev for each in history.evaluations]
+    if len(scores) < 3 or max(scores) - min(scores) >= _NOTICEABLE:
+        return None
+    if scores[0] >= _HIGHEST - _NOTICEABLE:
+        return Advice(
+            "unmoved",
+            "The development set cannot show more: its score is the highest possible from the start.",
+            f"{scores[0]:.4f} before, {scores[-1]:.4f} at the end.",
+            "Judge by harder queries, or by more documents among which the answers must be found.",
+        )
+    return Advice(
+        "unmoved",
+        "Nothing moved on the development set: training made it neither better nor worse.",
+        f"{scores[0]:.4f} before, at most {max(scores[1:]):.4f}, at the end {scores[-1]:.4f}.",
+        "The weights hardly moved either, see there."
+        if _hardly_moves(history)
+        else "Give it more queries, and see that they are of the kind that the rows are; a score that counts fewer "
+        "things, or none near its answer, does not show what is learnt.",
     )
 
 
@@ -83,15 +115,14 @@ def forgets(history: History) -> Advice | None:
         return None
     best = max(history.evaluations, key=lambda each: each.dev)
     before, after = general[0][1], best.general
-    if after is None or before - after < 0.01:
+    if after is None or before - after < 0.01 or _hardly_moves(history):
         return None
     return Advice(
         "forgets",
         "What it knew in general falls while it learns the domain.",
         f"General set: {before:.4f} before, {after:.4f} at step {best.step:,}, where the development score is best "
         f"({best.dev:.4f}).",
-        "Merge the result with the model it began with (interpolate, or a merge stage with a general set), lower the "
-        "learning rate, or mix in general rows as a second Source.",
+        f"{_mixture(history)}, lower the learning rate, or mix in general rows as a second Source.",
     )
 
 
@@ -104,8 +135,8 @@ def negatives_above(history: History) -> Advice | None:
         "negatives_above",
         f"{share(above)} of the rows' own negatives score above the positive: many may be answers themselves.",
         f"Mean over the first looks, step {history.series('scores/own_above')[0][0]:,} on.",
-        "Raise the threshold when mining: a lower ratio (0.9, 0.8), or a margin, leaves out what scores too near; "
-        "then read some rows that remain.",
+        "Raise the threshold when mining: set a ratio or a margin where there is none, else a lower ratio (0.9, 0.8) "
+        "or a larger margin, which leaves out what scores too near; then read some rows that remain.",
     )
 
 
@@ -119,20 +150,30 @@ def false_negatives(history: History) -> Advice | None:
         f"{share(masked)} of all candidates are left out as likely answers of another row's query.",
         f"Mean over the first looks; {history.mean('scores/candidates', slice(3)) or 0:.0f} candidates remain a pair.",
         "The rows are very alike: join rows with the same answer, give labels or known positives, or raise the "
-        "margin of the loss.",
+        "margin (or ratio) of the loss.",
     )
 
 
 def repeats(history: History) -> Advice | None:
-    """Most texts of a step are there more than once."""
-    duplicates = history.mean("scores/duplicates")
-    if duplicates is None or duplicates < 0.5:
+    """Most queries or positives of a step are there more than once."""
+    found = {
+        "queries": (
+            history.mean("scores/repeated_queries") or 0.0,
+            "gather the positives of a query in one row, and remove copies of rows",
+        ),
+        "positives": (
+            history.mean("scores/repeated_positives") or 0.0,
+            "gather the queries of an answer under a label, or take a loss for classes",
+        ),
+    }
+    role, (repeated, remedy) = max(found.items(), key=lambda item: item[1][0])
+    if repeated < 0.5:
         return None
     return Advice(
         "repeats",
-        f"{share(duplicates)} of the texts of a step are repeats of others.",
+        f"{share(repeated)} of the {role} of a step are repeats of others.",
         "Mean over all looks; each text is embedded once and never stands against itself.",
-        "So few different texts teach little: gather the positives of a query in one row, and remove copies.",
+        f"So few different texts teach little: {remedy}.",
     )
 
 
@@ -151,33 +192,45 @@ def too_cold(history: History) -> Advice | None:
 
 
 def too_warm(history: History) -> Advice | None:
-    """All candidates have the same share, however well or badly they score."""
-    effective, candidates = history.mean("scores/effective_negatives"), history.mean("scores/candidates")
-    if effective is None or candidates is None or candidates < 8 or effective < 0.95 * candidates:
+    """All candidates have the same share, and the temperature is the reason."""
+    temperature = history.facts.get("temperature")
+    cold = _narrow(history) if temperature is None else temperature <= _USUAL_TEMPERATURE
+    if cold or not _all_alike(history):
         return None
     return Advice(
         "too_warm",
         "Temperature too high: the loss hardly tells near candidates from far ones.",
-        f"{effective:.0f} of {candidates:.0f} candidates take part alike{_at_temperature(history)}.",
+        f"{_taking_part(history)}{_at_temperature(history)}.",
         "Try a fifth of the temperature; 0.02 to 0.05 are usual.",
     )
 
 
 def collapses(history: History) -> Advice | None:
-    """All embeddings point one way, more so than at the start."""
+    """All embeddings point one way, more so than at the start; or so much that the loss cannot tell them apart."""
     cosines, ranks = history.series("embeddings/mean_cosine")[1], history.series("embeddings/effective_rank")[1]
     if len(cosines) < 2 or not ranks:
         return None
-    near = cosines[-1] > 0.9 and cosines[-1] > cosines[0] + 0.05
+    near = cosines[-1] > _ONE_WAY and cosines[-1] > cosines[0] + 0.05
     flat = ranks[-1] < 3 and ranks[-1] < 0.5 * ranks[0]
-    if not (near or flat):
+    figures = (
+        f"The mean cosine of two texts went from {cosines[0]:.2f} to {cosines[-1]:.2f}, the effective rank from "
+        f"{ranks[0]:.0f} to {ranks[-1]:.0f}"
+    )
+    if near or flat:
+        return Advice(
+            "collapses",
+            "The embeddings collapse: different texts get nearly the same vector.",
+            f"{figures}.",
+            "Lower the learning rate, and see that rows have negatives to be told from.",
+        )
+    if not (_narrow(history) and _all_alike(history)) or too_warm(history) is not None:
         return None
     return Advice(
         "collapses",
-        "The embeddings collapse: different texts get nearly the same vector.",
-        f"The mean cosine of two texts went from {cosines[0]:.2f} to {cosines[-1]:.2f}, the effective rank from "
-        f"{ranks[0]:.0f} to {ranks[-1]:.0f}.",
-        "Lower the learning rate, and see that rows have negatives to be told from.",
+        "The embeddings lie so near each other that the loss hardly tells near candidates from far ones.",
+        f"{figures}; {_taking_part(history)}{_at_temperature(history)}.",
+        "It is so from the start, in the model that training begins with: look at its pooling and its prompts, and "
+        "give it time to spread them (more rows, or a stage of simcse before).",
     )
 
 
@@ -197,32 +250,27 @@ def dead_layers(history: History) -> Advice | None:
 
 def too_fast(history: History) -> Advice | None:
     """A step changes a part of the weights by more than a twentieth."""
-    largest = (0.0, "", 0)
-    for name in history.groups("update_ratio"):
-        for step, value in zip(*history.series(f"update_ratio/{name}"), strict=True):
-            largest = max(largest, (value, name, step))
-    value, name, step = largest
-    if value < 0.05:
+    pace = history.fastest()
+    if pace is None or pace.ratio < TOO_FAST:
         return None
     return Advice(
         "too_fast",
-        f"Learning rate too high: one step changed the weights of {name} by {share(value)}.",
-        f"Step {step:,}; a thousandth is usual for a pre-trained model.",
-        "Try a tenth of the learning rate, and a longer warm-up.",
+        f"Learning rate too high: one step changed the weights of {pace.layer} by {pace.amount}.",
+        f"Step {pace.step:,}, at a rate of {pace.learning_rate:.2g}; a thousandth is usual for a pre-trained model.",
+        f"Try {pace.sound_rate:.0e}, which would have changed them by a thousandth; to learn from nothing, ten times "
+        "that.",
     )
 
 
 def too_slow(history: History) -> Advice | None:
     """All steps together can hardly have moved the weights."""
-    names = history.groups("update_ratio")
-    ratios = [history.mean(f"update_ratio/{name}") or 0.0 for name in names]
-    moved = max(ratios, default=math.inf) * len(history.steps)
-    if moved >= 1e-3:
+    if not _hardly_moves(history) or collapses(history) is not None:
         return None
     return Advice(
         "too_slow",
         "Learning rate too low, or too few steps: the weights hardly move.",
-        f"All {counted(len(history.steps), 'step')} together change no layer by more than {moved:.1e} of its weights.",
+        f"All {counted(len(history.steps), 'step')} together change no layer by more than {_moved(history):.1e} of its "
+        "weights.",
         "Try ten times the learning rate or more steps.",
     )
 
@@ -276,8 +324,51 @@ def _at_temperature(history: History) -> str:
     return "" if temperature is None else f" at a temperature of {temperature:g}"
 
 
+def _all_alike(history: History) -> bool:
+    """Whether all candidates have the same share in the gradient."""
+    effective, candidates = history.mean("scores/effective_negatives"), history.mean("scores/candidates")
+    return effective is not None and candidates is not None and candidates >= 8 and effective >= 0.95 * candidates
+
+
+def _taking_part(history: History) -> str:
+    effective, candidates = history.mean("scores/effective_negatives"), history.mean("scores/candidates")
+    return f"{effective or 0:.0f} of {candidates or 0:.0f} candidates take part alike"
+
+
+def _narrow(history: History) -> bool:
+    """Whether all embeddings point one way."""
+    return (history.mean("embeddings/mean_cosine") or 0.0) > _ONE_WAY
+
+
+def _moved(history: History) -> float:
+    """By which share all steps together can have changed a layer at most."""
+    ratios = [history.mean(f"update_ratio/{name}") or 0.0 for name in history.groups("update_ratio")]
+    return max(ratios, default=math.inf) * len(history.steps)
+
+
+def _hardly_moves(history: History) -> bool:
+    """Whether the weights are nearly those of the start: what scores do then is chance, and says nothing against the
+    learning rate but that it is low."""
+    return _moved(history) < 1e-3
+
+
+def _weights_kept(history: History) -> str:
+    kept = history.setting("keep_best")
+    if kept is None:
+        return "The best weights were kept if keep_best is on."
+    return "The best weights were kept." if kept else "The last weights were kept: set keep_best to true for the best."
+
+
+def _mixture(history: History) -> str:
+    if history.setting("interpolate"):
+        return (
+            "Interpolation looks at the development score only: choose the mixture by a merge stage with a general set"
+        )
+    return "Merge the result with the model it began with (interpolate, or a merge stage with a general set)"
+
+
 RULES: tuple[Callable[[History], Advice | None], ...] = (
-    never_better, overfits, forgets, without_prompt, negatives_above, false_negatives, repeats, too_cold, too_warm,
-    collapses, dead_layers, too_fast, too_slow, left_out,
+    never_better, unmoved, overfits, forgets, without_prompt, negatives_above, false_negatives, repeats, too_cold,
+    too_warm, collapses, dead_layers, too_fast, too_slow, left_out,
 )  # fmt: skip
 """In the order in which a user wants to hear of them."""

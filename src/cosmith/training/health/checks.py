@@ -6,19 +6,23 @@ import math
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
 
 from cosmith.models import Trainable
+from cosmith.training.health.history import TOO_FAST, History, Pace
 from cosmith.training.health.tracing import Fault, FirstFault, naming_modules
+from cosmith.training.health.watch import layer_groups
 from cosmith.training.mixing import key_of
 from cosmith.training.step import Job, StepWork, add_gradients
 
 _FP16_LARGEST = 65504.0
 _HUGE = 1e4  # weights of this size are of no trained model
+_LOOKS = 3  # how many of the last looks tell how fast the weights moved before a step
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ class Case:
         base: The model that the run began with.
         optimizer: With its state.
         learning_rate: Of the step.
+        history: What was written down of the steps before; empty where nothing was.
     """
 
     job: Job[Trainable]
@@ -59,11 +64,27 @@ class Case:
     base: Trainable
     optimizer: torch.optim.Optimizer
     learning_rate: float
+    history: History = field(default_factory=lambda: History([], []))
 
     @property
     def work(self) -> StepWork:
         """What the step does."""
         return self.job.work(self.step)
+
+    @cached_property
+    def at_start(self) -> tuple[float, float]:
+        """Loss and norm of the gradient of the step with the weights that the run began with."""
+        with _moved(self, 0.0):
+            return loss_and_norm(self.job, self.step)
+
+    @cached_property
+    def pace(self) -> Pace | None:
+        """The fastest that training has changed a layer: by the last looks, or on average over all steps."""
+        seen = self.history.fastest(_LOOKS)
+        if seen is not None and seen.ratio > TOO_FAST:
+            return seen
+        mean = _mean_pace(self)
+        return max((pace for pace in (seen, mean) if pace is not None), key=lambda pace: pace.ratio, default=None)
 
 
 def raw_batch(case: Case) -> Finding:
@@ -215,11 +236,24 @@ def ranges(case: Case) -> Finding:
                        remedy="Start again from the last checkpoint or from sound weights.")  # fmt: skip
     sizes = {name: float(value.detach().abs().max()) for name, value in values.items()}
     name, largest = max(sizes.items(), key=lambda each: each[1])
+    size = f"the largest weight is {largest:.3g} (`{name}`)"
+    pace = case.pace
+    if pace is not None and pace.ratio > TOO_FAST:
+        moved = f"a step changed the weights of {pace.layer} by {pace.amount}"
+        if not all(map(math.isfinite, case.at_start)):
+            return Finding(question, f"No: {moved}. But it fails with the weights that training began with, too.", None)
+        rate = case.job.settings.learning_rate
+        return Finding(
+            question, f"No: {moved}, where a thousandth is usual; {size}. With those that it began with all is finite.",
+            False, cause=f"the learning rate of {rate:.3g}, with which the weights have blown up: {moved}",
+            remedy=f"Try {pace.sound_rate:.0e}, which changes them by about a thousandth a step.",
+        )  # fmt: skip
     if largest > _HUGE:
-        return Finding(question, f"The weight `{name}` has grown to {largest:.3g}.", False,
-                       cause=f"the weights have blown up (`{name}`: {largest:.3g})",
-                       remedy="Lower the learning rate.")  # fmt: skip
-    return Finding(question, f"Yes: all finite, the largest weight is {largest:.3g} (`{name}`).", True)
+        return Finding(question, f"No: {size}, more than in any trained model.", False,
+                       cause=f"a weight of {largest:.3g} (`{name}`), more than in any trained model",
+                       remedy="Start from sound weights.")  # fmt: skip
+    changed = "" if pace is None else f", a step changes no layer by more than {pace.amount}"
+    return Finding(question, f"Yes: all finite, {size}{changed}.", True)
 
 
 def in_float32(case: Case) -> Finding:
@@ -238,28 +272,24 @@ def in_float32(case: Case) -> Finding:
 def with_smaller_changes(case: Case) -> Finding:
     """Whether the step is finite with a tenth of all changes since the base model: as after a tenth of the rate."""
     question = "Is it finite with a tenth of what training has changed so far?"
-    own, base = case.job.encoder.module.state_dict(), case.base.module.state_dict()
-    kept = {name: value.clone() for name, value in own.items()}
-    try:
-        with torch.no_grad():
-            for name, value in own.items():
-                if value.is_floating_point():
-                    value.copy_(torch.lerp(base[name].to(value), value, 0.1))
-        loss, norm = loss_and_norm(case.job, case.step)
-    finally:
-        with torch.no_grad():
-            for name, value in own.items():
-                value.copy_(kept[name])
-    if not (math.isfinite(loss) and math.isfinite(norm)):
-        return Finding(
-            question, f"No: loss {loss:.4g}, norm {norm:.4g}. The learning rate is not to blame alone.", True
-        )
     if case.step == 0:
-        return Finding(question, f"Yes: loss {loss:.4g}; but nothing had been changed yet.", None)
+        return Finding(question, "Nothing has been changed yet.", None)
+    with _moved(case, 0.1):
+        loss, norm = loss_and_norm(case.job, case.step)
+    answer, part = f"Yes: loss {loss:.4g}, norm {norm:.4g}.", 10
+    if not (math.isfinite(loss) and math.isfinite(norm)):
+        answer = f"No: loss {loss:.4g}, norm {norm:.4g}"
+        loss, norm = case.at_start
+        if not (math.isfinite(loss) and math.isfinite(norm)):
+            return Finding(
+                question, f"{answer}; nor with nothing of it. The learning rate is not to blame alone.", True
+            )
+        answer, part = f"{answer}; but with nothing of it: loss {loss:.4g}, norm {norm:.4g}.", 100
+    rate = case.learning_rate
     return Finding(
-        question, f"Yes: loss {loss:.4g}, norm {norm:.4g}.", False,
-        cause=f"weights that training has moved too far, at a learning rate of {case.learning_rate:.3g}",
-        remedy=f"Try {case.learning_rate / 10:.1g}, and a longer warm-up.",
+        question, answer, False,
+        cause=f"weights that training has moved too far, at a learning rate of {rate:.3g}",
+        remedy=f"Try {rate / part:.1g}, and a longer warm-up.",
     )  # fmt: skip
 
 
@@ -281,6 +311,53 @@ def loss_and_norm(job: Job[Trainable], step: int) -> tuple[float, float]:
         finally:
             job.module.zero_grad(set_to_none=True)
     return loss, norm
+
+
+def _mean_pace(case: Case) -> Pace | None:
+    """How far training has moved a layer since its start, by step: of the layer that it moved most.
+
+    A layer counts as no smaller than the whole (root mean square of its numbers), so that one that began with zeros
+    does not stand out.
+    """
+    if case.step == 0:
+        return None
+    base = dict(case.base.module.named_parameters())
+    names = {id(value): name for name, value in case.job.encoder.module.named_parameters()}
+    moved, sizes, counts = {}, {}, {}
+    for layer, values in layer_groups(case.job.encoder.module).items():
+        pairs = [(value.detach(), base[names[id(value)]].detach().to(value)) for value in values]
+        moved[layer] = math.hypot(*(float((value - start).norm()) for value, start in pairs))
+        sizes[layer] = math.hypot(*(float(start.norm()) for _, start in pairs))
+        counts[layer] = sum(value.numel() for value, _ in pairs)
+    usual = math.hypot(*sizes.values()) / math.sqrt(max(sum(counts.values()), 1))
+    ratios = {
+        layer: moved[layer] / size
+        for layer in moved
+        if (size := max(sizes[layer], usual * math.sqrt(counts[layer]))) > 0 and math.isfinite(moved[layer])
+    }
+    if not ratios:
+        return None
+    layer = max(ratios, key=lambda each: ratios[each])
+    rate = case.history.mean("learning_rate") or case.learning_rate
+    return Pace(ratios[layer] / case.step, layer, case.step, rate)
+
+
+@contextmanager
+def _moved(case: Case, share: float) -> Iterator[None]:
+    """Inside the block the weights have moved only so far from where the run began."""
+    own, base = case.job.encoder.module.state_dict(), case.base.module.state_dict()
+    kept = {name: value.clone() for name, value in own.items()}
+    try:
+        with torch.no_grad():
+            for name, value in own.items():
+                if value.is_floating_point():
+                    start = base[name].to(value)
+                    value.copy_(torch.lerp(start, value, share) if share else start)
+        yield
+    finally:
+        with torch.no_grad():
+            for name, value in own.items():
+                value.copy_(kept[name])
 
 
 def _changed(job: Any, **changes: Any) -> Any:

@@ -12,8 +12,13 @@ from typing import Any
 import numpy as np
 
 from cosmith.errors import InputError
+from cosmith.phrases import share
 
 FACTS = "facts.json"
+TOO_FAST = 0.05
+"""The share of its own size by which no sound step changes a layer."""
+USUAL_PACE = 1e-3
+"""The share by which a step usually changes a layer of a pre-trained model."""
 
 
 @dataclass(frozen=True)
@@ -26,13 +31,42 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
+class Pace:
+    """How fast training changes the weights.
+
+    Attributes:
+        ratio: By which share of its own size a step changed a layer.
+        layer: Which.
+        step: The step, from 1.
+        learning_rate: Of that step.
+    """
+
+    ratio: float
+    layer: str
+    step: int
+    learning_rate: float
+
+    @property
+    def amount(self) -> str:
+        """The ratio for people: ``12 %``, ``5,904 times their size``."""
+        return share(self.ratio) if self.ratio < 10 else f"{self.ratio:,.0f} times their size"
+
+    @property
+    def sound_rate(self) -> float:
+        """The learning rate that would change the layer as a step usually does: with Adam a step is as long as its
+        rate."""
+        return self.learning_rate * USUAL_PACE / self.ratio
+
+
+@dataclass(frozen=True)
 class History:
     """A run as its folder tells it.
 
     Attributes:
         steps: The metrics of each step, in order; ``step`` counts from 1.
         evaluations: In order.
-        facts: What was known at the start, see :attr:`cosmith.training.step.Job.facts`; empty where nothing was.
+        facts: What was known at the start: ``settings``, and what :attr:`cosmith.training.step.Job.facts` says; empty
+            where nothing was.
     """
 
     steps: Sequence[Mapping[str, Any]]
@@ -53,6 +87,21 @@ class History:
         """The names that stand behind a prefix, e.g. the layers behind ``gradient_norm``, in order of appearance."""
         names = [name for entry in self.watched for name in entry if name.startswith(f"{prefix}/")]
         return list(dict.fromkeys(name.removeprefix(f"{prefix}/") for name in names))
+
+    def setting(self, name: str) -> Any:
+        """What the user decided, a value of :class:`~cosmith.training.TrainingSettings`; None: not known, or None."""
+        return self.facts.get("settings", {}).get(name)
+
+    def fastest(self, looks: int | None = None) -> Pace | None:
+        """The step that changed a layer most, of the last so many that were looked at, or of all; None: none was."""
+        watched = self.watched[-looks:] if looks else self.watched
+        paces = [
+            Pace(entry[name], name.removeprefix("update_ratio/"), entry["step"], entry["learning_rate"])
+            for entry in watched
+            for name in entry
+            if name.startswith("update_ratio/") and _is_finite(entry[name]) and "learning_rate" in entry
+        ]
+        return max(paces, key=lambda pace: pace.ratio, default=None)
 
     def mean(self, name: str, part: slice = slice(None)) -> float | None:
         """The mean of a metric over (some of) the steps where it is known; None: it never is."""

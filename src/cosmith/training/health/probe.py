@@ -53,7 +53,8 @@ def probe_texts(sources: Sequence[Source]) -> list[ProbeText]:
 
 
 def is_snapshot_step(step: int, steps: int) -> bool:
-    """Whether a run of so many steps takes a snapshot after ``step``: at most about ten, first and last."""
+    """Whether a run of so many steps takes a snapshot after ``step``: first and last (a run that ends early takes its
+    last one by itself), and at most about ten, 25 steps apart or more."""
     return step in (0, steps) or step % max(-(-steps // _SNAPSHOTS), _STEPS_BETWEEN) == 0
 
 
