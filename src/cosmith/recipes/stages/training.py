@@ -230,7 +230,6 @@ def outcome(
     if not is_first_rank():
         return {}
     result.encoder.save(context.artefacts.folder(context.name))
-    scores = {mixed.alpha: mixed.score for mixed in result.mixtures}
     pairs = {"pairs": sum(map(len, sources)), "pairs_per_second": pairs_per_second(context.folder)} if sources else {}
     return {
         **also,
@@ -241,7 +240,7 @@ def outcome(
         "best_step": result.best_step,
         "best_dev": result.best_score,
         "base_dev": result.base_score,
-        "final_dev": scores.get(result.alpha, result.best_score),
+        "final_dev": result.final_score,
         "interpolation": [{"alpha": mixed.alpha, "dev": mixed.score} for mixed in result.mixtures],
         "alpha": result.alpha,
         "advice": [asdict(each) for each in advise(read_history(context.folder))],
