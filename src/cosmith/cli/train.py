@@ -16,8 +16,10 @@ from cosmith.cli.run import run_loaded, same_command
 from cosmith.cli.texts import beside
 from cosmith.errors import ColumnError, InputError
 
-_OPTIONS = {"path": "--pairs", "base": "--model", "max_document_length": "--max-length"}
+_OPTIONS = {"path": "--pairs", "base": "--model", "max_document_length": "--max-length", "ratio": "--negatives"}
 """The options of the recipe's keys, where they are called otherwise."""
+_REMEDIES = {"--negatives": "Train without them: --negatives 0."}
+"""What to do, where the recipe's remedy names keys that have no option."""
 _WITHOUT_STAGE = ("base", "seed", "max_document_length")
 """Keys that errors name by themselves."""
 
@@ -108,7 +110,8 @@ def told_by_option() -> Iterator[None]:
                 raise error.told_as(option, f"{option} ") from error
             remedy = f"Call the right one {key!r}, which goes before the others."
             raise InputError(error.problem, path=error.path, remedy=remedy) from error
-        raise InputError(error.problem, path=error.path, field=option, remedy=error.remedy) from error
+        remedy = _REMEDIES.get(option, error.remedy) if stage == "stages.mined" else error.remedy
+        raise InputError(error.problem, path=error.path, field=option, remedy=remedy) from error
 
 
 def as_document(recipe: dict[str, Any]) -> Any:
