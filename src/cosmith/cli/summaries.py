@@ -199,9 +199,13 @@ def merge_lines(result: Result) -> list[str]:
     ]
     if not rows:
         return [f"{result['method']} of {' and '.join(result['models'])}"]
+    better = result.get("better")
     general = ["general"] if len(rows[0]) == 5 else []
     lines = table(["", "model", "dev", *general, "front"], rows).splitlines()
-    return [*lines, "→ is the result; * is beaten by none in both scores" if general else "→ is the result"]
+    lines.append("→ is the result; * is beaten by none in both scores" if general else "→ is the result")
+    if better is not None:
+        lines.append(f"{better['name']} by itself is better on the development set: merging has not helped there")
+    return lines
 
 
 def _compare(result: Result, folder: Path) -> list[str]:

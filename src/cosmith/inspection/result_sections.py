@@ -273,6 +273,8 @@ def _merging(stage: StageView, titled: bool) -> Markup:
     result = stage.result
     chosen, candidates = result["chosen"]["name"], result["candidates"]
     told = f"{result['method']} of {', '.join(result['models'])}." + (f" The result: {chosen}." if candidates else "")
+    if (better := result.get("better")) is not None:
+        told += f" {better['name']} by itself is better on the development set: merging has not helped there."
     points = [
         charts.ParetoPoint(each["name"], each["dev"], each["general"], each["front"], each["name"] == chosen)
         for each in candidates
