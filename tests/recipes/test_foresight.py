@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from cosmith.errors import InputError
+from cosmith.models import tiny_encoder
 from cosmith.recipes import load_recipe, parse_document, parse_override, run_recipe
 from cosmith.recipes.schema import json_schema
 
@@ -130,3 +131,14 @@ def test_the_schema_for_editors_knows_it() -> None:
     (stage,) = json_schema()["properties"]["stages"]["patternProperties"].values()
     forms = stage["anyOf"]
     assert [form.get("required") for form in forms] == [None, ["like"]]
+
+
+def test_a_base_whose_words_cannot_be_hidden_is_refused_before_the_first_stage(
+    small_world: Path, tmp_path: Path
+) -> None:
+    decoder = tiny_encoder("qwen3").save(tmp_path / "decoder")
+    stages = "  last: {kind: adapt, texts: mined}\n"
+    with pytest.raises(InputError, match="see only what stands before them") as refused:
+        run_recipe(loaded(small_world, stages, f"base={decoder}"), tmp_path / "run")
+    assert refused.value.field == "stages.last.model"
+    assert not (tmp_path / "run" / "data").exists()
