@@ -37,7 +37,7 @@ def test_a_row_is_as_good_as_its_lowest_positive() -> None:
     assert {each.query for each in best.barely_kept} == {"q1", "q3"}
     assert best.source.settings == source.settings
     assert list(best.source.rows()) == [source.row(1), source.row(3)]
-    assert best.describe().startswith("2 rows of 4 kept (50 %), those that score 0.700 or more; median 0.695")
+    assert best.describe().startswith("2 rows of 4 kept (50 %), the lowest of them at 0.700; median of all 0.695")
 
 
 def test_negatives_do_not_count_and_given_scores_go_first() -> None:

@@ -162,6 +162,13 @@ def test_the_commands_take_an_instruction(base: Path, tmp_path: Path, reader: Re
     assert refused.exit_code == 1
     assert "[--instruction]: the default prompt of plain has no {task}" in refused.stderr
     assert not (tmp_path / "w.npy").exists()
+    pairs = tmp_path / "pairs.jsonl"
+    pairs.write_text("".join(json.dumps({"query": f"q{n}", "positive": f"d{n}"}) + "\n" for n in range(20)))
+    asked = ["train", "--pairs", str(pairs), "--model", str(plain), "-o", str(tmp_path / "t"), "--instruction", "a"]
+    refused = CliRunner().invoke(app, asked)
+    assert refused.exit_code == 1
+    assert "[--instruction]: the prompt 'query' of plain has no {task}" in refused.stderr
+    assert not (tmp_path / "t.run").exists()
 
 
 def test_text_pairs_of_a_recipe_are_read_as_in_training(base: Path, tmp_path: Path, reader: Reader) -> None:

@@ -63,7 +63,7 @@ def test_rows_are_scored_chosen_and_learnt_from(small_world: Path, tmp_path: Pat
     assert "scored by reranker, mean logit of answers" in summary("score", results["scored"], folder)[0]
     assert any("a negative scores above an answer" in line for line in summary("score", results["cosines"], folder))
     lines = summary("filter", results["best"], folder)
-    assert "kept (25 %), those that score" in lines[0]
+    assert "kept (25 %), the lowest of them at " in lines[0]
     assert lines[1].startswith("barely kept (")
     page = write_report(folder).read_text(encoding="utf-8")
     assert "Rows judged by a model" in page

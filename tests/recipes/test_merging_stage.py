@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 
+from cosmith.cli.summaries import merge_lines
 from cosmith.errors import InputError
 from cosmith.evaluation import evaluate_retrieval
 from cosmith.inspection import write_report
-from cosmith.models import Encoder
+from cosmith.models import Encoder, tiny_encoder
 from cosmith.recipes import load_recipe, parse_document, run_recipe
 from cosmith.recipes.artefacts import Artefacts
+from cosmith.recipes.stages.merging import described
+from cosmith.training import Candidate, MergeResult
 
 STAGES = """\
   data: {{kind: source, path: {pairs}, dev: 0.2, test: 0.2}}
@@ -64,6 +67,16 @@ def test_without_a_development_set_nothing_is_scored(small_world: Path, tmp_path
     assert results["merged"]["candidates"] == []
     assert results["merged"]["chosen"]["shares"] == [0.5, 0.5]
     assert "slerp of one, two" in write_report(tmp_path).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("best", ["one", "slerp"])
+def test_a_merge_that_is_worse_than_a_model_says_so(best: str) -> None:
+    scores = {"one": 0.5, "two": 0.4, "slerp": 0.45} | {best: 0.6}
+    candidates = tuple(Candidate(name, (1.0,), dev) for name, dev in scores.items())
+    told = described(MergeResult(tiny_encoder("bert"), "slerp", candidates[2], candidates))
+    helped = not any("one by itself is better on the development set" in line for line in merge_lines(told))
+    assert helped is (best == "slerp")
+    assert (told["better"] is None) is helped
 
 
 @pytest.mark.parametrize(

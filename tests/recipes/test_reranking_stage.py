@@ -65,7 +65,7 @@ def test_a_reranker_is_trained_used_and_told_of(small_world: Path, tmp_path: Pat
             {"evaluation.first": "reranker"},
             "a reranker, but a model or a sparse encoder or a late-interaction model or BM25 is needed",
         ),
-        ({"reranker.sources": "data.train"}, r"stages\.reranker\.sources|no negatives"),
+        ({"reranker.sources": "data.train"}, r"stages\.reranker\.sources|has a negative"),
         ({"further.loss": "score-kl"}, "no scores"),
         ({"further.model": "bm25"}, "a model or a reranker is needed"),
         ({"further.epochs": 1}, "steps and epochs"),

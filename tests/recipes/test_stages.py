@@ -86,6 +86,24 @@ def test_mined_negatives_are_no_answers_and_go_into_training(small_world: Path, 
     assert results["train"]["alpha"] == 1.0
 
 
+def test_mining_that_finds_nothing_stops_and_one_that_finds_little_warns(small_world: Path, tmp_path: Path) -> None:
+    stages = f"""\
+  data: {{{{kind: source, path: {small_world / "pairs.jsonl"}, dev: 0, test: 0}}}}
+  mined: {{{{kind: mine, source: data.train, ratio: {{}}}}}}
+  report: {{{{kind: report}}}}
+"""
+    with pytest.raises(InputError, match=r"none of the 120 rows has a negative: .* too near") as refused:
+        run(stages.format(1e-6), small_world, tmp_path / "none")
+    assert refused.value.field == "stages.mined.ratio"
+    assert "Raise `ratio` (now 1e-06; null: no such limit)" in str(refused.value)
+    assert not (tmp_path / "none" / "mined").exists()
+    few = run(stages.format(0.9), small_world, tmp_path / "few")["mined"]
+    assert 12 < few["bare_rows"] < 120
+    warning = f"warning: {few['bare_rows']} of 120 rows have no negative"
+    assert any(line.startswith(warning) for line in summary("mine", few, tmp_path / "few" / "mined"))
+    assert warning in (tmp_path / "few" / "report.html").read_text(encoding="utf-8")
+
+
 def test_the_longest_texts_do_not_squeeze_the_histogram() -> None:
     lengths = np.array([*range(3, 103)] * 10 + [5_000] * 5, dtype=np.int32)
     drawn = length_histogram(lengths, 64)

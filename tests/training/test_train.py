@@ -113,6 +113,7 @@ def test_the_best_weights_are_kept_and_patience_stops(folder: bool, tmp_path: Pa
     encoder = tiny_encoder("bert", hidden=8, layers=1)
     result = train_with_result(encoder, [toy.source], settings, folder=tmp_path if folder else None, dev=dev)
     assert (result.steps, result.stopped_early, result.best_step, result.best_score) == (12, True, 6, 0.9)
+    assert result.final_score == 0.9
     assert result.encoder.fingerprint() == seen[2]
     if folder:
         assert [place.name for place in (tmp_path / "best").iterdir()] == ["000006"]
@@ -130,6 +131,7 @@ def test_last_weights_where_the_best_are_not_wanted(toy: Any) -> None:
     settings = replace(QUICK, steps=4, evaluate_every=2, keep_best=False, interpolate=False)
     result = train_with_result(tiny_encoder("bert", hidden=8, layers=1), [toy.source], settings, dev=dev)
     assert result.encoder.fingerprint() == seen[2]
+    assert (result.best_score, result.final_score) == (0.9, 0.4)
 
 
 def test_nothing_is_written_without_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, toy: Any) -> None:

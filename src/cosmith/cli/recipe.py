@@ -45,6 +45,6 @@ def schema() -> None:
 
     Example: cosmith recipe schema > recipe.schema.json
     """
-    from cosmith.recipes.schema import Recipe
+    from cosmith.recipes.schema import json_schema
 
-    print(json.dumps(Recipe.model_json_schema(), indent=2, ensure_ascii=False))
+    print(json.dumps(json_schema(), indent=2, ensure_ascii=False))

@@ -136,11 +136,16 @@ def _training(result: Result) -> list[str]:
         + (f", {rate:,.1f} pairs/s" if rate else "")
         + f", at most {size(result['peak_bytes'])} of memory"
     ]
+    if result.get("stopped_early"):
+        lines.append("stopped early, as the score on the development set rose no more")
     if result.get("base_dev") is not None:
-        lines.append(
+        line = (
             f"development set: {result['base_dev']:.4f} before, {result['best_dev']:.4f} at best (step"
             f" {result['best_step']:,})"
         )
+        if not result.get("interpolation") and result["final_dev"] != result["best_dev"]:
+            line += f", {result['final_dev']:.4f} with the last weights, which are kept"
+        lines.append(line)
     if result.get("interpolation"):
         grid = ", ".join(f"{each['alpha']:g}: {each['dev']:.4f}" for each in result["interpolation"])
         lines.append(f"between the two models, by the share of the trained one: {grid}")
@@ -194,9 +199,13 @@ def merge_lines(result: Result) -> list[str]:
     ]
     if not rows:
         return [f"{result['method']} of {' and '.join(result['models'])}"]
+    better = result.get("better")
     general = ["general"] if len(rows[0]) == 5 else []
     lines = table(["", "model", "dev", *general, "front"], rows).splitlines()
-    return [*lines, "→ is the result; * is beaten by none in both scores" if general else "→ is the result"]
+    lines.append("→ is the result; * is beaten by none in both scores" if general else "→ is the result")
+    if better is not None:
+        lines.append(f"{better['name']} by itself is better on the development set: merging has not helped there")
+    return lines
 
 
 def _compare(result: Result, folder: Path) -> list[str]:

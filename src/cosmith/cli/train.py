@@ -13,11 +13,13 @@ import typer
 
 from cosmith.cli.manner import manner_of
 from cosmith.cli.run import run_loaded, same_command
-from cosmith.cli.texts import beside
+from cosmith.cli.texts import beside, require_used
 from cosmith.errors import ColumnError, InputError
 
-_OPTIONS = {"path": "--pairs", "base": "--model", "max_document_length": "--max-length"}
+_OPTIONS = {"path": "--pairs", "base": "--model", "max_document_length": "--max-length", "ratio": "--negatives"}
 """The options of the recipe's keys, where they are called otherwise."""
+_REMEDIES = {"--negatives": "Train without them: --negatives 0."}
+"""What to do, where the recipe's remedy names keys that have no option."""
 _WITHOUT_STAGE = ("base", "seed", "max_document_length")
 """Keys that errors name by themselves."""
 
@@ -53,6 +55,7 @@ def train(
     Example: cosmith train --pairs pairs.jsonl --model all-MiniLM-L6-v2 --output tuned
     """
     from cosmith.recipes import is_follower, load_recipe
+    from cosmith.recipes.artefacts import load_encoder
 
     run = beside(output, ".run")
     if output.exists() and not (output.is_dir() and (not any(output.iterdir()) or (output / "lineage.json").is_file())):
@@ -82,6 +85,8 @@ def train(
     recipe = {"name": "train", "base": model, "seed": seed, "stages": stages}
     manner = manner_of(context)
     with told_by_option():
+        if instruction:
+            require_used(instruction, "query", load_encoder(model, "auto"))
         run_loaded(load_recipe(as_document(recipe)), run, manner, again=same_command())
     if is_follower():
         return
@@ -108,7 +113,8 @@ def told_by_option() -> Iterator[None]:
                 raise error.told_as(option, f"{option} ") from error
             remedy = f"Call the right one {key!r}, which goes before the others."
             raise InputError(error.problem, path=error.path, remedy=remedy) from error
-        raise InputError(error.problem, path=error.path, field=option, remedy=error.remedy) from error
+        told = _REMEDIES.get(option, error.remedy) if stage == "stages.mined" else error.remedy
+        raise InputError(error.problem, path=error.path, field=option, remedy=told) from error
 
 
 def as_document(recipe: dict[str, Any]) -> Any:

@@ -151,7 +151,9 @@ def _negatives(result: Mapping[str, Any]) -> Markup:
         ("mean score of negatives", _with(result, "mean_negative_score", wording.score)),
         ("left out as likely answers", _with(result, "rejected_likely_positives", wording.count)),
         ("rows with too few", _with(result, "short_rows", wording.count)),
+        ("rows with none", _with(result, "bare_rows", wording.count)),
     ]
+    warnings = [element("p", each, class_="note") for each in (result.get("told") or [])[1:]]
     histograms = result.get("histograms") or {}
     picture = (
         element(
@@ -178,6 +180,7 @@ def _negatives(result: Mapping[str, Any]) -> Markup:
     return joined(
         [
             facts((name, value) for name, value in known if value),
+            *warnings,
             picture,
             element("h3", "Examples") if examples else None,
             element("ul", *examples, class_="plain") if examples else None,

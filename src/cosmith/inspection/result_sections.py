@@ -213,6 +213,12 @@ def _told(result: Mapping[str, Any]) -> str:
             f"On the development set the score went from {wording.score(base)} to {wording.score(final)}"
             f" ({wording.difference(final - base)})."
         )
+        best = result.get("best_dev")
+        if best is not None and final < best and not result.get("interpolation"):
+            said.append(
+                f"The last weights were kept, as the recipe asks; the best ones, of step"
+                f" {wording.count(result['best_step'])}, had {wording.score(best)}."
+            )
     if alpha is not None and result.get("interpolation"):
         if alpha == 0:
             said.append("No mixture with the tuned weights beat those it started from; these were kept.")
@@ -267,6 +273,8 @@ def _merging(stage: StageView, titled: bool) -> Markup:
     result = stage.result
     chosen, candidates = result["chosen"]["name"], result["candidates"]
     told = f"{result['method']} of {', '.join(result['models'])}." + (f" The result: {chosen}." if candidates else "")
+    if (better := result.get("better")) is not None:
+        told += f" {better['name']} by itself is better on the development set: merging has not helped there."
     points = [
         charts.ParetoPoint(each["name"], each["dev"], each["general"], each["front"], each["name"] == chosen)
         for each in candidates

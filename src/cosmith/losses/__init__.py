@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from cosmith.losses.choice import LOSSES, LossSpec, loss_spec
+from cosmith.losses.choice import LOSSES, LossSpec, loss_name, loss_spec
 from cosmith.losses.pair_specs import (
     AngleSpec,
     CosentSpec,
@@ -60,6 +60,7 @@ __all__ = [
     "cosent",
     "cosine_mse",
     "embedding_mse",
+    "loss_name",
     "loss_of",
     "loss_spec",
     "margin_contrastive",

@@ -73,3 +73,13 @@ def loss_spec(name: str, **changes: Any) -> LossSpec:
         if field not in fields:
             raise InputError(f"the loss {name!r} has no {field!r}", field=field, remedy=nearest(field, fields))
     return dataclasses.replace(known, **changes)
+
+
+def loss_name(spec: LossSpec) -> str:
+    """What a loss is called: the name of the known one that it is, or of the first that it is a variation of."""
+    alike = [name for name, known in LOSSES.items() if _origin(known) == _origin(spec)]
+    return next((name for name in alike if LOSSES[name] == spec), (alike or ["contrastive"])[0])
+
+
+def _origin(spec: LossSpec) -> tuple[type, str | None]:
+    return type(spec), getattr(spec, "source", None)

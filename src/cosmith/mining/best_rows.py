@@ -69,9 +69,9 @@ class BestRows:
         """The counts in one line."""
         kept = len(self.source)
         line = f"{counted(kept, 'row')} of {self.rows:,} kept ({share(kept / self.rows)})"
-        line += f", those that score {self.threshold:.3f} or more"
+        line += f", the lowest of them at {self.threshold:.3f}"
         low, middle, high = (float(each) for each in np.quantile(self.scores, (0.05, 0.5, 0.95)))
-        return f"{line}; median {middle:.3f}, nine tenths lie between {low:.3f} and {high:.3f}"
+        return f"{line}; median of all {middle:.3f}, nine tenths lie between {low:.3f} and {high:.3f}"
 
 
 def keep_best_rows(

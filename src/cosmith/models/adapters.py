@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -58,14 +58,7 @@ def add_adapter(backbone: Any, spec: AdapterSpec, *, seed: int = 0) -> None:
 
     if has_adapter(backbone):
         raise InputError("the model has an adapter already", field="adapter", remedy="Merge it first, or train it on.")
-    linear = {
-        name: module for layer in layers_of(backbone) for name, module in layer.named_modules()
-        if isinstance(module, torch.nn.Linear)
-    }  # fmt: skip
-    for target in spec.targets:
-        if not any(f".{name}".endswith(f".{target}") for name in linear):
-            raise InputError(f"no linear layer is named {target!r}", field="adapter_targets",
-                             remedy=f"There are {', '.join(sorted(linear))}.")  # fmt: skip
+    linear = require_adapter_targets(backbone, spec.targets)
     config = peft.LoraConfig(
         r=spec.rank,
         lora_alpha=spec.alpha,  # type: ignore[arg-type]
@@ -77,6 +70,27 @@ def add_adapter(backbone: Any, spec: AdapterSpec, *, seed: int = 0) -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         _inject(config, backbone)
+
+
+def require_adapter_targets(backbone: Any, targets: Sequence[str]) -> Mapping[str, torch.nn.Linear]:
+    """The linear layers of a backbone's transformer layers, by their names within one.
+
+    Args:
+        backbone: A transformers model.
+        targets: Ends of the names of those that are to get an adapter.
+
+    Raises:
+        InputError: A target is the end of none of them.
+    """
+    linear = {
+        name: module for layer in layers_of(backbone) for name, module in layer.named_modules()
+        if isinstance(module, torch.nn.Linear)
+    }  # fmt: skip
+    for target in targets:
+        if not any(f".{name}".endswith(f".{target}") for name in linear):
+            raise InputError(f"no linear layer is named {target!r}", field="adapter_targets",
+                             remedy=f"There are {', '.join(sorted(linear))}.")  # fmt: skip
+    return linear
 
 
 def _inject(config: Any, backbone: Any) -> None:

@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from cosmith.errors import InputError, nearest
 from cosmith.recipes.document import Document, Keys, dotted
+from cosmith.recipes.inheritance import LIKE
 from cosmith.recipes.schema import STAGE_KINDS, Recipe
 
 
@@ -76,6 +77,9 @@ def _problem(finding: ErrorDetails, keys: Keys, value: Mapping[str, Any]) -> tup
     if kind == "string_pattern_mismatch":
         return f"{given!r} is not a name", "Use letters, digits, - and _, and begin with a letter or digit."
     if kind == "value_error":
+        cause = finding["ctx"]["error"]
+        if isinstance(cause, InputError) and cause.remedy:
+            return cause.problem, cause.remedy
         message = finding["msg"].removeprefix("Value error, ")
         return message, _described(keys, value) if len(keys) > 2 else "Change one of the two."
     if kind == "literal_error" and isinstance(given, str):
@@ -138,7 +142,7 @@ def model_at(keys: Keys, value: Mapping[str, Any]) -> type[BaseModel] | None:
 
 def _valid_keys(keys: Keys, value: Mapping[str, Any]) -> list[str]:
     model = model_at(keys, value)
-    return list(model.model_fields) if model else []
+    return [*model.model_fields, *([LIKE] if len(keys) == 2 else [])] if model else []
 
 
 def _described(keys: Keys, value: Mapping[str, Any]) -> str:

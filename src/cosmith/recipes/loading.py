@@ -14,7 +14,9 @@ from pydantic import ValidationError
 from cosmith.errors import InputError, nearest
 from cosmith.recipes.complaints import complaint, model_at
 from cosmith.recipes.document import Document, Keys, parse_document, read_document
+from cosmith.recipes.foresight import check_losses
 from cosmith.recipes.graph import check_names
+from cosmith.recipes.inheritance import with_inherited
 from cosmith.recipes.overrides import AsTyped, value_of
 from cosmith.recipes.schema import Recipe
 
@@ -103,11 +105,13 @@ def _check(document: Document, overrides: Mapping[str, Any], origin: Keys | None
     said: dict[Keys, str] = {}
     for dotted_key, new in overrides.items():
         said[_override(value, str(dotted_key), new, document, origin)] = str(dotted_key)
+    value = with_inherited(value, document)
     try:
         recipe = Recipe.model_validate(value)
     except ValidationError as error:
         raise complaint(error, value, document, said, origin) from error
     check_names(recipe, document)
+    check_losses(recipe, document)
     return recipe
 
 
@@ -116,7 +120,7 @@ def _said(given: Any, dotted_key: str, document: Document) -> Any:
     if not isinstance(given, AsTyped):
         return given
     keys = _way(dotted_key, _stage_names(document.value))
-    model = model_at(tuple(keys[:-1]), document.value)
+    model = model_at(tuple(keys[:-1]), with_inherited(document.value, document))
     field = model.model_fields.get(keys[-1]) if model is not None else None
     return value_of(given, dotted_key, field.annotation if field is not None else None)
 

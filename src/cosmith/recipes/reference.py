@@ -33,7 +33,10 @@ A text is taken as it stands, a list is written `[a, b]`, and `null` means none 
 Relative paths start at the folder in which the command is given.
 """
 
-_SEED = "Every stage may also say `seed`, in place of the recipe's."
+_SEED = """\
+Every stage may also say `seed`, in place of the recipe's, and `like`, the name of a stage of its kind above: what
+that one says, it says as well, but for the keys that it says itself. What is overridden in the one is so in the
+other."""
 
 
 def reference() -> str:

@@ -16,6 +16,7 @@ from cosmith.errors import CosmithError
 from cosmith.recipes.artefacts import Artefacts, StageContext
 from cosmith.recipes.fingerprints import settings_of, stage_fingerprints
 from cosmith.recipes.following import Company
+from cosmith.recipes.foresight import check_models
 from cosmith.recipes.lineage import write_lineage_cards
 from cosmith.recipes.loading import LoadedRecipe
 from cosmith.recipes.lock import run_lock
@@ -102,6 +103,7 @@ def run_recipe(
     with run_lock(run):
         _write_recipe(loaded, run)
         artefacts = Artefacts(recipe, run)
+        foreseen = False
         for number, (name, stage) in enumerate(recipe.stages.items(), start=1):
             place = run / name
             config, fingerprint = settings_of(recipe, name), fingerprints[name]
@@ -112,6 +114,9 @@ def run_recipe(
                 results[name] = read_result(place)
                 tell(replace(event, result=results[name]))
                 continue
+            if not foreseen:
+                check_models(recipe, artefacts, list(recipe.stages)[number - 1 :])
+                foreseen = True
             artefacts.forget(name)
             resumed = begin_stage(place, fingerprint.whole) and _has_checkpoint(place)
             tell(replace(event, what="begin", reason=reason, resumed=resumed))

@@ -123,3 +123,17 @@ class Recipe(BaseModel):
     stages: dict[FolderName, Annotated[Stage, Field(discriminator="kind")]] = Field(
         min_length=1, description="The steps, run in the order in which they stand: stage name → its settings."
     )
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema of a recipe as it is written: a stage may leave to another one (`like`) what it must say."""
+    schema = Recipe.model_json_schema()
+    like = {
+        "description": "A stage above of its kind, whose settings it takes where it says none.",
+        "type": "string",
+    }
+    stages = schema["properties"]["stages"]["patternProperties"]
+    inherited = {"type": "object", "properties": {"like": like}, "required": ["like"]}
+    for name, stage in stages.items():
+        stages[name] = {"anyOf": [stage, inherited]}
+    return schema

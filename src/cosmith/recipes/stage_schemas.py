@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from cosmith.errors import InputError
 from cosmith.recipes.loss_choice import LossChoice
 from cosmith.recipes.mixture_schemas import TextMixtureSettings
 from cosmith.recipes.references import (
@@ -305,9 +306,11 @@ class MergeStage(StageSettings):
     def _enough_to_merge(self) -> MergeStage:
         alone = self.method in ("interpolation", "task-arithmetic", "ties")
         if len(self.models) < 2 and not alone:
-            raise ValueError(f"{self.method} needs two models or more")
+            raise InputError(f"{self.method} needs two models or more", remedy="Name another one in `models`.")
         if self.method in ("greedy-soup", "interpolation") and not self.dev:
-            raise ValueError(f"{self.method} chooses by dev, which is not said")
+            raise InputError(
+                f"{self.method} chooses by dev, which is not said", remedy="Name a collection or an sts set in `dev`."
+            )
         if self.weights and len(self.weights) != len(self.models):
             raise ValueError(f"{len(self.weights)} weights for {len(self.models)} models")
         return self

@@ -229,10 +229,7 @@ def prepare(
         InputError: When there is no Source, two have one name, one has rows that its loss cannot be trained on, a
             nested dimension is larger than the model's, or texts are to be embedded twice without dropout.
     """
-    for dim in settings.dims:
-        if dim >= encoder.dimension:
-            raise InputError(f"{dim} is not smaller than the model's {encoder.dimension} dimensions", field="dims",
-                             remedy="Name the smaller ones only; the full size is always trained.")  # fmt: skip
+    require_nested(settings.dims, encoder.dimension)
     plan = plan_of(sources, settings)
     specs = tuple(
         spec_of(source, settings, size, teacher=teacher is not None)
@@ -259,6 +256,18 @@ def prepare(
         _teach(teacher, tokenised, specs, places, encoder.dimension, nested=bool(settings.dims))
     steps, strategy = steps_of(plan, settings), strategy_of(settings, encoder.device)
     return ContrastiveJob(encoder, tuple(tokenised), specs, plan, steps, settings, strategy, lanes_of(encoder))
+
+
+def require_nested(dims: Sequence[int], dimension: int) -> None:
+    """Refuse nested dimensions that are not smaller than the whole.
+
+    Raises:
+        InputError: One is not.
+    """
+    for dim in dims:
+        if dim >= dimension:
+            raise InputError(f"{dim} is not smaller than the model's {dimension} dimensions", field="dims",
+                             remedy="Name the smaller ones only; the full size is always trained.")  # fmt: skip
 
 
 def _teach(

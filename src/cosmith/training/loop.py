@@ -255,6 +255,7 @@ def _finish(run: Run[Model], base: Model, progress: Progress) -> TrainingResult[
     tuned = whole.encoder
     mixtures: tuple[Mixed, ...] = ()
     alpha = 1.0
+    final_score = progress.best_score if settings.keep_best else progress.score  # the last step is always scored
     if run.dev is not None and progress.best_score is not None and settings.keep_best:
         run.best.put_back(whole.module, progress.best_step)
     base, tuned = trained(base, settings), trained(tuned, settings)
@@ -263,7 +264,8 @@ def _finish(run: Run[Model], base: Model, progress: Progress) -> TrainingResult[
         grid = settings.interpolation_grid or ((0.0, 1.0) if settings.keep_best else ())
         if grid:
             tuned, mixtures = best_interpolation(base, tuned, run.score, grid, known)
-            alpha = max(mixtures, key=lambda mixed: (mixed.score, -mixed.alpha)).alpha
+            kept = max(mixtures, key=lambda mixed: (mixed.score, -mixed.alpha))
+            alpha, final_score = kept.alpha, kept.score
     return TrainingResult(
         encoder=tuned,
         steps=progress.step,
@@ -271,6 +273,7 @@ def _finish(run: Run[Model], base: Model, progress: Progress) -> TrainingResult[
         base_score=progress.base_score,
         best_score=progress.best_score,
         best_step=progress.best_step,
+        final_score=final_score,
         mixtures=mixtures,
         alpha=alpha,
         seconds=progress.seconds,

@@ -21,6 +21,7 @@ from cosmith.losses import (
     ScoreKlSpec,
     StepStructure,
     TripletSpec,
+    loss_name,
     loss_of,
     loss_spec,
     nested,
@@ -111,7 +112,7 @@ def _check_rows(source: Source, spec: LossSpec, teacher: bool) -> None:
         if need in spec.needs and problem is not None:
             field, remedy = _REMEDIES[need]
             raise InputError(
-                f"the source {source.name!r} has {problem}, which its loss needs ({type(spec).__name__})",
+                f"the source {source.name!r} has {problem}, which its loss {loss_name(spec)!r} needs",
                 field=field,
                 remedy=remedy,
             )

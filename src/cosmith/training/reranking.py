@@ -23,6 +23,7 @@ from cosmith.errors import InputError, nearest
 from cosmith.losses.ranking import RANKING_LOSSES, RankingLossName, RowCandidates, score_kl
 from cosmith.models import CrossEncoder
 from cosmith.models.cross_encoder.pairs import PairTokens
+from cosmith.phrases import counted
 from cosmith.training.batch_report import shown_text, token_problems
 from cosmith.training.distributed import ALONE, Ranks, start_ranks
 from cosmith.training.encoding import Strategy
@@ -287,8 +288,10 @@ def _check(source: Source, loss: str) -> None:
                          remedy="Give each row one, or leave it out.")  # fmt: skip
     if not len(source.negatives):
         raise InputError(
-            f"the rows of the source {source.name!r} have no negatives, so that any score would do", field="negatives",
-            remedy="Mine hard negatives first: they are what a search confuses with the answers.",
+            f"none of the {counted(len(source), 'row')} of the source {source.name!r} has a negative, so that any score"
+            " would do", field="negatives",
+            remedy="Mine hard negatives, what a search confuses with the answers; where that has found none, with"
+            " wider limits (ratio, margin).",
         )  # fmt: skip
     if loss in _TAUGHT and source.scores is None:
         raise InputError(

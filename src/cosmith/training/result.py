@@ -26,6 +26,7 @@ class TrainingResult(Generic[Model]):
         stopped_early: Whether patience ran out.
         base_score, best_score: On the development set, before training and at the best evaluation; None without one.
         best_step: The step of that evaluation.
+        final_score: Of ``encoder`` on the development set; None without one.
         mixtures: The scores of the mixtures of base and tuned model; empty without interpolation.
         alpha: The share of the tuned model in the result.
         seconds: Time spent on training, evaluations included, interruptions not.
@@ -37,6 +38,7 @@ class TrainingResult(Generic[Model]):
     base_score: float | None
     best_score: float | None
     best_step: int
+    final_score: float | None
     mixtures: tuple[Mixed, ...]
     alpha: float
     seconds: float

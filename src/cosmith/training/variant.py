@@ -10,7 +10,7 @@ from typing import Any, Generic
 import torch
 
 from cosmith.errors import InputError
-from cosmith.losses import ContrastiveSpec, LossSpec, MarginMseSpec, ScoreKlSpec
+from cosmith.losses import ContrastiveSpec, LossSpec, MarginMseSpec, ScoreKlSpec, loss_name
 from cosmith.training.contrastive import ContrastiveJob, Model
 from cosmith.training.encoding import Strategy
 from cosmith.training.health import ProbeText
@@ -110,5 +110,5 @@ def on_unbounded_scores(spec: LossSpec, temperature: float | None, what: str) ->
         return replace(spec, temperature=temperature or 1.0)
     if isinstance(spec, MarginMseSpec):
         return spec
-    raise InputError(f"a {what} does not learn by {type(spec).__name__}", field="loss",
+    raise InputError(f"a {what} does not learn by {loss_name(spec)!r}", field="loss",
                      remedy="Take a contrastive loss, margin-mse or score-kl.")  # fmt: skip

@@ -35,10 +35,12 @@ def merge_models(stage: MergeStage, context: StageContext) -> dict[str, Any]:
 
 def described(result: MergeResult) -> dict[str, Any]:
     """What came of a merge, as plain values."""
-    front = result.front
+    front, candidates = result.front, result.candidates
+    best = max(candidates, key=lambda one: one.dev, default=None)
     return {
         "chosen": _values(result.chosen),
-        "candidates": [_values(one) | {"front": one in front} for one in result.candidates],
+        "better": _values(best) if best is not None and best.dev > result.chosen.dev else None,
+        "candidates": [_values(one) | {"front": one in front} for one in candidates],
     }
 
 

@@ -19,8 +19,9 @@ from cosmith.data import Source
 from cosmith.errors import InputError
 from cosmith.evaluation import mean_score
 from cosmith.losses import loss_spec
-from cosmith.mining import mine_hard_negatives
+from cosmith.mining import MiningResult, mine_hard_negatives
 from cosmith.models import CrossEncoder, Encoder, LateInteractionEncoder, SparseEncoder, Trainable
+from cosmith.phrases import counted
 from cosmith.recipes.artefacts import StageContext
 from cosmith.recipes.graph import estimated_sources, output_names
 from cosmith.recipes.mixture_schemas import SourceShare
@@ -34,6 +35,7 @@ from cosmith.training.health import advise, read_history
 _BINS = 24
 _LENGTHS_SHOWN = 0.99  # the few that are longer would squeeze all others into one bar
 _EXAMPLES = 5
+_MANY_BARE = 0.1  # of the rows; fewer without a negative are nothing to act upon
 
 
 def training_settings(
@@ -148,6 +150,9 @@ def mine(stage: MineStage, context: StageContext) -> dict[str, Any]:
         seed=context.seed,
         dim=stage.dim,
     )
+    bare = int((np.diff(found.source.negative_offsets) == 0).sum())
+    if bare == found.rows:
+        raise context.of_stage(_nothing_mined(stage, found))
     found.source.save(context.artefacts.folder(context.name))
     shown = [found.source.row(number) for number in range(0, len(source), max(1, len(source) // _EXAMPLES))]
     return {
@@ -155,6 +160,7 @@ def mine(stage: MineStage, context: StageContext) -> dict[str, Any]:
         "negatives": found.negatives,
         "rejected_likely_positives": found.rejected,
         "short_rows": found.short_rows,
+        "bare_rows": bare,
         "kept": found.kept,
         "replaced": found.replaced,
         "mean_positive_score": finite_or_none(found.positive_score),
@@ -165,8 +171,43 @@ def mine(stage: MineStage, context: StageContext) -> dict[str, Any]:
             for row in shown[:_EXAMPLES]
         ],
         "likely_positives": [asdict(each) for each in found.likely_positives],
-        "told": [found.describe()],
+        "told": [found.describe(), *([_few_mined(stage, bare, found.rows)] if bare > _MANY_BARE * found.rows else [])],
     }
+
+
+def _nothing_mined(stage: MineStage, found: MiningResult) -> InputError:
+    """Why no row has a negative, and what to do."""
+    nothing = f"none of the {counted(found.rows, 'row')} has a negative: "
+    if not found.rejected:
+        remedy = "lower `skip_top`" if stage.skip_top else "give it more rows"
+        return InputError(
+            f"{nothing}beside the answers, no document is left to take",
+            field="skip_top" if stage.skip_top else "source",
+            remedy=f"Leave this stage out, or {remedy}.",
+        )
+    return InputError(
+        f"{nothing}{counted(found.rejected, 'candidate')} score too near the answers and were left out",
+        field="margin" if stage.ratio is None else "ratio",
+        remedy=f"{_widened(stage)}, or mine with a model that tells these documents apart.",
+    )
+
+
+def _few_mined(stage: MineStage, bare: int, rows: int) -> str:
+    return (
+        f"warning: {bare:,} of {counted(rows, 'row')} have no negative: every candidate of theirs was left out."
+        f" {_widened(stage)} if that is not wanted."
+    )
+
+
+def _widened(stage: MineStage) -> str:
+    """How to leave out fewer candidates."""
+    ways = [] if stage.ratio is None else [f"raise `ratio` (now {stage.ratio:g}; null: no such limit)"]
+    if stage.margin is not None:
+        ways.append(f"lower `margin` (now {stage.margin:g}; null: no such limit)")
+    if stage.skip_top:
+        ways.append(f"lower `skip_top` (now {stage.skip_top})")
+    told = " or ".join(ways or ["give it more rows"])
+    return told[0].upper() + told[1:]
 
 
 def score_histograms(scores: Mapping[str, npt.NDArray[np.float32]]) -> dict[str, dict[str, list[float]]]:
@@ -230,7 +271,6 @@ def outcome(
     if not is_first_rank():
         return {}
     result.encoder.save(context.artefacts.folder(context.name))
-    scores = {mixed.alpha: mixed.score for mixed in result.mixtures}
     pairs = {"pairs": sum(map(len, sources)), "pairs_per_second": pairs_per_second(context.folder)} if sources else {}
     return {
         **also,
@@ -241,7 +281,7 @@ def outcome(
         "best_step": result.best_step,
         "best_dev": result.best_score,
         "base_dev": result.base_score,
-        "final_dev": scores.get(result.alpha, result.best_score),
+        "final_dev": result.final_score,
         "interpolation": [{"alpha": mixed.alpha, "dev": mixed.score} for mixed in result.mixtures],
         "alpha": result.alpha,
         "advice": [asdict(each) for each in advise(read_history(context.folder))],
