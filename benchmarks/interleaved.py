@@ -13,7 +13,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -30,11 +30,13 @@ class Contest:
             JSON object of figures.
         contestants: Their names; the first is the one whose ratios to the others are shown.
         figures: Figure → True when more is better (a ratio is then ours / theirs), False when less is better.
+        pythons: Contestant → the Python executable of its environment, where it is not this one.
     """
 
     module: str
     contestants: Sequence[str]
     figures: Mapping[str, bool]
+    pythons: Mapping[str, str] = field(default_factory=dict)
 
 
 def run(contest: Contest, arguments: Sequence[str], rounds: int, threads: int) -> list[dict[str, Figures]]:
@@ -49,7 +51,8 @@ def run(contest: Contest, arguments: Sequence[str], rounds: int, threads: int) -
     for number in range(rounds):
         results.append({})
         for name in contest.contestants:
-            command = [sys.executable, "-m", contest.module, "--worker", name, *arguments]
+            python = contest.pythons.get(name, sys.executable)
+            command = [python, "-m", contest.module, "--worker", name, *arguments]
             done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
             if done.returncode:
                 raise SystemExit(f"{name} failed:\n{done.stderr[-4000:]}")

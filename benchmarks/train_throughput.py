@@ -34,6 +34,9 @@ HELD_OUT = 512
 MINI_BATCH = 32  # theirs for the cached form, as their documentation has it
 
 Pairs = Sequence[tuple[str, str]]
+Train = Callable[[Pairs, int], None]  # on these pairs, in so many steps
+Encode = Callable[[list[str]], np.ndarray]  # texts to unit rows
+Score = Callable[[list[str], list[str]], np.ndarray]  # queries and documents to logits [queries, documents]
 
 CONTESTS = {
     "default": (
@@ -77,8 +80,34 @@ class Contestant:
         return cls(library, precision, strategy, batch, once, work.max_length, work.model, work.learning_rate)
 
 
-def train_cosmith(contestant: Contestant) -> tuple[Callable[[Pairs, int], None], Callable[[list[str]], np.ndarray]]:
-    """Ours: ``work(pairs, steps)``, and ``encode`` with what came out."""
+Make = Callable[[Contestant], tuple[Train, Score]]
+
+
+def in_batch_scores(encode: Encode) -> Score:
+    """The logits of a model that gives a text one vector."""
+    return lambda queries, documents: encode(queries).astype(np.float64) @ encode(documents).T / TEMPERATURE
+
+
+def trainer_arguments(contestant: Contestant, steps: int, folder: str) -> dict[str, Any]:
+    """For every library that trains with transformers' trainer: what ours does, and nothing written or reported."""
+    return {
+        "output_dir": folder,
+        "max_steps": steps,
+        "per_device_train_batch_size": contestant.batch,
+        "learning_rate": contestant.learning_rate,
+        "warmup_steps": round(0.1 * steps),
+        "weight_decay": 0.01,
+        "bf16": contestant.precision == "bf16",
+        "use_cpu": True,
+        "save_strategy": "no",
+        "logging_strategy": "no",
+        "report_to": [],
+        "disable_tqdm": True,
+    }
+
+
+def train_cosmith(contestant: Contestant) -> tuple[Train, Score]:
+    """Ours: what trains, and what scores with the model that came out."""
     from cosmith.data import Source, TrainingRow
     from cosmith.models import Encoder
     from cosmith.training import TrainingSettings, train
@@ -102,12 +131,10 @@ def train_cosmith(contestant: Contestant) -> tuple[Callable[[Pairs, int], None],
         )
         state["encoder"] = train(state["encoder"], [source], settings)
 
-    return work, lambda texts: state["encoder"].encode(texts)
+    return work, in_batch_scores(lambda texts: state["encoder"].encode(texts))
 
 
-def train_sentence_transformers(
-    contestant: Contestant,
-) -> tuple[Callable[[Pairs, int], None], Callable[[list[str]], np.ndarray]]:
+def train_sentence_transformers(contestant: Contestant) -> tuple[Train, Score]:
     """Theirs, through their trainer, with the loss, optimiser and schedule of the same names."""
     from datasets import Dataset
     from sentence_transformers import (
@@ -130,45 +157,31 @@ def train_sentence_transformers(
     def work(pairs: Pairs, steps: int) -> None:
         columns = {"anchor": [query for query, _ in pairs], "positive": [document for _, document in pairs]}
         with tempfile.TemporaryDirectory() as folder:
-            arguments = SentenceTransformerTrainingArguments(
-                output_dir=folder,
-                max_steps=steps,
-                per_device_train_batch_size=contestant.batch,
-                learning_rate=contestant.learning_rate,
-                warmup_steps=round(0.1 * steps),
-                weight_decay=0.01,
-                bf16=contestant.precision == "bf16",
-                use_cpu=True,
-                save_strategy="no",
-                logging_strategy="no",
-                report_to=[],
-                disable_tqdm=True,
-            )
+            arguments = SentenceTransformerTrainingArguments(**trainer_arguments(contestant, steps, folder))
             trainer: Any = SentenceTransformerTrainer(
                 model=model, args=arguments, train_dataset=Dataset.from_dict(columns), loss=loss
             )
             trainer.train()
 
-    return work, lambda texts: np.asarray(model.encode(texts, show_progress_bar=False))
+    return work, in_batch_scores(lambda texts: np.asarray(model.encode(texts, show_progress_bar=False)))
 
 
-def held_out_loss(encode: Callable[[list[str]], np.ndarray], pairs: Pairs) -> float:
+def held_out_loss(score: Score, pairs: Pairs) -> float:
     """The in-batch loss of both libraries' models by one formula, on pairs that neither was trained on."""
-    queries, documents = (encode([pair[side] for pair in pairs]).astype(np.float64) for side in (0, 1))
     losses = []
     for start in range(0, len(pairs), 64):
-        scores = queries[start : start + 64] @ documents[start : start + 64].T / TEMPERATURE
+        batch = pairs[start : start + 64]
+        scores = score([query for query, _ in batch], [document for _, document in batch])
         losses.append(np.log(np.exp(scores).sum(1)) - np.diag(scores))
     return float(np.concatenate(losses).mean())
 
 
-def measure(contestant: Contestant, pairs: Pairs) -> dict[str, float]:
+def measure(make: Make, contestant: Contestant, pairs: Pairs) -> dict[str, float]:
     """Train once over the pairs after a warm-up of two steps at batch 8, and tell what it took."""
-    make = train_cosmith if contestant.library == "cosmith" else train_sentence_transformers
     held_out, training = pairs[:HELD_OUT], pairs[HELD_OUT:]
     warm_up, _ = make(replace(contestant, strategy="direct", batch=8))
     warm_up(training[:64], 2)
-    work, encode = make(contestant)
+    work, score = make(contestant)
     steps = 1 if contestant.once else len(training) // contestant.batch
     wall, cpu = time.perf_counter(), time.process_time()
     work(training, steps)
@@ -179,7 +192,7 @@ def measure(contestant: Contestant, pairs: Pairs) -> dict[str, float]:
         "pairs per CPU second": done / cpu,
         "pairs per second": done / wall,
         "peak MB": peak,
-        "held-out loss": held_out_loss(encode, held_out),
+        "held-out loss": held_out_loss(score, held_out),
     }
 
 
@@ -214,7 +227,9 @@ def main() -> None:
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.worker:
-        print(json.dumps(measure(Contestant.named(given.worker, given), read_pairs(given.file))))
+        contestant = Contestant.named(given.worker, given)
+        make = train_cosmith if contestant.library == "cosmith" else train_sentence_transformers
+        print(json.dumps(measure(make, contestant, read_pairs(given.file))))
         return
     contest = interleaved.Contest("benchmarks.train_throughput", CONTESTS[given.contest], FIGURES)
     with tempfile.TemporaryDirectory() as folder:

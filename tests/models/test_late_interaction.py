@@ -20,6 +20,7 @@ from cosmith.models import (
     TokenVectors,
     tiny_encoder,
 )
+from cosmith.models.late_interaction.folder import holds_late_interaction
 
 TEXTS = ["the cat sleeps", "red", "it is long, " * 12, "red", "", "where, does. the dog sleep in june?"]
 EXPANSIONS = [
@@ -97,6 +98,10 @@ def test_folders_of_pylate_are_read_as_sentence_transformers_reads_them(tmp_path
     ours, model = LateInteractionEncoder.load(tmp_path / "m"), theirs(tmp_path / "m")
     assert_same(ours.encode_queries(TEXTS), model.encode_query(TEXTS, convert_to_numpy=True))
     assert_same(ours.encode_documents(TEXTS), model.encode_document(TEXTS, convert_to_numpy=True))
+    del settings["model_type"]  # PyLate leaves it out of models that it made of dense ones
+    (tmp_path / "m" / "config_sentence_transformers.json").write_text(json.dumps(settings))
+    assert holds_late_interaction(tmp_path / "m")
+    assert LateInteractionEncoder.load(tmp_path / "m").fingerprint() == ours.fingerprint()
 
 
 def test_queries_are_expanded_documents_skip_punctuation_and_what_is_cut_is_counted() -> None:

@@ -96,7 +96,7 @@ def read_late_interaction(folder: Path) -> tuple[Any, Any, DenseSpec, LateIntera
     modules = list(listed_modules(listing)) if listing.is_file() else []
     settings = read_object(folder / _SETTINGS)
     kinds = [kind for kind, _ in modules]
-    of_pylate = settings.get("model_type") == "ColBERT" and kinds == ["Transformer", "Dense"]
+    of_pylate = _says_pylate(settings) and kinds == ["Transformer", "Dense"]
     if not of_pylate and kinds != ["Transformer", "Dense", "MultiVectorMask", "Normalize"]:
         has = f"has the modules {', '.join(kinds)}" if kinds else "has no modules.json"
         raise InputError(f"{has}, which makes no late-interaction model that Cosmith knows", path=listing,
@@ -113,7 +113,14 @@ def read_late_interaction(folder: Path) -> tuple[Any, Any, DenseSpec, LateIntera
 
 def holds_late_interaction(folder: Path) -> bool:
     """Whether a model folder is that of a late-interaction model."""
-    return read_object(folder / _SETTINGS).get("model_type") in ("MultiVectorEncoder", "ColBERT")
+    settings = read_object(folder / _SETTINGS)
+    return settings.get("model_type") == "MultiVectorEncoder" or _says_pylate(settings)
+
+
+def _says_pylate(settings: Mapping[str, Any]) -> bool:
+    """Whether PyLate wrote these settings; they lack a kind where the model that it began with did not say one."""
+    kind = settings.get("model_type")
+    return kind == "ColBERT" or (kind is None and "query_prefix" in settings)
 
 
 def _of_modules(folder: Path, backbone: Path, mask: Path, settings: Mapping[str, Any]) -> LateInteractionSpec:
