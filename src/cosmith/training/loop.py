@@ -143,11 +143,11 @@ def _take_steps(run: Run[Model], progress: Progress) -> Progress:
                 if run.evaluates(progress):
                     progress = _evaluate(run, progress, journal)
                     return_free_memory()
-                due = is_snapshot_step(progress.step, run.job.steps) or run.has_ended(progress)
-                if probe and run.folder is not None and due:
+                ended = run.has_ended(progress)
+                if probe and run.folder is not None and (ended or is_snapshot_step(progress.step, run.job.steps)):
                     _take_snapshot(run, run.folder, progress)
                 progress = replace(progress, seconds=time.monotonic() - clock)
-                if run.has_ended(progress):
+                if ended:
                     break
                 if run.checkpoint_is_due(progress):
                     run.save(progress)

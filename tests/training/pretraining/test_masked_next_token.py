@@ -138,7 +138,7 @@ def test_a_stopped_run_goes_on_with_its_head(tmp_path: Path, monkeypatch: pytest
     resumed = pretrain(encoder, TEXTS, settings, folder=tmp_path / "run")
     assert resumed.fingerprint() == undisturbed.fingerprint()
     assert set(resumed.module.state_dict()) == set(encoder.module.state_dict())  # the head is gone
-    assert read_history(tmp_path / "run").facts == {"head": "read"}
+    assert read_history(tmp_path / "run").facts["head"] == "read"
     fresh = tmp_path / "bare"
     encoder.save(fresh)
     with pytest.raises(InputError, match="head"):
