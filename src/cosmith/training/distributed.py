@@ -10,6 +10,7 @@ from the plan, so unequal shares cannot make one rank wait for another for ever.
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -286,7 +287,10 @@ def _leave() -> None:
     """End the process group while Python still stands.
 
     Its threads release tensors under the interpreter's lock; one that does so while the interpreter ends aborts the
-    process, which a launcher reports as a failed rank.
+    process, which a launcher reports as a failed rank. What a sharded model leaves behind in reference cycles holds
+    process groups too, whose threads would be running when they are destroyed after all else.
     """
     if dist.is_initialized():
+        gc.collect()
         dist.destroy_process_group()
+        gc.collect()
