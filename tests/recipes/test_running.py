@@ -167,7 +167,7 @@ def test_a_damaged_output_is_made_again(copied: Path, small_world: Path) -> None
 
 def test_a_failing_stage_leaves_those_before_it(small_world: Path, tmp_path: Path) -> None:
     folder = tmp_path / "tiny"
-    wrong = {"train.dims": [5000]}
+    wrong = {"train.frozen_layers": 5000}
     with pytest.raises(InputError, match="5000"):
         run(small_world, folder, **wrong)
     assert (folder / "data" / "stage.json").is_file()

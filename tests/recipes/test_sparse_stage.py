@@ -92,7 +92,7 @@ stages:
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
-        ({"sparse.loss": "cosent"}, r"stages\.sparse\.scores: .*|CosentSpec"),
+        ({"sparse.loss": "cosent"}, r"stages\.sparse\.scores: .*|'cosent'"),
         ({"sparse.document_sparsity": -1}, "document_sparsity"),
         ({"sparse.model": "bm25"}, "a model or a sparse encoder is needed"),
         ({"mined.model": "sparse"}, "a sparse encoder, but a model is needed"),

@@ -49,8 +49,12 @@ def score(folder: Path) -> float:
 
 
 def test_the_last_weights_are_told_by_their_own_score(small_world: Path, tmp_path: Path) -> None:
-    result, told, page = trained(small_world, tmp_path / "run", "keep_best: false\n    learning_rate: 0.3")
-    assert result["final_dev"] == pytest.approx(score(tmp_path / "run"), abs=1e-6)
+    for rate in (0.3, 0.05, 1.0, 0.1):  # rounding decides which of them ends below its best
+        folder = tmp_path / f"run-{rate}"
+        result, told, page = trained(small_world, folder, f"keep_best: false\n    learning_rate: {rate}")
+        assert result["final_dev"] == pytest.approx(score(folder), abs=1e-6)
+        if result["final_dev"] < result["best_dev"]:
+            break
     assert result["final_dev"] < result["best_dev"]  # else this proves nothing
     assert f"{result['final_dev']:.4f} with the last weights, which are kept" in told
     assert f"to {result['final_dev']:.3f} (" in page

@@ -169,7 +169,7 @@ def test_the_doctor_names_a_weight_that_is_none(tmp_path: Path) -> None:
     [
         ({"dims": (8,)}, "dense vectors"),
         ({"spread_out": 1.0}, "dense vectors"),
-        ({"loss": "cosent"}, "does not learn by CosentSpec"),
+        ({"loss": "cosent"}, "does not learn by 'cosent'"),
         ({"loss": "qwen3-embedding"}, "queries with queries"),
         ({"adapter": "lora", "merge_adapter": False}, "cannot be kept apart"),
     ],

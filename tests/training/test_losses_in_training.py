@@ -124,7 +124,7 @@ ONE_CLASS = Source.from_rows("one", [TrainingRow(f"a{n}", (f"b{n}",), label=int(
 @pytest.mark.parametrize(
     ("name", "source", "field", "message"),
     [
-        ("cosent", without(scores=None), "scores", "the source 'full' has no scores, which its loss needs"),
+        ("cosent", without(scores=None), "scores", "the source 'full' has no scores, which its loss .cosent. needs"),
         ("score-kl", without(scores=None), "scores", "no scores"),
         ("triplet-all", without(labels=None), "label", "no labels"),
         ("triplet", SAME, "negatives", "no negatives"),

@@ -130,7 +130,7 @@ def test_a_run_goes_on_and_knows_its_regulariser(tmp_path: Path) -> None:
     [
         ({"dims": (8,)}, "dense vectors"),
         ({"quantise": ("int8",)}, "dense vectors"),
-        ({"loss": "cosent"}, "does not learn by CosentSpec"),
+        ({"loss": "cosent"}, "does not learn by 'cosent'"),
         ({"loss": "gist"}, r"guided|teacher"),
     ],
 )
