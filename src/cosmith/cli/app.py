@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from cosmith import __version__
-from cosmith.cli import doctor, encode, evaluate, merge, recipe, run, search, train
+from cosmith.cli import data, doctor, encode, evaluate, merge, recipe, run, search, train
 from cosmith.cli.manner import Manner
 from cosmith.errors import CosmithError
 from cosmith.progress import set_style
@@ -96,6 +96,7 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("encode")(encode.encode)
 app.command("index")(search.index)
 app.command("search")(search.search)
+app.add_typer(data.app, name="data")
 app.add_typer(recipe.app, name="recipe")
 
 

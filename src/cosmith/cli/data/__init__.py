@@ -1,0 +1,9 @@
+"""`cosmith data`: what a team's data is like, and what can be made of it. Each command has a file of its own."""
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Look at data, and make training rows of what there is.\n\nExample: cosmith data inspect pairs.jsonl",
+)

@@ -1,0 +1,5 @@
+"""Documents as people have them, in folders of files of many formats."""
+
+from cosmith.data.documents.document import Document, Link, Section, load_documents, write_documents
+
+__all__ = ["Document", "Link", "Section", "load_documents", "write_documents"]
