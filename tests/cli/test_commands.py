@@ -95,6 +95,8 @@ def test_models_can_be_merged_and_the_result_told(world: Path, tmp_path: Path) -
     assert card["files"][0]["path"] == str(world / "task")
     assert [scores["task"] for scores in card["scores"]] == ["task", "general-check"]
     assert set(card["versions"]) == {"torch", "transformers", "cosmith"}
+    drawn = (tmp_path / "merged" / "merge.svg").read_text()
+    assert all(f">{each['name']}<" in drawn for each in card["candidates"])
     page = (tmp_path / "merged" / "README.md").read_text()
     assert f"Merged by Cosmith {card['versions']['cosmith']} by slerp, from `{both[0]}, {both[1]}`" in page
     assert f"| task | mean of the main metrics | {card['scores'][0]['values']['mean of the main metrics']:.4f}" in page
@@ -104,6 +106,7 @@ def test_models_can_be_merged_and_the_result_told(world: Path, tmp_path: Path) -
     assert [each["share"] for each in card["made_from"]] == [0.5, 0.5, None]
     assert card["made_from"][0]["lineage"]["settings"]["method"] == "slerp"
     assert card["scores"] == []
+    assert not (tmp_path / "d" / "merge.svg").exists()
     options = ("--method", "soup", "--weight", 3, "--weight", 1, "--output", tmp_path / "b")
     soup = cosmith("--json", "merge", *both, *options)
     assert json.loads(soup.stdout)["chosen"]["shares"] == [0.75, 0.25]

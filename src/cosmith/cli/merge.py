@@ -59,7 +59,8 @@ def merge(
     """Merge models that were trained from the same one. Nothing is trained.
 
     With --task, every model and mixture that was tried is scored there and on the general check set, and * marks those
-    that no other one beats in both (the Pareto front); lineage.json in the new folder keeps the scores. Choose by a
+    that no other one beats in both (the Pareto front); the new folder keeps the scores (lineage.json) and a picture of
+    them (merge.svg). Choose by a
     development set, not by the test set that you will report.
 
     Example: cosmith merge seed-1 seed-2 seed-3 --method slerp --task my-dev-set --output merged
@@ -70,6 +71,8 @@ def merge(
     from cosmith.atomic import atomic_folder, require_name, require_writable
     from cosmith.data import general_check_collection
     from cosmith.evaluation import mean_score
+    from cosmith.inspection.pictures import svg_of
+    from cosmith.inspection.result_sections import merge_chart
     from cosmith.recipes.artefacts import load_encoder
     from cosmith.recipes.lineage import merge_lineage, write_card
     from cosmith.recipes.stages.merging import described
@@ -106,15 +109,19 @@ def merge(
     if base is not None and base_encoder is not None:
         made_from.append((model_reference(base), base_encoder))
     lineage = merge_lineage(output.name, made_from, [str(path.resolve()) for path in tasks or []], settings, outcome)
+    chart = merge_chart(outcome)
     with atomic_folder(output) as place:
         result.encoder.save(place)
+        if chart is not None:
+            (place / "merge.svg").write_text(svg_of(chart), encoding="utf-8")
         write_card(place, lineage, title=output.name)
     scored_on = [
         {"task": name, "cut": task_cut(encoders[0], task, manner)} | rejected_value(task.rejected, None)
         for name, task in read.items()
     ]  # all models cut alike, or they could not be merged
     told = {"method": method, "models": models, "tasks": scored_on} | outcome
-    text = "\n".join([*merge_lines(told), f"The model is in {output}. How good is it: cosmith evaluate"
+    drawn = [f"What each wins and costs: {output / 'merge.svg'}"] if chart is not None else []
+    text = "\n".join([*merge_lines(told), *drawn, f"The model is in {output}. How good is it: cosmith evaluate"
                       f" {quote(str(output))} --against {quote(models[0])} --task my-test-set"])  # fmt: skip
     manner.result(text, told | {"model": str(output)})
 

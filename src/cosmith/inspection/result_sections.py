@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cosmith.evaluation import Comparison, Scores, models_by_cut
 from cosmith.inspection import charts, wording
@@ -15,6 +15,9 @@ from cosmith.inspection.run_record import RunRecord, StageView
 from cosmith.inspection.verdict import GENERAL, outcome_of
 from cosmith.phrases import share, size
 from cosmith.training.health.history import read_entries
+
+if TYPE_CHECKING:
+    import altair as alt
 
 
 def baseline_section(run: RunRecord) -> Markup | None:
@@ -269,17 +272,24 @@ def merging_section(run: RunRecord) -> Markup | None:
     return joined(_merging(stage, len(stages) > 1) for stage in stages) if stages else None
 
 
+def merge_chart(result: Mapping[str, Any]) -> alt.LayerChart | None:
+    """What a merge wins in the domain and costs in general, as its stage tells of it; None where that is not known."""
+    chosen = result["chosen"]["name"]
+    points = [
+        charts.ParetoPoint(each["name"], each["dev"], each["general"], each["front"], each["name"] == chosen)
+        for each in result["candidates"]
+        if each["general"] is not None
+    ]
+    return charts.pareto_chart(points) if points else None
+
+
 def _merging(stage: StageView, titled: bool) -> Markup:
     result = stage.result
     chosen, candidates = result["chosen"]["name"], result["candidates"]
     told = f"{result['method']} of {', '.join(result['models'])}." + (f" The result: {chosen}." if candidates else "")
     if (better := result.get("better")) is not None:
         told += f" {better['name']} by itself is better on the development set: merging has not helped there."
-    points = [
-        charts.ParetoPoint(each["name"], each["dev"], each["general"], each["front"], each["name"] == chosen)
-        for each in candidates
-        if each["general"] is not None
-    ]
+    chart = merge_chart(result)
     note = "filled: beaten by none in both; circled: the result"
     rows = [
         [each["name"], wording.score(each["dev"]), "–" if each["general"] is None else wording.score(each["general"])]
@@ -289,7 +299,7 @@ def _merging(stage: StageView, titled: bool) -> Markup:
         [
             element("h3", stage.name) if titled else None,
             element("p", told),
-            figure(charts.pareto_chart(points), "What is won and what it costs", note) if points else None,
+            figure(chart, "What is won and what it costs", note) if chart else None,
             table(["model", "development set", "general set"], rows, class_="scores") if rows else None,
         ]
     )

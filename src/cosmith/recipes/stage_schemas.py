@@ -275,6 +275,10 @@ class TrainStage(TextMixtureSettings):
         return {"": "model"}
 
 
+# Settings of a merge that only some methods read: with another one they would change nothing, and nobody would know.
+_READ_BY = {"density": ("ties",), "scale": ("task-arithmetic", "ties"), "grid": ("interpolation",)}
+
+
 class MergeStage(StageSettings):
     """One model out of several that were trained from the same one, and what each costs in general skill."""
 
@@ -313,6 +317,9 @@ class MergeStage(StageSettings):
             )
         if self.weights and len(self.weights) != len(self.models):
             raise ValueError(f"{len(self.weights)} weights for {len(self.models)} models")
+        for key, methods in _READ_BY.items():
+            if key in self.model_fields_set and self.method not in methods:
+                raise InputError(f"{self.method} has no {key}", field=key, remedy=f"It belongs to {' and '.join(methods)}.")
         return self
 
     def outputs(self) -> dict[str, Kind]:
