@@ -223,6 +223,7 @@ def main() -> None:
     parser.add_argument("--peer-python", help="the Python executable of the peer's environment")
     parser.add_argument("--precisions", nargs="+", choices=PRECISIONS, default=PRECISIONS, help="in what to compute")
     parser.add_argument("--pairs", type=int, default=640, help="pairs to train on")
+    parser.add_argument("--passes", type=int, default=1, help="over the pairs")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--max-length", type=int, default=128, help="tokens at which texts are cut, at most 256")
     parser.add_argument("--learning-rate", type=float, default=2e-5)
@@ -253,7 +254,8 @@ def meet(peer: Peer, given: argparse.Namespace) -> None:
     names = [f"{library} {precision}" for library in peer.make for precision in given.precisions]
     pythons = {name: given.peer_python for name in names if not name.startswith("cosmith")}
     contest = interleaved.Contest("benchmarks.peers_throughput", names, FIGURES, pythons)
-    work = ["--contest", given.contest, "--batch", str(given.batch), "--max-length", str(given.max_length)]
+    work = ["--contest", given.contest, "--passes", str(given.passes), "--batch", str(given.batch)]
+    work += ["--max-length", str(given.max_length)]
     work += ["--learning-rate", f"{given.learning_rate:g}"]
     with tempfile.TemporaryDirectory() as folder:
         file, model = Path(folder) / "pairs.jsonl", str(find_model(MODEL))
@@ -265,8 +267,8 @@ def meet(peer: Peer, given: argparse.Namespace) -> None:
         results = interleaved.run(contest, [*work, "--file", str(file), "--model", model], given.rounds, given.threads)
     notes = (
         f"{given.pairs:,} pairs (docstring sentence → function body), {peer.setting.format(**vars(given))}. Batch "
-        f"{given.batch}, one pass, dropout as in the model's config, {given.threads} thread(s). Tokenising counts for "
-        f"both. Held-out loss: the same formula on {HELD_OUT} other pairs, encoded by the library that trained the "
+        f"{given.batch}, {given.passes} pass(es), dropout as in the model's config, {given.threads} thread(s). Tokenising "
+        f"counts for both. Held-out loss: the same formula on {HELD_OUT} other pairs, encoded by the library that trained the "
         "model; the model before training is the same. The peer's environment: "
         f"{versions(given.peer_python, peer.distributions)}."
     )

@@ -67,6 +67,7 @@ class Contestant:
     strategy: str
     batch: int
     once: bool
+    passes: int
     max_length: int
     model: str
     learning_rate: float
@@ -77,7 +78,8 @@ class Contestant:
         strategy = next((word for word in rest if word in ("cached", "direct")), "auto")
         batch = next((int(word.split("=")[1]) for word in rest if word.startswith("batch=")), work.batch)
         once = "once" in rest
-        return cls(library, precision, strategy, batch, once, work.max_length, work.model, work.learning_rate)
+        passes = work.passes
+        return cls(library, precision, strategy, batch, once, passes, work.max_length, work.model, work.learning_rate)
 
 
 Make = Callable[[Contestant], tuple[Train, Score]]
@@ -182,7 +184,7 @@ def measure(make: Make, contestant: Contestant, pairs: Pairs) -> dict[str, float
     warm_up, _ = make(replace(contestant, strategy="direct", batch=8))
     warm_up(training[:64], 2)
     work, score = make(contestant)
-    steps = 1 if contestant.once else len(training) // contestant.batch
+    steps = 1 if contestant.once else contestant.passes * (len(training) // contestant.batch)
     wall, cpu = time.perf_counter(), time.process_time()
     work(training, steps)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
@@ -216,6 +218,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--contest", choices=CONTESTS, default="default")
     parser.add_argument("--pairs", type=int, default=1280, help="pairs to train on")
+    parser.add_argument("--passes", type=int, default=1, help="over the pairs")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--max-length", type=int, default=128, help="tokens at which texts are cut")
     parser.add_argument("--model", default=MODEL, help=f"{MODEL}, a folder, or {STATIC!r}")
@@ -236,7 +239,8 @@ def main() -> None:
         file = Path(folder) / "pairs.jsonl"
         write_pairs(file, given.pairs + HELD_OUT)
         model = given.model if given.model != STATIC else write_static(Path(folder) / STATIC, given.max_length)
-        work = f"--batch {given.batch} --max-length {given.max_length} --learning-rate {given.learning_rate:g}"
+        work = f"--passes {given.passes} --batch {given.batch} --max-length {given.max_length}"
+        work += f" --learning-rate {given.learning_rate:g}"
         results = interleaved.run(
             contest,
             ["--file", str(file), "--model", model, *work.split()],
@@ -251,7 +255,8 @@ def main() -> None:
     notes = (
         f"{given.pairs:,} pairs (docstring sentence → function body, at most {given.max_length} tokens a text), "
         f"{described(given.model)}, in-batch negatives (temperature {TEMPERATURE}), batch {given.batch} unless named, "
-        f"one pass, dropout as in the model's config, {given.threads} thread(s). Tokenising counts for both. Held-out "
+        f"{given.passes} pass(es), dropout as in the model's config, {given.threads} thread(s). "
+        "Tokenising counts for both. Held-out "
         f"loss: the same formula on {HELD_OUT} other pairs for every model that came out; the model before training "
         "is the same."
     )
