@@ -267,9 +267,9 @@ def meet(peer: Peer, given: argparse.Namespace) -> None:
         results = interleaved.run(contest, [*work, "--file", str(file), "--model", model], given.rounds, given.threads)
     notes = (
         f"{given.pairs:,} pairs (docstring sentence → function body), {peer.setting.format(**vars(given))}. Batch "
-        f"{given.batch}, {given.passes} pass(es), dropout as in the model's config, {given.threads} thread(s). Tokenising "
-        f"counts for both. Held-out loss: the same formula on {HELD_OUT} other pairs, encoded by the library that trained the "
-        "model; the model before training is the same. The peer's environment: "
+        f"{given.batch}, {given.passes} pass(es), dropout as in the model's config, {given.threads} thread(s). "
+        f"Tokenising counts for both. Held-out loss: the same formula on {HELD_OUT} other pairs, encoded by the "
+        "library that trained the model; the model before training is the same. The peer's environment: "
         f"{versions(given.peer_python, peer.distributions)}."
     )
     arguments = [
