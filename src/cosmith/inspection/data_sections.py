@@ -14,6 +14,7 @@ from cosmith.phrases import one_line, share, size
 
 DATA_KINDS = (
     "python-functions", "source", "collection", "sts", "classes", "graded-pairs", "weak-pairs", "self-pairs",
+    "synthesise",
 )  # fmt: skip
 
 
@@ -36,6 +37,11 @@ def _data(stage: StageView, titled: bool) -> Markup:
         ("negatives drawn", result.get("negatives_drawn")),
         ("documents", result.get("documents")),
         ("pairs by a title", result.get("from_titles")),
+        ("passages written about", result.get("passages_finished")),
+        ("answers asked of the language model", result.get("requests")),
+        ("answers that were there already", result.get("cached")),
+        ("tokens read by it", result.get("input_tokens")),
+        ("tokens written by it", result.get("output_tokens")),
         ("distractors in the test set", result.get("distractors")),
     ]
     examples = [

@@ -1,0 +1,165 @@
+"""From a passage to rows: asks, reads the answers, asks again where one is of no use, and writes down why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from cosmith.data import TrainingRow
+from cosmith.data.texts import text_problem
+from cosmith.mining.synthesis.checks import is_copy, is_other_script, is_too_long, words_of
+from cosmith.mining.synthesis.client import FailedRequestError, RefusedRequestError
+from cosmith.mining.synthesis.endpoint import EndpointError
+from cosmith.mining.synthesis.prompting import Prompting, Question
+from cosmith.mining.synthesis.rows import Assignment, RejectedAnswer, SyntheticRow, rejected_answer
+from cosmith.mining.synthesis.settings import Passage
+from cosmith.mining.synthesis.shapes import read_answer
+from cosmith.mining.synthesis.templates import KINDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pydantic import BaseModel
+
+    from cosmith.mining.synthesis.client import ChatClient
+
+_MOST_FAILURES = 10
+"""So many failures in a row, and the service is taken for gone: waiting for each of the rest would take days."""
+
+
+@dataclass
+class Outcome:
+    """What has come of a passage so far.
+
+    Attributes:
+        rows: Its rows.
+        rejected: Answers that could not be used.
+        finished: Whether nothing is left to ask.
+    """
+
+    rows: list[SyntheticRow] = field(default_factory=list)
+    rejected: list[RejectedAnswer] = field(default_factory=list)
+    finished: bool = False
+
+
+class Writer:
+    """Makes rows of passages, one passage at a time or many at once.
+
+    Args:
+        prompting: The questions.
+        client: Whom they are put to.
+    """
+
+    def __init__(self, prompting: Prompting, client: ChatClient) -> None:
+        self.prompting, self.client = prompting, client
+        self._failures = 0
+
+    async def write(self, passage: Passage, characters: Sequence[str], outcome: Outcome) -> None:
+        """Ask all that the settings ask about a passage.
+
+        Args:
+            passage: The passage.
+            characters: Who might ask, where it is about queries.
+            outcome: Takes what comes of it as it comes, so that what was made before an error is there.
+
+        Raises:
+            BudgetSpentError, EndpointError: As :meth:`ChatClient.complete`; and when requests go on failing.
+        """
+        if self.prompting.configuring is None:
+            assignments = self.prompting.assignments(passage)
+        else:
+            chosen = await self._answer(self.prompting.configuration(passage, characters), passage, outcome)
+            configurations: list[Any] = [] if chosen is None else chosen.configurations  # type: ignore[attr-defined]
+            assignments = [
+                self.prompting.query_assignment(passage, number, each, characters)
+                for number, each in enumerate(configurations[: self.prompting.settings.each])
+            ]
+        for number, made in enumerate(assignments):
+            await self._text(passage, made, number, outcome)
+        outcome.finished = True
+
+    async def _text(self, passage: Passage, made: Assignment, number: int, outcome: Outcome) -> None:
+        """Have one text written, and make a row of it."""
+        question = self.prompting.text(passage, made, number)
+        key = KINDS[question.template.kind].answer
+        written = {words for row in outcome.rows for words in self._own_words(row)}
+
+        def problem(value: BaseModel) -> str:
+            return self._problem(getattr(value, key).strip(), passage, made, written)
+
+        value = await self._answer(question, passage, outcome, problem)
+        if value is not None:
+            row = self._row(passage, getattr(value, key).strip(), made)
+            model = self.client.endpoint.model
+            outcome.rows.append(SyntheticRow(row, passage.id, made, model, question.template.fingerprint()))
+
+    async def _answer(
+        self,
+        question: Question,
+        passage: Passage,
+        outcome: Outcome,
+        problem: Callable[[BaseModel], str] = lambda value: "",
+    ) -> BaseModel | None:
+        """An answer that can be used; None when there is none after all tries."""
+        for number in range(self.prompting.settings.tries):
+            request = replace(question.request, attempt=question.request.attempt + number)
+            try:
+                completion = await self.client.complete(request)
+            except (RefusedRequestError, FailedRequestError) as error:
+                outcome.rejected.append(rejected_answer(passage.id, question.template.name, _of_service(error), ""))
+                self._count_failure(error)
+                return None
+            self._failures = 0
+            value, reason = read_answer(completion, question.shape)
+            reason = reason if value is None else problem(value)
+            if value is not None and not reason:
+                return value
+            said = completion.refusal or completion.text
+            outcome.rejected.append(rejected_answer(passage.id, question.template.name, reason, said))
+            if reason == "refusal":  # it would be one again
+                return None
+        return None
+
+    def _count_failure(self, error: Exception) -> None:
+        self._failures += 1
+        if self._failures == _MOST_FAILURES:
+            raise EndpointError(
+                f"{self.client.endpoint.url}: {_MOST_FAILURES} requests in a row came to nothing, the last: {error}",
+                field="endpoint",
+                remedy="What was answered is kept: the same command goes on from there once the service does.",
+            ) from error
+
+    def _problem(self, text: str, passage: Passage, made: Assignment, written: set[str]) -> str:
+        """Why a text cannot be used; empty when it can."""
+        if not text:
+            return "empty"
+        if text_problem(text) is not None:
+            return "no text"
+        if " ".join(words_of(text)) in written:
+            return "the same as another one of the passage"
+        if is_copy(text, passage.text):
+            return "copied from the passage"
+        if is_too_long(text, made.words or len(words_of(passage.text))):
+            return "too long"
+        if is_other_script(text, made.language):
+            return "wrong language"
+        return ""
+
+    def _row(self, passage: Passage, text: str, made: Assignment) -> TrainingRow:
+        said = self.prompting.settings
+        if said.product == "queries":
+            return TrainingRow(text, (passage.text,), group=passage.id)
+        if said.product == "classes":
+            others = tuple(each for each in said.classes if each != made.label)
+            return TrainingRow(text, (made.label,), others, group=passage.id)
+        return TrainingRow(passage.text, (text,), group=passage.id)
+
+    def _own_words(self, made: SyntheticRow) -> list[str]:
+        """What was written of a row, by its words."""
+        first = self.prompting.settings.product in ("queries", "classes")
+        return [" ".join(words_of(made.row.query if first else made.row.positives[0]))]
+
+
+def _of_service(error: RefusedRequestError | FailedRequestError) -> str:
+    return "the service refused the request" if isinstance(error, RefusedRequestError) else "the service failed"
