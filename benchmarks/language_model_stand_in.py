@@ -40,7 +40,6 @@ _COMMON = frozenset(
         "this those through under until very were what when where which while will with would your",
     )
 )
-)
 
 
 class LanguageModelStandIn:

@@ -37,11 +37,6 @@ def _data(stage: StageView, titled: bool) -> Markup:
         ("negatives drawn", result.get("negatives_drawn")),
         ("documents", result.get("documents")),
         ("pairs by a title", result.get("from_titles")),
-        ("passages written about", result.get("passages_finished")),
-        ("answers asked of the language model", result.get("requests")),
-        ("answers that were there already", result.get("cached")),
-        ("tokens read by it", result.get("input_tokens")),
-        ("tokens written by it", result.get("output_tokens")),
         ("distractors in the test set", result.get("distractors")),
     ]
     examples = [
@@ -57,6 +52,7 @@ def _data(stage: StageView, titled: bool) -> Markup:
         [
             element("h3", stage.name) if titled else None,
             element("p", f"From {stage.config['path']}") if stage.config.get("path") else None,
+            element("p", f"Written by {result['model']}: {result['told']}") if result.get("told") else None,
             facts((name, wording.count(number)) for name, number in counts if number is not None),
             _splits(result.get("splits") or {}),
             _dropped(result.get("dropped") or {}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ import typer
 
 from cosmith.cli.manner import Manner, manner_of
 from cosmith.cli.texts import beside, texts_of
-from cosmith.errors import InputError
+from cosmith.errors import ColumnError, InputError
 from cosmith.phrases import one_line
 
 if TYPE_CHECKING:
@@ -19,9 +20,11 @@ if TYPE_CHECKING:
 
 _OPTIONS = {
     "writing_template": "--template", "languages": "--language", "classes": "--class", "types": "--type",
-    "difficulties": "--difficulty", "texts": "PATH",
+    "difficulties": "--difficulty", "texts": "PATH", "product": "--make",
 }  # fmt: skip
 """The options of settings that are called otherwise."""
+_IN_REMEDIES = re.compile("key_variable|allow_plain_http|input_price|output_price|most_tokens")
+"""The settings that errors tell to change beside the one that is wrong."""
 
 
 def synthesise(
@@ -200,11 +203,19 @@ def _show(shown: Preview, manner: Manner) -> None:
 
 @contextmanager
 def _named_by_option() -> Iterator[None]:
-    """Name the setting that is wrong by its option."""
+    """Name the settings that are wrong, or that mend it, by their options."""
+    from cosmith.mining.synthesis import EndpointError
+
     try:
         yield
-    except InputError as error:
-        if type(error) is not InputError or error.field is None or error.field.startswith("-"):
+    except (InputError, EndpointError) as error:
+        if isinstance(error, ColumnError) or error.field is None or error.field.startswith("-"):
             raise
-        option = _OPTIONS.get(error.field, f"--{error.field.replace('_', '-')}")
-        raise InputError(error.problem, path=error.path, line=error.line, field=option, remedy=error.remedy) from error
+        remedy = error.remedy and _IN_REMEDIES.sub(lambda found: _option(found[0]), error.remedy)
+        raise type(error)(
+            error.problem, path=error.path, line=error.line, field=_option(error.field), remedy=remedy
+        ) from error
+
+
+def _option(setting: str) -> str:
+    return _OPTIONS.get(setting, f"--{setting.replace('_', '-')}")

@@ -91,7 +91,8 @@ class Meter:
     """Counts what answers take, and holds requests back that the budget might not pay for.
 
     A request is let through when what was spent, the most that those under way can cost and the most that it can cost
-    itself stay within the budget. While others are under way it waits: they mostly cost less than the most.
+    itself stay within the budget. While others are under way it waits: they mostly cost less than the most. What it
+    reads is estimated, and the estimate raised by as much as one has fallen short of what was counted.
 
     Args:
         budget: What may be spent.
@@ -101,16 +102,17 @@ class Meter:
         self.budget, self.usage = budget, Usage()
         self._reserved_tokens, self._reserved_money = 0, 0.0
         self._under_way = 0
+        self._shortfall = 1.0  # what was counted by what was estimated, at most
         self._changed = asyncio.Condition()
 
     @asynccontextmanager
-    async def passage(self, request: ChatRequest) -> AsyncIterator[None]:
+    async def under_way(self, request: ChatRequest) -> AsyncIterator[None]:
         """The time in which a request is under way; its answer has to be told within it (:meth:`count`).
 
         Raises:
             BudgetSpentError: When nothing is under way and the budget does not pay for the request.
         """
-        read = request.estimated_tokens()
+        read = math.ceil(self._shortfall * request.estimated_tokens())
         tokens, money = read + request.max_tokens, self.budget.money(read, request.max_tokens)
         async with self._changed:
             while (limit := self._beyond(tokens, money)) is not None:
@@ -129,9 +131,10 @@ class Meter:
                 self._reserved_money = self._reserved_money - money if self._under_way else 0.0
                 self._changed.notify_all()
 
-    def count(self, completion: Completion) -> None:
+    def count(self, request: ChatRequest, completion: Completion) -> None:
         """Take down what an answer took."""
         use = self.usage
+        self._shortfall = max(self._shortfall, completion.input_tokens / request.estimated_tokens())
         if completion.cached:
             self.usage = Usage(
                 use.requests, use.cached + 1, use.input_tokens, use.output_tokens, use.estimated, use.money

@@ -96,12 +96,12 @@ class ChatClient:
         """
         key = request.key(self.endpoint.model, self.endpoint.parameters)
         if (known := self.cache.get(key)) is not None:
-            self.meter.count(known)
+            self.meter.count(request, known)
             return known
-        async with self.meter.passage(request):
+        async with self.meter.under_way(request):
             answer = await self._ask(request)
             self.cache.put(key, answer)
-            self.meter.count(answer)
+            self.meter.count(request, answer)
         self._answered = True
         return answer
 

@@ -118,7 +118,9 @@ class SynthesisSettings:
             raise InputError("no language to translate into", field="languages", remedy="Name one or several.")
         if (self.product == "classes") != bool(self.classes):
             problem = "no class is named" if not self.classes else f"{self.product} have no classes"
-            raise InputError(problem, field="classes", remedy="Say make: classes, and name two classes or more.")
+            raise InputError(
+                problem, field="classes", remedy="Classes go with the product classes, which needs two or more of them."
+            )
         if self.product == "classes" and len(set(self.classes)) < 2:
             raise InputError("one class is none", field="classes", remedy="Name two or more.")
         if self.product != "queries" and self.configuration_template is not None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, create_model
 
 from cosmith.mining.synthesis.chat import Completion
 
@@ -47,12 +47,23 @@ def configuration_shape(characters: int, types: Sequence[str], difficulties: Seq
     one = create_model(
         "configuration",
         __config__=_STRICT,
-        character=(Literal[tuple(range(1, characters + 1))], ...),
-        question_type=(Literal[tuple(types)], ...),
-        difficulty=(Literal[tuple(difficulties)], ...),
+        character=(Annotated[Literal[tuple(range(1, characters + 1))], BeforeValidator(_number)], ...),
+        question_type=(Annotated[Literal[tuple(types)], BeforeValidator(_name)], ...),
+        difficulty=(Annotated[Literal[tuple(difficulties)], BeforeValidator(_name)], ...),
     )
     shape: Shape = create_model("configurations", __config__=_STRICT, configurations=(list[one], Field(min_length=1)))  # type: ignore[valid-type]
     return shape
+
+
+def _number(value: object) -> object:
+    """Models that no schema holds write numbers as texts, too: ``"3"``, ``"3."``."""
+    text = value.strip().rstrip(".") if isinstance(value, str) else ""
+    return int(text) if text.isdecimal() else value
+
+
+def _name(value: object) -> object:
+    """And names in other spellings: ``"Yes or no"``, ``"high-school"``."""
+    return "_".join(value.lower().replace("-", " ").replace("_", " ").split()) if isinstance(value, str) else value
 
 
 def json_schema(shape: Shape) -> dict[str, Any]:
