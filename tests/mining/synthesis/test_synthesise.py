@@ -24,6 +24,7 @@ from cosmith.mining.synthesis import (
     counts_by_sort,
     load_personas,
     nearest_personas,
+    passages_of,
     preview,
     samples_by_sort,
     write_rows,
@@ -148,6 +149,18 @@ def test_what_is_longer_than_the_model_shall_see_stays_whole_in_the_row(language
         made = write(model, passages=[long], most_characters=28)
     assert made.rows[0].row.positives == (long.text,)
     assert not any("Hidden" in prompt for prompt in prompts(model))
+
+
+def test_what_was_made_of_the_chunks_of_a_document_belongs_together(language_model: Any, write: Write) -> None:
+    chunks = {"guide.md#0-40": "Barometers measure pressure above oceans.", "guide.md#41-80": "Anemometers count gusts.",
+              "notes#1": "Hygrometers tell moisture."}  # fmt: skip
+    with language_model() as model:
+        made = write(model, passages=passages_of(chunks))
+        same = write(model, passages=passages_of(chunks), product="paraphrases")
+    assert [each.passage for each in made.rows] == list(chunks)
+    assert [each.row.group for each in made.rows] == ["guide.md", "guide.md", "notes#1"]
+    assert [each.row.document_group for each in made.rows] == ["guide.md", "guide.md", "notes#1"]
+    assert {each.row.document_group for each in same.rows} == {None}
 
 
 def test_it_runs_where_a_loop_of_events_runs_already(language_model: Any, write: Write) -> None:

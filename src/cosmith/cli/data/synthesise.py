@@ -112,9 +112,9 @@ def synthesise(
         QUESTION_TYPES,
         Budget,
         Endpoint,
-        Passage,
         SynthesisSettings,
         load_personas,
+        passages_of,
         preview,
         write_rejected_answers,
         write_rows,
@@ -143,7 +143,7 @@ def synthesise(
             asked.key()
         listed = None if personas is None else load_personas(personas)
         read = texts_of(path, column, manner, rejected=beside(output, ".rejected-texts.jsonl"), part="document")
-        passages = drawn([Passage(*each) for each in zip(read.ids, read.texts, strict=True)], most_texts, seed)
+        passages = drawn(passages_of(dict(zip(read.ids, read.texts, strict=True))), most_texts, seed)
         model = load_encoder(encoder, "auto") if make == "queries" else None
         if dry_run:
             _show(preview(passages, settings, budget=budget, encoder=model, personas=listed), manner)

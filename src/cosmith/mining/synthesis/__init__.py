@@ -15,7 +15,14 @@ from cosmith.mining.synthesis.rows import (
     write_rejected_answers,
     write_rows,
 )
-from cosmith.mining.synthesis.settings import DIFFICULTIES, QUESTION_TYPES, TASKS, Passage, SynthesisSettings
+from cosmith.mining.synthesis.settings import (
+    DIFFICULTIES,
+    QUESTION_TYPES,
+    TASKS,
+    Passage,
+    SynthesisSettings,
+    passages_of,
+)
 from cosmith.mining.synthesis.synthesise import Synthesis, synthesise
 from cosmith.mining.synthesis.templates import KINDS, Template, builtin_templates, load_template, parse_template
 
@@ -46,6 +53,7 @@ __all__ = [
     "load_template",
     "nearest_personas",
     "parse_template",
+    "passages_of",
     "preview",
     "samples_by_sort",
     "synthesise",

@@ -15,12 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from cosmith.errors import InputError
+from cosmith.progress import track
 from cosmith.retrieval import search_dense
 
 if TYPE_CHECKING:
     from cosmith.models import TextEncoder
 
-_BLOCK = 4096
+_BLOCK = 1024
 """Passages whose vectors are held at once."""
 
 
@@ -64,9 +65,11 @@ def nearest_personas(
     """
     vectors = encoder.encode(personas)
     parts = [np.empty((0, min(top, len(personas))), dtype=np.int64)]
-    for start in range(0, len(passages), _BLOCK):
-        encoded = encoder.encode(passages[start : start + _BLOCK], show_progress="Finding personas for passages")
-        parts.append(search_dense(encoded, vectors, top)[0])
+    with track("Finding who might ask", len(passages), "passages") as bar:
+        for start in range(0, len(passages), _BLOCK):
+            encoded = encoder.encode(passages[start : start + _BLOCK])
+            parts.append(search_dense(encoded, vectors, top)[0])
+            bar.advance(len(encoded))
     return np.concatenate(parts)
 
 

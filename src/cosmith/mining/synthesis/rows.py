@@ -42,7 +42,8 @@ class SyntheticRow:
     """A training row that a language model wrote a part of.
 
     Attributes:
-        row: The row; its group is the passage, so that a split keeps together what was made from one.
+        row: The row; its group is the passage, or what that is a part of, so that a split keeps together what was made
+            from one. A query's answer is of that document, too: no other part of it is taken for a non-answer.
         passage: The id of the passage.
         assignment: What was asked for.
         model: Who wrote it.
@@ -71,6 +72,7 @@ class SyntheticRow:
             "positive": self.row.positives[0],
             **negatives,
             "group": self.row.group,
+            **({"document_group": self.row.document_group} if self.row.document_group is not None else {}),
             "made_from": self.passage,  # not "passage", by which name readers know answers
             **{name: value for name, value in said.items() if value},
             "model": self.model,

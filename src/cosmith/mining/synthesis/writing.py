@@ -148,12 +148,13 @@ class Writer:
 
     def _row(self, passage: Passage, text: str, made: Assignment) -> TrainingRow:
         said = self.prompting.settings
+        group = passage.document or passage.id
         if said.product == "queries":
-            return TrainingRow(text, (passage.text,), group=passage.id)
+            return TrainingRow(text, (passage.text,), group=group, document_group=group)
         if said.product == "classes":
             others = tuple(each for each in said.classes if each != made.label)
-            return TrainingRow(text, (made.label,), others, group=passage.id)
-        return TrainingRow(passage.text, (text,), group=passage.id)
+            return TrainingRow(text, (made.label,), others, group=group)
+        return TrainingRow(passage.text, (text,), group=group)
 
     def _own_words(self, made: SyntheticRow) -> list[str]:
         """What was written of a row, by its words."""

@@ -19,6 +19,7 @@ from cosmith.mining.synthesis import (
     Template,
     counts_by_sort,
     load_personas,
+    passages_of,
     samples_by_sort,
     synthesise,
     write_rejected_answers,
@@ -99,8 +100,9 @@ def _shown(made: SyntheticRow) -> Mapping[str, str]:
 
 def _passages(stage: SynthesiseStage, context: StageContext) -> list[Passage]:
     """The texts of all inputs; where there are several, an id says which it is from."""
-    found = []
+    found: list[Passage] = []
     for name in stage.texts:
         prefix = f"{name}:" if len(stage.texts) > 1 else ""
-        found += [Passage(prefix + number, text) for number, text in context.artefacts.passages(name).items()]
+        texts = context.artefacts.passages(name)
+        found += passages_of({prefix + each: text for each, text in texts.items()})
     return found
