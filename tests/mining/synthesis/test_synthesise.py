@@ -152,8 +152,11 @@ def test_what_is_longer_than_the_model_shall_see_stays_whole_in_the_row(language
 
 
 def test_what_was_made_of_the_chunks_of_a_document_belongs_together(language_model: Any, write: Write) -> None:
-    chunks = {"guide.md#0-40": "Barometers measure pressure above oceans.", "guide.md#41-80": "Anemometers count gusts.",
-              "notes#1": "Hygrometers tell moisture."}  # fmt: skip
+    chunks = {
+        "guide.md#0-40": "Barometers measure pressure above oceans.",
+        "guide.md#41-80": "Anemometers count gusts.",
+        "notes#1": "Hygrometers tell moisture.",
+    }
     with language_model() as model:
         made = write(model, passages=passages_of(chunks))
         same = write(model, passages=passages_of(chunks), product="paraphrases")
