@@ -129,7 +129,8 @@ class ChatClient:
             asked_wait = 0.0
             await self._pause()
             try:
-                response = await self._http.post(self.endpoint.address, json=body)
+                async with asyncio.timeout(self.endpoint.timeout):  # httpx's own is for each part of a response
+                    response = await self._http.post(self.endpoint.address, json=body)
                 if response.status_code == httpx.codes.OK:
                     return completion_of(response.json(), request)
                 problem = self._problem(response)
@@ -138,7 +139,7 @@ class ChatClient:
                 asked_wait = _asked_wait(response.headers.get("Retry-After"))
             except (NoCompletionError, json.JSONDecodeError, UnicodeDecodeError) as error:
                 problem = f"what it answers is not the protocol's ({error})"
-            except httpx.TimeoutException:
+            except (httpx.TimeoutException, TimeoutError):
                 problem = f"no answer within {self.endpoint.timeout:g} seconds"
             except httpx.TransportError as error:
                 problem = f"the connection failed ({str(error) or type(error).__name__})"

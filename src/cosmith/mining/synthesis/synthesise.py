@@ -19,7 +19,7 @@ from cosmith.mining.synthesis.personas import builtin_personas, nearest_personas
 from cosmith.mining.synthesis.prompting import Prompting
 from cosmith.mining.synthesis.rows import RejectedAnswer, SyntheticRow
 from cosmith.mining.synthesis.settings import Passage, SynthesisSettings
-from cosmith.mining.synthesis.writing import Outcome, Writer
+from cosmith.mining.synthesis.writing import Outcome, Writer, useless
 from cosmith.phrases import counted
 from cosmith.progress import Bar, track
 
@@ -102,7 +102,8 @@ def synthesise(
         The rows, what was rejected, and what it took.
 
     Raises:
-        InputError: When an argument cannot be used, ``httpx`` is not installed, or nothing came of any passage.
+        InputError: When an argument cannot be used, ``httpx`` is not installed, or nothing came of any passage,
+            or none of many answers could be used.
         EndpointError: When the service answers nobody, or goes on failing.
         StorageError: When the cache cannot be written.
     """
@@ -112,11 +113,7 @@ def synthesise(
     endpoint.key()  # before anything is made: a key that is missing is found at once
     result = _run(lambda: _synthesise(chosen, characters, endpoint, settings, Path(cache), budget or Budget()))
     if not result.rows and not result.stopped_by:
-        found = ", ".join(f"{reason}: {count:,}" for reason, count in result.reasons.items())
-        raise InputError(
-            f"nothing came of {counted(len(chosen), 'passage')} ({found})",
-            remedy="Look at the prompts (dry run), and try another model or template.",
-        )
+        raise useless(f"nothing came of {counted(len(chosen), 'passage')}", Counter(result.reasons))
     return result
 
 

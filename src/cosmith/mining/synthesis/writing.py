@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from cosmith.data import TrainingRow
 from cosmith.data.texts import text_problem
+from cosmith.errors import InputError
 from cosmith.mining.synthesis.checks import is_copy, is_other_script, is_too_long, words_of
 from cosmith.mining.synthesis.client import FailedRequestError, RefusedRequestError
 from cosmith.mining.synthesis.endpoint import EndpointError
@@ -26,6 +28,15 @@ if TYPE_CHECKING:
 
 _MOST_FAILURES = 10
 """So many failures in a row, and the service is taken for gone: waiting for each of the rest would take days."""
+
+
+_MOST_USELESS = 30
+"""So many answers without a row among them, and the rest would be no better: it is not paid for."""
+
+_REMEDIES = {
+    "truncated": "A model that thinks aloud has to be told not to (parameters), or needs more max_tokens in the"
+    " templates; see docs/synthesis.md.",
+}
 
 
 @dataclass
@@ -54,6 +65,7 @@ class Writer:
     def __init__(self, prompting: Prompting, client: ChatClient) -> None:
         self.prompting, self.client = prompting, client
         self._failures = 0
+        self._useless: Counter[str] | None = Counter()  # None once there is a row
 
     async def write(self, passage: Passage, characters: Sequence[str], outcome: Outcome) -> None:
         """Ask all that the settings ask about a passage.
@@ -65,6 +77,7 @@ class Writer:
 
         Raises:
             BudgetSpentError, EndpointError: As :meth:`ChatClient.complete`; and when requests go on failing.
+            InputError: When many answers have come of which none could be used.
         """
         if self.prompting.configuring is None:
             assignments = self.prompting.assignments(passage)
@@ -92,6 +105,7 @@ class Writer:
         if value is not None:
             row = self._row(passage, getattr(value, key).strip(), made)
             model = self.client.endpoint.model
+            self._useless = None
             outcome.rows.append(SyntheticRow(row, passage.id, made, model, question.template.fingerprint()))
 
     async def _answer(
@@ -117,9 +131,17 @@ class Writer:
                 return value
             said = completion.refusal or completion.text
             outcome.rejected.append(rejected_answer(passage.id, question.template.name, reason, said))
+            self._count_useless(reason)
             if reason == "refusal":  # it would be one again
                 return None
         return None
+
+    def _count_useless(self, reason: str) -> None:
+        if self._useless is None:
+            return
+        self._useless[reason] += 1
+        if self._useless.total() == _MOST_USELESS:
+            raise useless(f"none of the first {_MOST_USELESS} answers could be used", self._useless)
 
     def _count_failure(self, error: Exception) -> None:
         self._failures += 1
@@ -160,6 +182,13 @@ class Writer:
         """What was written of a row, by its words."""
         first = self.prompting.settings.product in ("queries", "classes")
         return [" ".join(words_of(made.row.query if first else made.row.positives[0]))]
+
+
+def useless(what: str, reasons: Counter[str]) -> InputError:
+    """The error for answers that were of no use, with the reasons, and a remedy for the commonest."""
+    told = ", ".join(f"{reason}: {count:,}" for reason, count in reasons.most_common())
+    remedy = "Look at the prompts (dry run), and try another model or template."
+    return InputError(f"{what} ({told})", remedy=_REMEDIES.get(reasons.most_common(1)[0][0], remedy))
 
 
 def _of_service(error: RefusedRequestError | FailedRequestError) -> str:
