@@ -101,7 +101,8 @@ def synthesise(
     Each answer is kept in the cache before it is used: interrupted, or stopped by its budget, the same command goes on
     and asks nothing twice. `cosmith train --pairs OUTPUT` and the recipe stage `source` read what comes out.
 
-    Example: cosmith data synthesise documents.jsonl --endpoint http://localhost:11434/v1 --llm qwen3:4b-instruct -o pairs.jsonl
+    Example: cosmith data synthesise documents.jsonl --endpoint http://localhost:11434/v1 --llm qwen3:4b-instruct
+    --output pairs.jsonl
 
     With a vendor: cosmith data synthesise documents.jsonl --endpoint https://api.example.com/v1 --llm small
     --key-variable EXAMPLE_KEY --input-price 0.4 --output-price 1.6 --most-money 5 --output pairs.jsonl
