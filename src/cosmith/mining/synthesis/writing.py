@@ -18,6 +18,7 @@ from cosmith.mining.synthesis.rows import Assignment, RejectedAnswer, SyntheticR
 from cosmith.mining.synthesis.settings import Passage
 from cosmith.mining.synthesis.shapes import read_answer
 from cosmith.mining.synthesis.templates import KINDS
+from cosmith.phrases import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,7 +97,7 @@ class Writer:
         """Have one text written, and make a row of it."""
         question = self.prompting.text(passage, made, number)
         key = KINDS[question.template.kind].answer
-        written = {words for row in outcome.rows for words in self._own_words(row)}
+        written = {" ".join(words_of(self._own(each))) for each in outcome.rows}
 
         def problem(value: BaseModel) -> str:
             return self._problem(getattr(value, key).strip(), passage, made, written)
@@ -131,17 +132,18 @@ class Writer:
                 return value
             said = completion.refusal or completion.text
             outcome.rejected.append(rejected_answer(passage.id, question.template.name, reason, said))
-            self._count_useless(reason)
+            self._count_useless(reason, said)
             if reason == "refusal":  # it would be one again
                 return None
         return None
 
-    def _count_useless(self, reason: str) -> None:
+    def _count_useless(self, reason: str, said: str) -> None:
         if self._useless is None:
             return
         self._useless[reason] += 1
         if self._useless.total() == _MOST_USELESS:
-            raise useless(f"none of the first {_MOST_USELESS} answers could be used", self._useless)
+            last = f"; the last one: {one_line(said, 150)!r}" if said.strip() else ""
+            raise useless(f"{_MOST_USELESS} answers were of no use before there was a row{last}", self._useless)
 
     def _count_failure(self, error: Exception) -> None:
         self._failures += 1
@@ -178,10 +180,9 @@ class Writer:
             return TrainingRow(text, (made.label,), others, group=group)
         return TrainingRow(passage.text, (text,), group=group)
 
-    def _own_words(self, made: SyntheticRow) -> list[str]:
-        """What was written of a row, by its words."""
-        first = self.prompting.settings.product in ("queries", "classes")
-        return [" ".join(words_of(made.row.query if first else made.row.positives[0]))]
+    def _own(self, made: SyntheticRow) -> str:
+        """What was written of a row."""
+        return made.row.query if self.prompting.settings.product in ("queries", "classes") else made.row.positives[0]
 
 
 def useless(what: str, reasons: Counter[str]) -> InputError:
