@@ -96,6 +96,7 @@ def test_a_key_is_written_nowhere(
     with language_model() as model:
         with pytest.raises(InputError, match=r"stages\.queries\.key_variable.*SOME_KEY is not set"):
             run(model, world, tmp_path, key_variable="SOME_KEY")
+        assert not (tmp_path / "documents" / "result.json").exists()  # found before the first stage
         monkeypatch.setenv("SOME_KEY", SECRET)
         run(model, world, tmp_path, key_variable="SOME_KEY", most_texts=10, each=1)
         assert model.headers["Authorization"] == f"Bearer {SECRET}"

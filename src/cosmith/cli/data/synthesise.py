@@ -117,6 +117,7 @@ def synthesise(
         load_personas,
         passages_of,
         preview,
+        require_askable,
         write_rejected_answers,
         write_rows,
     )
@@ -141,7 +142,7 @@ def synthesise(
         )  # fmt: skip
         budget = Budget(input_price, output_price, most_money, most_tokens)
         if not dry_run:
-            asked.key()
+            require_askable(asked)
         listed = None if personas is None else load_personas(personas)
         read = texts_of(path, column, manner, rejected=beside(output, ".rejected-texts.jsonl"), part="document")
         passages = drawn(passages_of(dict(zip(read.ids, read.texts, strict=True))), most_texts, seed)

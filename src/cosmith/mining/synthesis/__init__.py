@@ -3,6 +3,7 @@
 from cosmith.mining.synthesis.budget import Budget, Usage
 from cosmith.mining.synthesis.cache import AnswerCache
 from cosmith.mining.synthesis.chat import ChatRequest, Completion
+from cosmith.mining.synthesis.client import require_askable
 from cosmith.mining.synthesis.endpoint import Endpoint, EndpointError
 from cosmith.mining.synthesis.personas import builtin_personas, load_personas, nearest_personas
 from cosmith.mining.synthesis.preview import Preview, preview
@@ -55,6 +56,7 @@ __all__ = [
     "parse_template",
     "passages_of",
     "preview",
+    "require_askable",
     "samples_by_sort",
     "synthesise",
     "write_rejected_answers",

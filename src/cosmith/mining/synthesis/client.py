@@ -46,6 +46,17 @@ class FailedRequestError(Exception):
     """A request that failed as often as it may be sent."""
 
 
+def require_askable(endpoint: Endpoint) -> str | None:
+    """Refuse an endpoint that cannot be asked from here; gives its key.
+
+    Raises:
+        InputError: When ``httpx`` is not installed, or the key's variable is not set.
+    """
+    if importlib.util.find_spec("httpx") is None:
+        raise InputError("needs the package httpx", field="llm", remedy='Run: pip install "cosmith[llm]"')
+    return endpoint.key()
+
+
 class ChatClient:
     """Asks one model, many questions at once; used as an asynchronous context.
 
@@ -59,14 +70,11 @@ class ChatClient:
     """
 
     def __init__(self, endpoint: Endpoint, cache: AnswerCache, meter: Meter) -> None:
-        if importlib.util.find_spec("httpx") is None:
-            raise InputError(
-                "asking a language model needs the package httpx", remedy='Run: pip install "cosmith[llm]"'
-            )
+        key = require_askable(endpoint)
         import httpx
 
         self.endpoint, self.cache, self.meter = endpoint, cache, meter
-        self._key = endpoint.key()
+        self._key = key
         self._format = 0
         self._answered = False
         self._paused_until = 0.0

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from cosmith.errors import InputError
 from cosmith.mining.synthesis.budget import Budget, BudgetSpentError, Limit, Meter, Usage
 from cosmith.mining.synthesis.cache import AnswerCache
-from cosmith.mining.synthesis.client import ChatClient
+from cosmith.mining.synthesis.client import ChatClient, require_askable
 from cosmith.mining.synthesis.endpoint import Endpoint
 from cosmith.mining.synthesis.personas import builtin_personas, nearest_personas
 from cosmith.mining.synthesis.prompting import Prompting
@@ -107,10 +107,10 @@ def synthesise(
         EndpointError: When the service answers nobody, or goes on failing.
         StorageError: When the cache cannot be written.
     """
+    require_askable(endpoint)  # before the work that comes first
     chosen = distinct(passages)
     listed = list(personas) if personas is not None else builtin_personas()
     characters = characters_of(chosen, settings, encoder, listed)
-    endpoint.key()  # before anything is made: a key that is missing is found at once
     result = _run(lambda: _synthesise(chosen, characters, endpoint, settings, Path(cache), budget or Budget()))
     if not result.rows and not result.stopped_by:
         raise useless(f"nothing came of {counted(len(chosen), 'passage')}", Counter(result.reasons))
