@@ -188,6 +188,12 @@ def test_a_key_stays_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None
         Endpoint("https://example.com/v1", "m", parameters={"messages": []})
 
 
+def test_what_has_to_be_installed_is_told(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r'pip install "cosmith\[llm\]"'):
+        write(type("Service", (), {"url": "http://localhost:1/v1"}))
+
+
 def test_the_first_json_object_is_found_wherever_it_stands() -> None:
     shape = text_shape("query")
 
