@@ -97,7 +97,8 @@ class Writer:
         """Have one text written, and make a row of it."""
         question = self.prompting.text(passage, made, number)
         key = KINDS[question.template.kind].answer
-        written = {" ".join(words_of(self._own(each))) for each in outcome.rows}
+        alike = [each for each in outcome.rows if each.assignment.language == made.language]
+        written = {" ".join(words_of(self._own(each))) for each in alike}
 
         def problem(value: BaseModel) -> str:
             return self._problem(getattr(value, key).strip(), passage, made, written)
