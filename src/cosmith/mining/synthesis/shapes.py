@@ -44,13 +44,12 @@ def configuration_shape(characters: int, types: Sequence[str], difficulties: Seq
         types: The names of the question types.
         difficulties: The names of the difficulties.
     """
-    one = create_model(
-        "configuration",
-        __config__=_STRICT,
-        character=(Annotated[Literal[tuple(range(1, characters + 1))], BeforeValidator(_number)], ...),
-        question_type=(Annotated[Literal[tuple(types)], BeforeValidator(_name)], ...),
-        difficulty=(Annotated[Literal[tuple(difficulties)], BeforeValidator(_name)], ...),
-    )
+    fields: dict[str, Any] = {
+        "character": (Annotated[Literal[tuple(range(1, characters + 1))], BeforeValidator(_number)], ...),
+        "question_type": (Annotated[Literal[tuple(types)], BeforeValidator(_name)], ...),
+        "difficulty": (Annotated[Literal[tuple(difficulties)], BeforeValidator(_name)], ...),
+    }
+    one: Shape = create_model("configuration", __config__=_STRICT, **fields)
     shape: Shape = create_model("configurations", __config__=_STRICT, configurations=(list[one], Field(min_length=1)))  # type: ignore[valid-type]
     return shape
 
