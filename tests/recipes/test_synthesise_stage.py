@@ -79,7 +79,7 @@ def test_queries_are_parted_by_document_and_a_second_run_asks_nothing(
 
 def test_a_budget_ends_the_stage_and_a_higher_one_goes_on(language_model: Any, world: Path, tmp_path: Path) -> None:
     with language_model() as model:
-        first = run(model, world, tmp_path, most_tokens=30_000)
+        first = run(model, world, tmp_path, most_tokens=12_000)
         asked = len(model.asked)
         assert first["stopped_by"] == "tokens"
         assert first["passages_finished"] < 30
