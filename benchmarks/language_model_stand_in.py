@@ -17,12 +17,11 @@ import time
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 FAULTS = (
-    "429", "429 until a date", "500", "not the protocol", "broken JSON", "no JSON", "other JSON", "refusal",
+    "429", "500", "not the protocol", "broken JSON", "no JSON", "other JSON", "refusal",
     "refusal in words", "truncated", "empty", "copied", "slow", "dropped", "no schema", "no response format",
     "wrong key", "no such model", "too long",
 )  # fmt: skip
@@ -31,7 +30,7 @@ FAULTS = (
 Fault = Callable[[int, dict[str, Any]], str | None]
 """Says of a request, by its number from 1 and its body, what goes wrong with it; None: nothing."""
 
-_STATUS = {"429": 429, "429 until a date": 429, "500": 500, "wrong key": 401, "no such model": 404, "too long": 400}
+_STATUS = {"429": 429, "500": 500, "wrong key": 401, "no such model": 404, "too long": 400}
 _COMMON = frozenset(
     re.findall(
         r"\w+",
@@ -135,14 +134,15 @@ def _handler(model: LanguageModelStandIn) -> type[BaseHTTPRequestHandler]:
                 self.close_connection = True
                 return
             if fault == "slow":
-                time.sleep(1.0)
+                time.sleep(2.5)
             if refused:
                 self.send(400, {"error": {"message": f"response_format {wanted} is not supported"}})
             elif fault in _STATUS:
                 status = _STATUS[fault]
-                after = {"429": "0.2", "429 until a date": formatdate(time.time() + 1.5, usegmt=True)}.get(fault)
                 key = self.headers.get("Authorization", "no key")
-                self.send(status, {"error": {"message": f"{fault}, you came with {key}"}}, after)
+                self.send(
+                    status, {"error": {"message": f"{fault}, you came with {key}"}}, "0.2" if status == 429 else None
+                )
             elif fault == "not the protocol":
                 self.send(200, {"answer": 42})
             else:

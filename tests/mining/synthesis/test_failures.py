@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
-import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from cosmith.errors import InputError, StorageError
-from cosmith.mining.synthesis import AnswerCache, Endpoint, EndpointError, Passage, write_rejected_answers
+from cosmith.mining.synthesis import AnswerCache, Endpoint, EndpointError, Passage, client, write_rejected_answers
 from cosmith.mining.synthesis.chat import ChatRequest, Completion
 from cosmith.mining.synthesis.client import _asked_wait
 from cosmith.mining.synthesis.shapes import first_object, read_answer, text_shape
@@ -36,18 +37,31 @@ def test_failures_that_pass_cost_time_and_nothing_else(language_model: Any, writ
         undisturbed = write(model, cache=tmp_path / "undisturbed.sqlite")
     faults = {1: "500", 2: "dropped", 4: "not the protocol", 5: "slow", 8: "500", 9: "500"}
     with language_model(only(faults)) as model:
-        made = write(model, concurrency=1, timeout=0.5)
+        made = write(model, concurrency=1, timeout=1.5)
         assert len(model.asked) == 12 + len(faults)
     assert made.rows == undisturbed.rows
     assert made.rejected == []
     assert made.usage.requests == 12
 
 
-def test_everybody_waits_as_long_as_one_is_told_to(language_model: Any, write: Write) -> None:
+def test_a_service_is_left_alone_as_long_as_it_asks_for(
+    language_model: Any, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, waits = [0.0], []
+    sleep = asyncio.sleep
+
+    async def passes(seconds: float) -> None:
+        waits.append(seconds)
+        now[0] += seconds
+        await sleep(0)
+
+    monkeypatch.setattr(asyncio, "sleep", passes)
+    monkeypatch.setattr(client, "time", SimpleNamespace(monotonic=lambda: now[0]))
     with language_model(only({2: "429"})) as model:
-        started = time.monotonic()
-        made = write(model, concurrency=3)
-        assert time.monotonic() - started >= 0.2
+        made = write(model, concurrency=1)  # it asks for 0.2 seconds
+    assert len(waits) == 2
+    assert waits[0] <= 0.01
+    assert now[0] == pytest.approx(0.2)
     assert len(made.rows) == 6
     assert _asked_wait("7") == 7.0
     assert _asked_wait("soon") == _asked_wait(None) == _asked_wait("nan") == 0.0
