@@ -155,3 +155,5 @@ def test_the_built_in_recipe_goes_from_documents_to_a_report(language_model: Any
     assert results["train"]["final_dev"] >= results["train"]["base_dev"]
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "Written by stand-in: " in page
+    sort = next(iter(results["queries"]["by_sort"]))
+    assert results["queries"]["samples"][sort][0]["query"] in page
