@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,3 +63,15 @@ class WordsEncoder:
 @pytest.fixture
 def words_encoder() -> type[WordsEncoder]:
     return WordsEncoder
+
+
+@pytest.fixture(scope="session")
+def language_model() -> Callable[..., Any]:
+    """Starts a service that stands in for a language model: ``with language_model(fault, delay) as model``."""
+    place = Path(__file__).resolve().parents[1] / "benchmarks" / "language_model_stand_in.py"
+    spec = importlib.util.spec_from_file_location("language_model_stand_in", place)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.running  # type: ignore[no-any-return]

@@ -164,6 +164,15 @@ def _texts(result: Result, folder: Path) -> list[str]:
     return [f"{texts}, {characters}", *_data(result, folder)]
 
 
+def _synthesise(result: Result, folder: Path) -> list[str]:
+    lines = [result["told"], *_data(result, folder)]
+    if result["by_sort"]:
+        lines.append("of each sort: " + ", ".join(f"{sort} {count:,}" for sort, count in result["by_sort"].items()))
+    for sort, samples in result["samples"].items():
+        lines += [f"  {sort}: {one_line(each['query'], 60)} → {one_line(each['document'], 60)}" for each in samples]
+    return lines
+
+
 def _model(result: Result, folder: Path) -> list[str]:
     return [
         f"{counted(result['parameters'], 'weight')}, vectors of {counted(result['dimension'], 'dimension')}",
@@ -268,6 +277,7 @@ _SUMMARIES: Mapping[str, Callable[[Result, Path], list[str]]] = {
     "graded-pairs": _data,
     "weak-pairs": _data,
     "self-pairs": _data,
+    "synthesise": _synthesise,
     "estimate": _estimate,
     "evaluate": _evaluate,
     "mine": _mine,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cosmith.inspection import charts, wording
@@ -14,6 +14,7 @@ from cosmith.phrases import one_line, share, size
 
 DATA_KINDS = (
     "python-functions", "source", "collection", "sts", "classes", "graded-pairs", "weak-pairs", "self-pairs",
+    "synthesise",
 )  # fmt: skip
 
 
@@ -51,7 +52,9 @@ def _data(stage: StageView, titled: bool) -> Markup:
         [
             element("h3", stage.name) if titled else None,
             element("p", f"From {stage.config['path']}") if stage.config.get("path") else None,
+            element("p", f"Written by {result['model']}: {result['told']}") if result.get("told") else None,
             facts((name, wording.count(number)) for name, number in counts if number is not None),
+            _written(result.get("by_sort") or {}, result.get("samples") or {}),
             _splits(result.get("splits") or {}),
             _dropped(result.get("dropped") or {}),
             element("h3", "Examples") if examples else None,
@@ -62,6 +65,12 @@ def _data(stage: StageView, titled: bool) -> Markup:
 
 def _origin(example: Mapping[str, Any]) -> Markup | None:
     return element("p", example["package"], class_="note") if example.get("package") else None
+
+
+def _written(counts: Mapping[str, int], samples: Mapping[str, Sequence[Mapping[str, str]]]) -> Markup | None:
+    """How much a language model wrote of each sort, with an example of it."""
+    rows = [[sort, wording.count(count), samples[sort][0]["query"]] for sort, count in counts.items()]
+    return table(["written", "rows", "for example"], rows) if rows else None
 
 
 def _splits(splits: Mapping[str, Mapping[str, int]]) -> Markup | None:

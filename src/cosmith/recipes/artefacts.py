@@ -101,6 +101,21 @@ class Artefacts:
         texts = self.texts(name)
         return [""] * len(texts), texts
 
+    def passages(self, name: str) -> dict[str, str]:
+        """Texts that can be the answer to something, by their ids: those of a file, the documents of a collection, or
+        the positives of a source's rows by their numbers."""
+        kind = self.kind(name)
+        if kind == "collection":
+            return dict(self.collection(name).documents)
+        if kind == "source":
+            import numpy as np
+
+            source = self.source(name)
+            numbers = np.unique(source.positives)
+            return dict(zip(map(str, numbers.tolist()), source.texts.take(numbers), strict=True))
+        read = self._texts_read(name)
+        return dict(zip(read.ids, read.texts, strict=True))
+
     def _texts_read(self, name: str) -> TextsRead:
         from cosmith.data import read_texts
 

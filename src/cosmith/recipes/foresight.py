@@ -2,7 +2,7 @@
 
 Of the recipe alone: whether a loss that follows another model has one, and the other way round. Of the base model:
 whether nested dimensions are smaller than its vectors, whether it has the layers that an adapter is put on, whether a
-word of it can be hidden.
+word of it can be hidden. Of a language model that is asked: whether its key is there.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from cosmith.recipes.pretraining_schemas import AdaptStage, InitialiseStage
 from cosmith.recipes.rebuilding_schemas import RebuildStage
 from cosmith.recipes.schema import Recipe
 from cosmith.recipes.stage_schemas import MergeStage, MineStage, TrainStage
+from cosmith.recipes.synthesis_schemas import SynthesiseStage
 
 if TYPE_CHECKING:
     from cosmith.models import Encoder
@@ -64,7 +65,7 @@ def _loss(recipe: Recipe, stage: TrainStage, source: str) -> Any:
 
 
 def check_models(recipe: Recipe, artefacts: Artefacts, names: Collection[str]) -> None:
-    """Check what some stages ask of a model that is there already, or whose size is known.
+    """Check what some stages ask of a model that is there already, or whose size is known, or that needs a key.
 
     Args:
         recipe: The recipe.
@@ -83,6 +84,10 @@ def check_models(recipe: Recipe, artefacts: Artefacts, names: Collection[str]) -
                 from cosmith.training.pretraining.objective import objective_of
 
                 objective_of(artefacts.encoder("base"))
+            elif isinstance(stage, SynthesiseStage):
+                from cosmith.mining.synthesis import require_askable
+
+                require_askable(stage.asked_of())
         except InputError as error:
             field = f"stages.{name}.{'model' if error.field in (None, 'encoder') else error.field}"
             raise InputError(error.problem, path=error.path, field=field, remedy=error.remedy) from error

@@ -30,6 +30,7 @@ from cosmith.recipes.stage_schemas import (
     TrainStage,
 )
 from cosmith.recipes.stage_settings import Precision
+from cosmith.recipes.synthesis_schemas import SynthesiseStage
 
 Stage = (
     PythonFunctionsStage
@@ -40,6 +41,7 @@ Stage = (
     | GradedPairsStage
     | WeakPairsStage
     | SelfPairsStage
+    | SynthesiseStage
     | TextsStage
     | ModelStage
     | InitialiseStage
@@ -72,6 +74,7 @@ STAGE_KINDS: dict[str, type[BaseModel]] = {
         GradedPairsStage,
         WeakPairsStage,
         SelfPairsStage,
+        SynthesiseStage,
         TextsStage,
         ModelStage,
         InitialiseStage,

@@ -20,6 +20,7 @@ STAGE_FUNCTIONS: Mapping[str, str] = {
     "graded-pairs": "cosmith.recipes.stages.rows:rows_of_grades",
     "weak-pairs": "cosmith.recipes.stages.rows:pairs_of_documents",
     "self-pairs": "cosmith.recipes.stages.rows:pairs_of_selves",
+    "synthesise": "cosmith.recipes.stages.synthesis:synthesise_rows",
     "texts": "cosmith.recipes.stages.pretraining:texts",
     "model": "cosmith.recipes.stages.pretraining:bring_model",
     "initialise": "cosmith.recipes.stages.pretraining:initialise_model",
