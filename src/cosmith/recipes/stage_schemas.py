@@ -318,8 +318,10 @@ class MergeStage(StageSettings):
         if self.weights and len(self.weights) != len(self.models):
             raise ValueError(f"{len(self.weights)} weights for {len(self.models)} models")
         for key, methods in _READ_BY.items():
-            if key in self.model_fields_set and self.method not in methods:
-                raise InputError(f"{self.method} has no {key}", field=key, remedy=f"It belongs to {' and '.join(methods)}.")
+            # Not by what was said: a run's own recipe.yaml says the defaults, too.
+            if self.method not in methods and getattr(self, key) != type(self).model_fields[key].default:
+                remedy = f"It belongs to {' and '.join(methods)}."
+                raise InputError(f"{self.method} has no {key}", field=key, remedy=remedy)
         return self
 
     def outputs(self) -> dict[str, Kind]:
