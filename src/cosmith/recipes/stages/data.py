@@ -19,6 +19,7 @@ from cosmith.data import (
     reasons,
     split_by_group,
 )
+from cosmith.data.contamination import without_crossing
 from cosmith.data.python_docs import build_python_docs
 from cosmith.data.python_functions import collect_functions
 from cosmith.errors import ColumnError, InputError
@@ -78,9 +79,17 @@ def source(stage: SourceStage, context: StageContext) -> dict[str, Any]:
 
 
 def keep_split(split: PairSplit, settings: SourceSettings, folder: Path) -> dict[str, dict[str, int]]:
-    """Write the parts of some pairs into a stage's folder, and count them."""
+    """Write the parts of some pairs into a stage's folder, and count them.
+
+    Training rows that ask what is held out, in nearly the same words, are left out of training.
+    """
     train = Source.write(folder / "train", "train", split.train, settings)
-    splits = {"train": {"pairs": len(train)}}
+    held_out = [each for each in (split.dev, split.test) if each is not None]
+    kept = without_crossing(train, held_out)
+    splits = {"train": {"pairs": len(kept)}}
+    if len(kept) < len(train):
+        splits["train"]["crossing"] = len(train) - len(kept)
+        kept.save(folder / "train")
     for name, held_out in (("dev", split.dev), ("test", split.test)):
         if held_out is not None:
             replace(held_out, instruction=settings.instruction).write_beir(folder / name)
