@@ -74,7 +74,7 @@ def check_split(train: Source, test: Collection, *, near: float | None = None) -
     for start in range(0, len(numbers), _AT_ONCE):
         part = numbers[start : start + _AT_ONCE]
         for number, text in zip(part.tolist(), train.texts.take(part), strict=True):
-            index.find_or_add(text, number)
+            index.add(text, number)
     found = [(query, hit) for query in queries if (hit := index.find(query)) is not None and hit[1] < 1]
     shown = found[:: max(1, len(found) // _EXAMPLES)][:_EXAMPLES]
     examples = tuple(

@@ -138,40 +138,47 @@ class Nearest:
 
     def add(self, text: str, number: int) -> None:
         """Take a text that others may be nearly the same as; ``number`` is its own."""
-        self._add(Shingles.of(text, self._words), number)
+        shingles = Shingles.of(text, self._words)
+        if shingles.key not in self._same:
+            self._add(shingles, self._sketches(shingles), number)
 
     def find(self, text: str) -> tuple[int, float] | None:
         """The text that is most alike of those that are alike enough, by number, and how much; None without any."""
-        return self._find(Shingles.of(text, self._words))
+        shingles = Shingles.of(text, self._words)
+        if (same := self._same.get(shingles.key)) is not None:
+            return same, 1.0
+        return self._find(shingles, self._sketches(shingles))
 
     def find_or_add(self, text: str, number: int) -> tuple[int, float] | None:
         """What :meth:`find` finds; where it finds nothing, the text is taken."""
         shingles = Shingles.of(text, self._words)
-        found = self._find(shingles)
-        if found is None:
-            self._add(shingles, number)
-        return found
-
-    def _add(self, shingles: Shingles, number: int) -> None:
-        self._shingles[number] = shingles
-        self._same.setdefault(shingles.key, number)
-        for kind, values in shingles.compared():
-            self._by[kind].insert(number, self._sketch(values))
-
-    def _find(self, shingles: Shingles) -> tuple[int, float] | None:
         if (same := self._same.get(shingles.key)) is not None:
             return same, 1.0
-        candidates = {
-            number for kind, values in shingles.compared() for number in self._by[kind].query(self._sketch(values))
-        }
+        sketches = self._sketches(shingles)
+        found = self._find(shingles, sketches)
+        if found is None:
+            self._add(shingles, sketches, number)
+        return found
+
+    def _sketches(self, shingles: Shingles) -> dict[str, Any]:
+        """A MinHash for each kind of shingles."""
+        sketches = {}
+        for kind, values in shingles.compared():
+            sketches[kind] = self._empty.copy()
+            sketches[kind].update_batch((values >> np.uint64(32)).tolist())
+        return sketches
+
+    def _find(self, shingles: Shingles, sketches: dict[str, Any]) -> tuple[int, float] | None:
+        candidates = {number for kind, sketch in sketches.items() for number in self._by[kind].query(sketch)}
         alike = [(shingles.similarity(self._shingles[number]), -number) for number in candidates]
         best = max((each for each in alike if each[0] >= self._threshold), default=None)
         return None if best is None else (-best[1], best[0])
 
-    def _sketch(self, values: UInt64) -> Any:
-        sketch = self._empty.copy()
-        sketch.update_batch((values >> np.uint64(32)).tolist())
-        return sketch
+    def _add(self, shingles: Shingles, sketches: dict[str, Any], number: int) -> None:
+        self._shingles[number] = shingles
+        self._same[shingles.key] = number
+        for kind, sketch in sketches.items():
+            self._by[kind].insert(number, sketch)
 
 
 @dataclass(frozen=True, eq=False)
@@ -225,7 +232,7 @@ def _rows_a_band(threshold: float) -> int:
     """The most rows a band with which a pair at the threshold still becomes a candidate: 1 - (1 - s^r)^b >= 99 %."""
     return max(
         rows
-        for rows in range(1, _PERMUTATIONS + 1)
+        for rows in range(1, _PERMUTATIONS // 2 + 1)  # datasketch asks for two bands or more
         if rows == 1 or 1 - (1 - threshold**rows) ** (_PERMUTATIONS // rows) >= _RECALL
     )
 
