@@ -99,4 +99,4 @@ class CleanStage(StageSettings):
         return [each for each in asked if each is not None]
 
     def outputs(self) -> dict[str, Kind]:
-        return {"": "source" if self.source is not None else "texts"}
+        return {"": "texts" if self.texts is not None else "source"}

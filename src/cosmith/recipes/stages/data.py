@@ -22,9 +22,10 @@ from cosmith.data import (
 from cosmith.data.contamination import without_crossing
 from cosmith.data.python_docs import build_python_docs
 from cosmith.data.python_functions import collect_functions
+from cosmith.data.time_splits import split_by_row, split_by_time, time_of, times_of
 from cosmith.errors import ColumnError, InputError
 from cosmith.recipes.artefacts import StageContext
-from cosmith.recipes.pair_splits import Limits, PairSplit, sampled, split_pairs
+from cosmith.recipes.pair_splits import Limits, PairSplit, Parter, sampled, split_pairs
 from cosmith.recipes.stage_schemas import CollectionStage, PythonFunctionsStage, SourceStage, StsStage
 from cosmith.recipes.stage_settings import StageSettings
 
@@ -51,7 +52,8 @@ def source(stage: SourceStage, context: StageContext) -> dict[str, Any]:
     rejected_file = context.folder / "rejected.jsonl"
     with columns_by_key(stage, context):
         read = read_rows(
-            stage.path, query=stage.query, positive=stage.positive, negative=stage.negative, group=stage.group,
+            stage.path, query=stage.query, positive=stage.positive, negative=stage.negative,
+            group=stage.group if stage.time is None else stage.time,
             document_group=stage.document_group, rejected=rejected_file,
         )  # fmt: skip
     rows, rejected = read.rows, read.rejected
@@ -60,6 +62,7 @@ def source(stage: SourceStage, context: StageContext) -> dict[str, Any]:
             rows, dev=stage.dev, test=stage.test, seed=context.seed,
             dev_limits=Limits(stage.dev_queries, stage.dev_documents),
             test_limits=Limits(stage.test_queries, stage.test_documents),
+            part=_parter(stage, [row.group for row in rows], context.seed),
         )  # fmt: skip
     except InputError as error:
         raise InputError(error.problem, path=stage.path, remedy=error.remedy) from error
@@ -76,6 +79,17 @@ def source(stage: SourceStage, context: StageContext) -> dict[str, Any]:
         "splits": keep_split(split, settings, context.folder),
         "examples": examples_of(split.train),
     }
+
+
+def _parter(stage: SourceStage, groups: Sequence[str | None], seed: int) -> Parter | None:
+    """How rows are parted, from what their column of groups, or of times, says; None: by group."""
+    if stage.split == "group":
+        return None
+    if stage.split == "row":
+        return lambda shares: split_by_row(len(groups), shares, seed)
+    times = times_of(groups)
+    begins = {} if stage.test_from is None else {"test": time_of(stage.test_from)}
+    return lambda shares: split_by_time(times, shares, begins=begins)
 
 
 def keep_split(split: PairSplit, settings: SourceSettings, folder: Path) -> dict[str, dict[str, int]]:
