@@ -67,6 +67,15 @@ def test_documents_are_shared_and_queries_among_them_are_not() -> None:
     assert "1 of 3 queries trained on (33 %), in 1 row; 3 of 4 documents shared, 1 of the 1" in found.describe()
 
 
+def test_a_text_that_is_set_against_itself_is_a_document() -> None:
+    title = "how to reset the password of an account that is locked"
+    rows = [TrainingRow(text, (text,)) for text in (f"{title} Open settings.", "something else")]
+    assert overlap_with_collection(Source.from_rows("rows", rows), collection([title])).trained == 0
+    rows.append(TrainingRow(title.upper(), (title.upper(),)))
+    found = overlap_with_collection(Source.from_rows("rows", rows), collection([title]))
+    assert (found.trained, found.rows.tolist()) == (1, [2])
+
+
 def test_an_sts_pair_is_trained_on_where_a_row_has_both_texts() -> None:
     rows = [TrainingRow("A man sings", ("a man is singing",), ("a dog",)), TrainingRow("a cat", ("A bird",))]
     pairs = StsPairs(

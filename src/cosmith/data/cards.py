@@ -51,7 +51,6 @@ class Contents:
         # A sum of products modulo 2^64 stands for a row's positives: it does not know their order.
         mixed = (source.positives.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
         mixed ^= mixed >> np.uint64(29)
-        sums = np.zeros(len(source) + 1, dtype=np.uint64)
         totals = np.concatenate([np.zeros(1, dtype=np.uint64), np.cumsum(mixed, dtype=np.uint64)])
         sums = totals[ends[1:]] - totals[ends[:-1]]
         labels = np.zeros(len(source), dtype=np.int64) if source.labels is None else source.labels

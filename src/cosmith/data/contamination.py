@@ -9,6 +9,9 @@ not be known is what the test asks. So, of a retrieval set, a test query is trai
   fewer (the n-grams of GPT-3, arXiv:2005.14165, Appendix C: thirteen words, and no fewer than eight);
 * a positive or a negative is the same text, unless that is a document of the test set.
 
+A text that is set against itself (SimCSE) is a document, not a query: it may hold the words of a test query, as the
+documents do that are searched.
+
 Of an sts set, a pair is trained on where a training row holds both of its texts.
 """
 
@@ -20,6 +23,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from cosmith.data.cleaning.judged import Bool
 from cosmith.data.cleaning.words import UInt64, WordHashes, hashed, normalised, runs, wholes
 from cosmith.data.ragged import Int64
 from cosmith.errors import InputError
@@ -178,7 +182,7 @@ def _alike(source: Source, queries: Sequence[str]) -> Iterator[tuple[int, int, s
         values, of = runs(hashes, offsets, length)
         if (mine := lengths[of] == length).any():
             of_run[length] = _Known(values[mine], of[mine])
-    numbers = np.unique(source.query)
+    numbers = np.unique(source.query[~_own_positives(source)])
     for start in range(0, len(numbers), _AT_ONCE):
         part = numbers[start : start + _AT_ONCE]
         hashes, offsets = words.of(source.texts.take(part))
@@ -187,6 +191,14 @@ def _alike(source: Source, queries: Sequence[str]) -> Iterator[tuple[int, int, s
         for length, known in of_run.items():
             for test, place in known.found(*runs(hashes, offsets, length)):
                 yield test, int(part[place]), f"{length} words in a row"
+
+
+def _own_positives(source: Source) -> Bool:
+    """Which rows ``[R]`` set a text against itself: they ask nothing, and their text is a document."""
+    rows = np.repeat(np.arange(len(source)), np.diff(source.positive_offsets))
+    found = np.zeros(len(source), dtype=np.bool_)
+    found[rows[source.positives == source.query[rows]]] = True
+    return found
 
 
 class _Known:

@@ -77,7 +77,9 @@ def _splits(splits: Mapping[str, Mapping[str, int]]) -> Markup | None:
     if not splits:
         return None
     columns = [
-        name for name in ("pairs", "queries", "documents", "packages") if any(name in part for part in splits.values())
+        name
+        for name in ("pairs", "queries", "documents", "packages", "crossing")
+        if any(name in part for part in splits.values())
     ]
     rows = [
         [name, *(wording.count(part[column]) if column in part else "" for column in columns)]

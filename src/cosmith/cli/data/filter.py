@@ -158,6 +158,8 @@ def _holds_rows(path: Path, kind: str, query: str, positive: str) -> bool:
 
     if kind != "auto":
         return kind == "rows"
+    if (path / "corpus.jsonl").is_file():
+        return False
     try:
         open_rows(path, query=query, positive=positive)
     except ColumnError:
@@ -171,8 +173,11 @@ def _as_documents(path: Path, records: list[dict[str, Any]]) -> list[dict[str, A
     """The records as the file has them, where they are documents with sections and links."""
     if path.suffix != ".jsonl":
         return records
-    with path.open(encoding="utf-8") as lines:
-        found = [value for line in lines if line.strip() and isinstance(value := json.loads(line), dict)]
+    try:
+        with path.open(encoding="utf-8") as lines:
+            found = [json.loads(line) for line in lines]
+    except ValueError:  # there are lines that were put aside, which no program of ours has written
+        return records
     whole = len(found) == len(records) and all("sections" in value for value in found)
     return found if whole else records
 

@@ -10,6 +10,7 @@ from typing import Any
 from cosmith.data.cleaning.judged import Fault, Judged, judged
 from cosmith.errors import InputError, nearest
 
+_READ = 1000  # characters of a text by which its language is told
 UNKNOWN = "und"
 """What a language is called that cannot be told (ISO 639-2, undetermined)."""
 
@@ -39,7 +40,7 @@ class Languages:
 
 
 def detect_languages(texts: Iterable[str]) -> list[tuple[str, float]]:
-    """The likeliest language of each text and its probability.
+    """The likeliest language of each text, by its first thousand characters, and its probability.
 
     Of a text of a few words it is little more than a guess, which the probability shows; a text without letters is of
     the language ``und``, with probability 0.
@@ -48,7 +49,7 @@ def detect_languages(texts: Iterable[str]) -> list[tuple[str, float]]:
         InputError: When py3langid is not installed.
     """
     identifier = _identifier()
-    return [identifier.classify(text) if _letters(text) else (UNKNOWN, 0.0) for text in texts]
+    return [identifier.classify(text[:_READ]) if _letters(text) else (UNKNOWN, 0.0) for text in texts]
 
 
 def judge_languages(texts: Iterable[str], settings: Languages) -> Judged:
@@ -71,7 +72,7 @@ def judge_languages(texts: Iterable[str], settings: Languages) -> Judged:
     def fault_of(text: str) -> Fault | None:
         if _letters(text) < settings.shortest:
             return None
-        language, confidence = identifier.classify(text)
+        language, confidence = identifier.classify(text[:_READ])
         if language in settings.keep or confidence < settings.least_confidence:
             return None
         return Fault("another language", f"{language}, {confidence:.2f}")
@@ -80,7 +81,7 @@ def judge_languages(texts: Iterable[str], settings: Languages) -> Judged:
 
 
 def _letters(text: str) -> int:
-    return sum(map(str.isalpha, text[:1000]))
+    return sum(map(str.isalpha, text[:_READ]))
 
 
 @lru_cache(maxsize=1)
