@@ -80,7 +80,7 @@ def test_documents_are_cleaned_with_their_sections(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ("source: data.train, texts: data.train", "training rows, but texts"),
+        ("texts: data.train", "training rows, but texts"),
         ("least_words: 3", "source or texts"),
         ("source: data.train, exact_duplicates: false", "say what to leave out"),
         ("source: data.train, least_words: 5, most_words: 2", "least_words .5. is above"),

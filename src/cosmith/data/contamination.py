@@ -18,8 +18,8 @@ Of an sts set, a pair is trained on where a training row holds both of its texts
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -99,6 +99,12 @@ class Overlap:
             )
         return told
 
+    def values(self) -> dict[str, Any]:
+        """The same as plain values."""
+        found: dict[str, Any] = {key: each for key, each in vars(self).items() if isinstance(each, str | int)}
+        examples = [asdict(each) for each in self.examples]
+        return found | {"rows": len(self.rows), "examples": examples, "told": self.describe()}
+
 
 def overlap_with_collection(source: Source, collection: Collection) -> Overlap:
     """What training rows have in common with a retrieval set.
@@ -157,7 +163,7 @@ def overlap_with_pairs(source: Source, pairs: StsPairs, name: str) -> Overlap:
             texts_of.setdefault(key, []).append(text)
     rows_of = _rows_of_each(source, [text for texts in texts_of.values() for text in texts])
     rows: set[int] = set()
-    found = {}
+    found: dict[int, tuple[int, str]] = {}
     for number, (one, other) in enumerate(keys):
         for first in texts_of.get(one, ()):
             both = [rows_of[first] & rows_of[second] for second in texts_of.get(other, ()) if second != first]

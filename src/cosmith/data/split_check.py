@@ -48,9 +48,7 @@ class SplitCheck:
 
     def values(self) -> dict[str, Any]:
         """The same as plain values."""
-        found = {key: value for key, value in vars(self.overlap).items() if isinstance(value, str | int)}
-        found |= {"rows": len(self.overlap.rows), "examples": [asdict(each) for each in self.overlap.examples]}
-        return found | {"near": self.near, "near_examples": [asdict(each) for each in self.examples]}
+        return self.overlap.values() | {"near": self.near, "near_examples": [asdict(each) for each in self.examples]}
 
 
 def check_split(train: Source, test: Collection, *, near: float | None = None) -> SplitCheck:

@@ -146,7 +146,7 @@ def round_trip(
     )
     rank_of_row[rank_of_row == _NOWHERE] = 0
     first_other = others.argmax(axis=1)
-    any_other = others.any(axis=1)
+    any_other: npt.NDArray[np.bool_] = np.asarray(others.any(axis=1))
     best_other = np.where(any_other, scores[np.arange(len(scores)), first_other], -np.inf).astype(np.float32)
     margins = lowest - best_other[query_of]
     kept = rank_of_row > 0
@@ -178,7 +178,7 @@ def round_trip(
 
 def _ranks(positions: Int64, others: npt.NDArray[np.bool_], queries: Int64, places: Int64) -> Int64:
     """The rank ``[P]`` of each document ``places`` for its query, known answers not counted; 0: not among the hits."""
-    before = np.cumsum(others, axis=1) - others
+    before: Int64 = np.cumsum(others, axis=1) - others
     ranks = np.zeros(len(places), dtype=np.int64)
     for start in range(0, len(places), _AT_ONCE):
         part = slice(start, start + _AT_ONCE)

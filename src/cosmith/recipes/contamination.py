@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cosmith.errors import InputError
@@ -44,15 +44,8 @@ def contamination_of(recipe: Recipe, artefacts: Artefacts, name: str) -> list[di
         overlap = overlap_of(replace(artefacts.source(source), name=source), task, artefacts)
         if overlap.trained and not recipe.allow_contamination:
             raise _refusal(overlap, trained_by)
-        told.append(described(overlap))
+        told.append(overlap.values())
     return told
-
-
-def described(overlap: Overlap) -> dict[str, Any]:
-    """What rows and a test set have in common, as plain values."""
-    values = {key: value for key, value in vars(overlap).items() if isinstance(value, str | int)}
-    examples = [asdict(each) for each in overlap.examples]
-    return {**values, "rows": len(overlap.rows), "examples": examples, "told": overlap.describe()}
 
 
 def test_sets_of(recipe: Recipe) -> list[str]:

@@ -85,7 +85,7 @@ TEXTS = st.lists(
 
 
 @given(TEXTS, st.sampled_from([0.5, 0.8, 0.95]))
-@hypothesis_settings(max_examples=60)
+@hypothesis_settings(max_examples=25)
 def test_what_is_left_out_is_truly_like_what_is_kept_for_it_and_what_is_kept_is_kept_again(
     texts: list[str], threshold: float
 ) -> None:

@@ -67,7 +67,7 @@ def test_languages_are_told_and_what_is_too_short_is_kept() -> None:
     assert judged.keep.tolist() == [True, False, False, True, True, True]
     assert judged.faults[1].evidence.startswith("de, 0.9") or judged.faults[1].evidence == "de, 1.00"
     assert judge_languages(texts, Languages(("en", "de"))).keep.tolist() == [True, True, False, True, True, True]
-    with pytest.raises(InputError, match="Did you mean 'en'"):
+    with pytest.raises(InputError, match="'enn' is not known"):
         judge_languages(texts, Languages(("enn",)))
 
 
@@ -76,7 +76,7 @@ def test_texts_that_repeat_themselves_by_each_rule() -> None:
     lines = "\n".join(["the same line of this text"] * 12)
     most_frequent = " ".join(["once more"] * 20 + filler[:50])
     run = " ".join(filler[:8])
-    again = " ".join([run, *filler[8:40], run])
+    again = " ".join([run, *filler[8:50], run])
     judged = judge_repetition([PROSE, lines, most_frequent, again, "again again again", " ".join(filler)])
     assert judged.keep.tolist() == [True, False, False, False, True, True]
     assert judged.faults[1].reason == "repeated lines"

@@ -196,8 +196,8 @@ def only_documents(arrays: RowArrays, positives: Bool, negatives: Bool) -> RowAr
 
 
 def _without_duplicates(source: Source, settings: ExactDuplicates | NearDuplicates, part: Part) -> _Outcome:
-    queries = [()] * len(source)
-    answers = [()] * len(source)
+    queries: list[tuple[int, ...]] = [()] * len(source)
+    answers: list[tuple[int, ...]] = [()] * len(source)
     if part != "document":
         queries = [(query,) for query in _stand_ins(source, source.query, settings)]
     if part != "query":
@@ -208,7 +208,8 @@ def _without_duplicates(source: Source, settings: ExactDuplicates | NearDuplicat
     first: dict[tuple[object, ...], int] = {}
     faults = {}
     for row, key in enumerate(zip(queries, answers, labels, strict=True)):
-        kept = first.setdefault(key, row) if any(key) or part == "both" else row
+        bare = part == "document" and not answers[row]  # a row of a label has no document to be known by
+        kept = row if bare else first.setdefault(key, row)
         if kept != row:
             faults[row] = Fault(reason, f"as row {kept}")
     return _Outcome(source.select([row for row in range(len(source)) if row not in faults]), faults)

@@ -68,7 +68,8 @@ def clean_texts(texts: Sequence[str], filters: Sequence[Filter], *, tokenize: To
     removed: dict[int, tuple[tuple[int, int], ...]] = {}
     steps = []
     for settings in filters:
-        changed, examples = 0, ()
+        changed = 0
+        examples: tuple[Example, ...] = ()
         if isinstance(settings, BoilerplateLines):
             shortened = without_boilerplate(left, settings)
             removed |= {int(number): spans for number, spans in zip(numbers, shortened.removed, strict=True) if spans}

@@ -17,7 +17,7 @@ from cosmith.data.cleaning.lengths import Tokenize
 from cosmith.errors import InputError
 from cosmith.recipes.artefacts import StageContext
 from cosmith.recipes.cleaning_schemas import CleanStage
-from cosmith.recipes.contamination import described, overlap_of
+from cosmith.recipes.contamination import overlap_of
 from cosmith.recipes.stages.data import examples_of
 
 _DROPPED = "dropped.jsonl"
@@ -49,7 +49,7 @@ def _rows(stage: CleanStage, context: StageContext) -> dict[str, Any]:
         if not keep.any():
             raise InputError(f"every row trains on {task}", field="without", remedy="Train on other rows.")
         left, numbers = left.select(np.flatnonzero(keep)), numbers[keep]
-        overlaps.append(described(overlap))
+        overlaps.append(overlap.values())
     left.save(context.artefacts.folder(context.name))
     _write_lines(context.folder / _DROPPED, dropped_rows(source, dropped))
     shown = [left.row(number) for number in range(0, len(left), max(1, len(left) // 5))]

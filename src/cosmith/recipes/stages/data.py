@@ -98,8 +98,7 @@ def keep_split(split: PairSplit, settings: SourceSettings, folder: Path) -> dict
     Training rows that ask what is held out, in nearly the same words, are left out of training.
     """
     train = Source.write(folder / "train", "train", split.train, settings)
-    held_out = [each for each in (split.dev, split.test) if each is not None]
-    kept = without_crossing(train, held_out)
+    kept = without_crossing(train, [each for each in (split.dev, split.test) if each is not None])
     splits = {"train": {"pairs": len(kept)}}
     if len(kept) < len(train):
         splits["train"]["crossing"] = len(train) - len(kept)
