@@ -35,7 +35,7 @@ _EXAMPLES = 5
 def python_functions(stage: PythonFunctionsStage, context: StageContext) -> dict[str, Any]:
     """Pairs from the installed Python packages."""
     roots = None if stage.search_paths is None else [Path(path) for path in stage.search_paths]
-    return build_python_docs(
+    made = build_python_docs(
         collect_functions(roots),
         context.folder,
         train_pairs=stage.train_pairs,
@@ -45,6 +45,9 @@ def python_functions(stage: PythonFunctionsStage, context: StageContext) -> dict
         test_documents=stage.test_documents,
         seed=context.seed,
     )
+    held_out = [Collection.read_beir(context.folder / name) for name in ("dev", "test")]
+    made["splits"]["train"] |= _parted(Source.load(context.folder / "train"), held_out)  # packages copy one another
+    return made
 
 
 def source(stage: SourceStage, context: StageContext) -> dict[str, Any]:
@@ -93,21 +96,24 @@ def _parter(stage: SourceStage, groups: Sequence[str | None], seed: int) -> Part
 
 
 def keep_split(split: PairSplit, settings: SourceSettings, folder: Path) -> dict[str, dict[str, int]]:
-    """Write the parts of some pairs into a stage's folder, and count them.
-
-    Training rows that ask what is held out, in nearly the same words, are left out of training.
-    """
+    """Write the parts of some pairs into a stage's folder, without what crosses, and count them."""
     train = Source.write(folder / "train", "train", split.train, settings)
-    kept = without_crossing(train, [each for each in (split.dev, split.test) if each is not None])
-    splits = {"train": {"pairs": len(kept)}}
-    if len(kept) < len(train):
-        splits["train"]["crossing"] = len(train) - len(kept)
-        kept.save(folder / "train")
+    splits = {"train": _parted(train, [each for each in (split.dev, split.test) if each is not None])}
     for name, held_out in (("dev", split.dev), ("test", split.test)):
         if held_out is not None:
             replace(held_out, instruction=settings.instruction).write_beir(folder / name)
             splits[name] = _counts(held_out)
     return splits
+
+
+def _parted(train: Source, held_out: Sequence[Collection]) -> dict[str, int]:
+    """Leave out of training rows on the disk those that ask what is held out, in nearly the same words; count them."""
+    kept = without_crossing(train, held_out)
+    if kept is train:
+        return {"pairs": len(train)}
+    assert train.folder is not None
+    kept.save(train.folder)
+    return {"pairs": len(kept), "crossing": len(train) - len(kept)}
 
 
 def collection(stage: CollectionStage, context: StageContext) -> dict[str, Any]:
