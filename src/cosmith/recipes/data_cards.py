@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from cosmith.recipes.cleaning_schemas import CleanStage
 from cosmith.recipes.contamination import FOUND
 from cosmith.recipes.lineage import origin, stages_behind
 from cosmith.recipes.run_folder import output_folder, read_record
@@ -37,7 +38,9 @@ def write_data_cards(recipe: Recipe, run: Path, results: Mapping[str, Mapping[st
 def _card(recipe: Recipe, name: str, run: Path, results: Mapping[str, Mapping[str, Any]]) -> Any:
     from cosmith.data import Source
     from cosmith.data.cards import Contents, DataCard
+    from cosmith.data.cleaning import Step
 
+    cleaned = isinstance(recipe.stages[name], CleanStage)
     stage, result, record = recipe.stages[name], results[name], read_record(run / name)
     made = {f"{name}.{output}" if output else name: output_folder(run / name, output, kind)
             for output, kind in stage.outputs().items() if kind == "source"}  # fmt: skip
@@ -51,10 +54,10 @@ def _card(recipe: Recipe, name: str, run: Path, results: Mapping[str, Mapping[st
         where_from=list(_where_from(recipe, name, run, results)),
         contents=[Contents.of(Source.load(folder), shown) for shown, folder in made.items()],
         counts={_words(key): value for key, value in result.items() if _is_number(value) and key not in _NO_COUNTS},
-        splits=result.get("splits") or {},
-        dropped=result.get("dropped") or {},
-        steps=_steps(result),
-        told=[] if "steps" in result else list(result.get("told") or []),
+        splits={part: _numbers(counts) for part, counts in _mapping(result.get("splits")).items()},
+        dropped=_numbers(result.get("dropped")),
+        steps=[Step(**{**step, "examples": ()}).describe() for step in result["steps"]] if cleaned else [],
+        told=[] if cleaned or isinstance(result.get("told"), str) else list(result.get("told") or []),
         samples=list(_samples(result.get("examples")))[:_SAMPLES],
         contamination=list(_contamination(recipe, name, results)),
     )
@@ -70,17 +73,20 @@ def _where_from(recipe: Recipe, name: str, run: Path, results: Mapping[str, Mapp
             yield f"the stage {each} ({found['kind']})" + (f": {numbers}" if numbers else "")
 
 
-def _steps(result: Mapping[str, Any]) -> list[str]:
-    from cosmith.data.cleaning import Step
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
-    return [Step(**{**step, "examples": ()}).describe() for step in result.get("steps") or []]
+
+def _numbers(value: Any) -> dict[str, Any]:
+    """What of a mapping is numbers, as words → number."""
+    return {_words(str(key)): each for key, each in _mapping(value).items() if _is_number(each)}
 
 
 def _samples(examples: Any) -> Iterator[dict[str, str]]:
     """Examples as stages give them: a list of mappings, or several such lists by name."""
     if isinstance(examples, Mapping):
         for name, some in examples.items():
-            for sample in _samples(some[:2]):
+            for sample in _samples(some[:2] if isinstance(some, list) else []):
                 yield {"which": str(name), **sample}
         return
     for example in examples or []:
