@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cosmith.data import TrainingRow
+from cosmith.data import Collection, Source, TrainingRow
 from cosmith.errors import InputError
+from cosmith.recipes import load_recipe, parse_document, run_recipe
 from cosmith.recipes.pair_splits import Limits, joined_groups, split_pairs
 
 TEXTS = st.text("abc", min_size=1, max_size=3)
@@ -81,3 +86,34 @@ def test_rows_without_answers_cannot_make_a_test_set() -> None:
     rows = [TrainingRow(f"q{number}", (), label=number % 2) for number in range(40)]
     with pytest.raises(InputError, match="no row of the dev part has a positive"):
         split_pairs(rows, dev=0.2, test=0.2, seed=0)
+
+
+def test_a_source_is_parted_by_time_or_by_row_and_no_query_crosses(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    rows = [
+        {"query": f"word{n % 50}", "positive": f"document {n}", "asked": f"2024-03-{1 + n // 4:02}"} for n in range(100)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    text = "name: t\nstages:\n  data: {{kind: source, path: {}, dev: 0.1, test: 0.2, {}}}\n"
+
+    def parted(settings: str) -> tuple[dict[str, Any], Source, Collection]:
+        folder = tmp_path / str(len(settings))
+        splits = run_recipe(load_recipe(parse_document(text.format(path, settings))), folder)["data"]["splits"]
+        place = folder / "data"
+        return splits, Source.load(place / "train"), Collection.read_beir(place / "test")
+
+    splits, train, test = parted("split: time, time: asked")
+    assert set(test.queries.values()) == {f"word{n % 50}" for n in range(80, 100)}
+    # Four rows a day: rows 68 to 79 are dev, as near to a tenth as whole days come, and rows before ask the same again.
+    assert splits["train"] == {"pairs": 36, "crossing": 32}
+    assert {row.query for row in train.rows()} == {f"word{n}" for n in range(18)}
+    splits, train, test = parted("split: time, time: asked, test_from: 2024-03-25")
+    assert set(test.queries.values()) == {f"word{n % 50}" for n in range(96, 100)}
+    splits, train, test = parted("split: row")
+    assert not {row.query for row in train.rows()} & set(test.queries.values())
+    assert splits["train"]["crossing"] > 0
+    for settings, said in (("split: time", "belong together"), ("split: row, test_from: 2024-03-25", "test_from")):
+        with pytest.raises(InputError, match=said):
+            parted(settings)
+    with pytest.raises(InputError, match="no time that can be read"):
+        parted("split: time, time: query")

@@ -13,7 +13,13 @@ from cosmith.progress import clock
 
 Result = Mapping[str, Any]
 
-_NOUNS = {"pairs": ("pair",), "queries": ("query", "queries"), "documents": ("document",), "packages": ("package",)}
+_NOUNS = {
+    "crossing": ("row that asks what is held out, left out", "rows that ask what is held out, left out"),
+    "pairs": ("pair",),
+    "queries": ("query", "queries"),
+    "documents": ("document",),
+    "packages": ("package",),
+}
 """What is counted in splits: one of it and, where that is not regular, several."""
 
 
@@ -110,6 +116,14 @@ def _filter(result: Result, folder: Path) -> list[str]:
     return lines
 
 
+def _clean(result: Result, folder: Path) -> list[str]:
+    lines = list(result["told"])
+    for step in result["steps"]:
+        for example in step["examples"][:1]:
+            lines.append(f"e.g. {step['name']}: {one_line(example['text'], 70)} ({one_line(example['evidence'], 60)})")
+    return lines
+
+
 def _train(result: Result, folder: Path) -> list[str]:
     return [*_training(result), f"model: {folder / 'model'}"]
 
@@ -155,6 +169,7 @@ def _training(result: Result) -> list[str]:
             lines.append(f"kept: {result['alpha']:g}, never worse than the base on the development set")
     return [
         *lines,
+        *(("warning: " if each["trained"] else "") + each["told"] for each in result.get("contamination", [])),
         *(f"doctor: {each['says']} {each['evidence']} {each['remedy']}" for each in result.get("advice", [])),
     ]
 
@@ -283,6 +298,8 @@ _SUMMARIES: Mapping[str, Callable[[Result, Path], list[str]]] = {
     "mine": _mine,
     "score": _score,
     "filter": _filter,
+    "round-trip": _filter,
+    "clean": _clean,
     "train": _train,
     "train-reranker": _train_reranker,
     "train-sparse": _train_sparse,

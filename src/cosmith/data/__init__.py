@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cosmith.data.classes import example_pairs, label_pairs, self_pairs
 from cosmith.data.collection import Collection
+from cosmith.data.contamination import Overlap, overlap_with_collection, overlap_with_pairs
 from cosmith.data.cut import Cut
 from cosmith.data.general import general_check_collection
 from cosmith.data.readers import (
@@ -24,8 +25,10 @@ from cosmith.data.readers import (
 )
 from cosmith.data.rows import Rejected, SourceSettings, Task, TrainingRow, reasons, write_rejected
 from cosmith.data.source import Source
+from cosmith.data.split_check import SplitCheck, check_split
 from cosmith.data.splits import split_by_group
 from cosmith.data.texts import TextTable
+from cosmith.data.time_splits import split_by_row, split_by_time
 from cosmith.data.tokens import RaggedTokens, tokens_of
 from cosmith.data.weak_pairs import WeakPairs, weak_pairs
 
@@ -54,12 +57,14 @@ __all__ = [
     "Cut",
     "FunctionCorpus",
     "FunctionPair",
+    "Overlap",
     "RaggedTokens",
     "Rejected",
     "RowsFile",
     "RowsRead",
     "Source",
     "SourceSettings",
+    "SplitCheck",
     "StsPairs",
     "Task",
     "TextTable",
@@ -67,11 +72,14 @@ __all__ = [
     "TrainingRow",
     "WeakPairs",
     "build_python_docs",
+    "check_split",
     "collect_functions",
     "example_pairs",
     "general_check_collection",
     "label_pairs",
     "open_rows",
+    "overlap_with_collection",
+    "overlap_with_pairs",
     "read_classes",
     "read_rows",
     "read_sts",
@@ -79,6 +87,8 @@ __all__ = [
     "reasons",
     "self_pairs",
     "split_by_group",
+    "split_by_row",
+    "split_by_time",
     "tokens_of",
     "weak_pairs",
     "write_rejected",

@@ -77,7 +77,9 @@ def _splits(splits: Mapping[str, Mapping[str, int]]) -> Markup | None:
     if not splits:
         return None
     columns = [
-        name for name in ("pairs", "queries", "documents", "packages") if any(name in part for part in splits.values())
+        name
+        for name in ("pairs", "queries", "documents", "packages", "crossing")
+        if any(name in part for part in splits.values())
     ]
     rows = [
         [name, *(wording.count(part[column]) if column in part else "" for column in columns)]
@@ -99,6 +101,44 @@ def _dropped(dropped: Mapping[str, int]) -> Markup | None:
 def bar(part: float) -> Markup:
     """A bar as long as ``part`` of its cell."""
     return element("span", element("span", style=f"width:{100 * part:.1f}%"), class_="bar")
+
+
+def cleaning_section(run: RunRecord) -> Markup | None:
+    """What was left out of rows and texts: filter by filter, with examples to judge the filters by."""
+    stages = run.of_kind("clean")
+    return joined(_cleaning(stage, len(stages) > 1) for stage in stages) if stages else None
+
+
+def _cleaning(stage: StageView, titled: bool) -> Markup:
+    steps = stage.result["steps"]
+    rows = [
+        [
+            step["name"],
+            wording.count(step["before"]),
+            wording.count(step["before"] - step["after"]),
+            wording.count(step["changed"]) if step["changed"] else "",
+            ", ".join(f"{reason} {wording.count(number)}" for reason, number in step["dropped"].items()),
+        ]
+        for step in steps
+    ]
+    examples = [
+        [step["name"], passage(each["text"], characters=220, lines=5), each["reason"], one_line(each["evidence"], 100)]
+        for step in steps
+        for each in step["examples"][:3]
+    ]
+    return joined(
+        [
+            element("h3", stage.name) if titled else None,
+            table(["filter", "before", "left out", "shortened", "why"], rows),
+            element(
+                "details",
+                element("summary", "What was left out, for example"),
+                table(["filter", "text", "why", "seen by"], examples),
+            )
+            if examples
+            else None,
+        ]
+    )
 
 
 def cost_section(run: RunRecord) -> Markup | None:
@@ -200,7 +240,7 @@ def _negatives(result: Mapping[str, Any]) -> Markup:
 
 def judged_section(run: RunRecord) -> Markup | None:
     """Rows that a model has judged: their scores, which of them were kept, examples to judge the judge by."""
-    stages = run.of_kind("score", "filter")
+    stages = run.of_kind("score", "filter", "round-trip")
     return joined(_judged(stage, len(stages) > 1) for stage in stages) if stages else None
 
 
@@ -211,6 +251,8 @@ def _judged(stage: StageView, titled: bool) -> Markup:
         ("rows", _with(result, "rows", wording.count)),
         ("rows kept", _with(result, "kept", wording.count)),
         ("lowest score kept", _with(result, "threshold", wording.score)),
+        ("documents searched", _with(result, "searched", wording.count)),
+        ("rows whose document came first", _with(result, "found_first", wording.count)),
         ("mean score of answers", _with(result, "mean_positive_score", wording.score)),
         ("mean score of negatives", _with(result, "mean_negative_score", wording.score)),
         ("rows with a negative above an answer", _with(result, "outscored_rows", wording.count)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from cosmith.data.cards import DATA_CARD
 from cosmith.inspection import wording
 from cosmith.inspection.data_sections import bar
 from cosmith.inspection.markup import Markup, element, facts, joined, table
@@ -130,10 +131,17 @@ def provenance_section(run: RunRecord) -> Markup:
         ("platform", machine.get("platform")),
         *((name, machine.get(name)) for name in ("python", "cosmith", "torch", "transformers")),
     ]
+    cards = [
+        element("li", element("a", stage.name, href=f"{stage.name}/{DATA_CARD}"))
+        for stage in run.stages
+        if (stage.folder / DATA_CARD).is_file()
+    ]
     return joined(
         [
             facts((name, value) for name, value in known if value),
             table(["stage", "kind", "time", "", "fingerprint"], rows),
+            element("h3", "Data cards") if cards else None,
+            element("ul", *cards) if cards else None,
             element(
                 "details", element("summary", "The recipe"), element("pre", element("code", run.recipe), tabindex="0")
             )

@@ -38,7 +38,13 @@ def write_report(run_folder: str | Path) -> Path:
 
 def report_page(run: RunRecord) -> str:
     """The page as text."""
-    from cosmith.inspection.data_sections import cost_section, data_section, judged_section, negatives_section
+    from cosmith.inspection.data_sections import (
+        cleaning_section,
+        cost_section,
+        data_section,
+        judged_section,
+        negatives_section,
+    )
     from cosmith.inspection.dynamics import health_section
     from cosmith.inspection.example_sections import changes_section, provenance_section, searches_section
     from cosmith.inspection.result_sections import (
@@ -51,6 +57,7 @@ def report_page(run: RunRecord) -> str:
 
     sections: list[tuple[str, str, Callable[[RunRecord], Markup | None]]] = [
         ("data", "The data", data_section),
+        ("cleaning", "What was left out of it", cleaning_section),
         ("cost", "What training would cost", cost_section),
         ("baselines", "Before training", baseline_section),
         ("negatives", "Hard negatives", negatives_section),

@@ -3,19 +3,23 @@
 from cosmith.mining.best_rows import BestRows, JudgedRow, keep_best_rows
 from cosmith.mining.graded import GradedRows, graded_rows
 from cosmith.mining.hard_negatives import LikelyPositive, MiningResult, mine_hard_negatives
+from cosmith.mining.round_trip import FoundInstead, RoundTrip, round_trip
 from cosmith.mining.scoring import OutscoredPositives, cosine_scores, cross_encoder_scores, outscored_positives
 
 __all__ = [
     "BestRows",
+    "FoundInstead",
     "GradedRows",
     "JudgedRow",
     "LikelyPositive",
     "MiningResult",
     "OutscoredPositives",
+    "RoundTrip",
     "cosine_scores",
     "cross_encoder_scores",
     "graded_rows",
     "keep_best_rows",
     "mine_hard_negatives",
     "outscored_positives",
+    "round_trip",
 ]

@@ -11,9 +11,10 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from cosmith.errors import InputError
+from cosmith.recipes.cleaning_schemas import CleanStage
 from cosmith.recipes.document import Document
 from cosmith.recipes.graph import stage_of
-from cosmith.recipes.judging_schemas import FilterStage, ScoreStage
+from cosmith.recipes.judging_schemas import FilterStage, RoundTripStage, ScoreStage
 from cosmith.recipes.pretraining_schemas import AdaptStage, InitialiseStage
 from cosmith.recipes.rebuilding_schemas import RebuildStage
 from cosmith.recipes.schema import Recipe
@@ -58,7 +59,8 @@ def _loss(recipe: Recipe, stage: TrainStage, source: str) -> Any:
     if changes is not None and changes.loss is not None:
         return stage.loss if changes.loss == "default" else changes.loss
     giver = recipe.stages[source.partition(".")[0]]
-    while isinstance(giver, MineStage | ScoreStage | FilterStage):
+    while isinstance(giver, MineStage | ScoreStage | FilterStage | RoundTripStage | CleanStage):
+        assert giver.source is not None  # it gives rows
         giver = recipe.stages[giver.source.partition(".")[0]]
     own = getattr(giver, "loss", "default")
     return stage.loss if own == "default" else own

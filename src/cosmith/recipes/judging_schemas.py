@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from cosmith.recipes.references import Kind, PairScorerName, SourceName
-from cosmith.recipes.stage_settings import StageSettings
+from cosmith.recipes.references import Kind, ModelName, PairScorerName, SourceName, TextsName
+from cosmith.recipes.stage_settings import Count, OneOrMore, StageSettings
 
 
 class ScoreStage(StageSettings):
@@ -42,6 +42,28 @@ class FilterStage(StageSettings):
         if self.least is None and self.top is None:
             raise ValueError("say which rows to keep: least, top or both")
         return self
+
+    def outputs(self) -> dict[str, Kind]:
+        return {"": "source"}
+
+
+class RoundTripStage(StageSettings):
+    """The rows whose answers a search for their queries finds again (round-trip consistency, arXiv:2209.11755): what
+    makes queries that somebody has made up for a document worth training on."""
+
+    kind: Literal["round-trip"] = "round-trip"
+    source: SourceName = Field(description="The rows to choose from.")
+    model: ModelName = Field("base", description="The model that searches.")
+    corpus: Annotated[list[TextsName], OneOrMore] = Field(
+        default_factory=list,
+        description="What is searched beside the rows' own documents: texts, training rows, or a collection's "
+        "documents.",
+    )
+    k: Count = Field(1, description="Keep a row when its answers are among the first `k` documents.")
+    margin: float | None = Field(
+        None, description="And when they score this much above the best other document; null: no such limit."
+    )
+    dim: Count | None = Field(None, description="Compare the first `dim` numbers of the vectors only.")
 
     def outputs(self) -> dict[str, Kind]:
         return {"": "source"}

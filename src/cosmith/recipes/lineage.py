@@ -71,7 +71,7 @@ def lineage(recipe: Recipe, name: str, run: Path, results: Mapping[str, Mapping[
         "kind": made.kind,
         "recipe": recipe.name,
         "base": ", ".join(called) or "random weights",
-        "made_from": [_origin(recipe, run, each, results) for each in _stages_behind(recipe, name)],
+        "made_from": [origin(recipe, run, each, results) for each in stages_behind(recipe, name)],
         "settings": dict(record.config) if record else {},
         "training": {key: value for key, value in results[name].items() if not isinstance(value, list | dict)},
         "scores": list(_scores_of(recipe, name, results)),
@@ -145,7 +145,7 @@ def _parents(stage: Stage) -> list[str]:
     return [stage.model] if isinstance(stage, made_from_one) else []
 
 
-def _stages_behind(recipe: Recipe, name: str) -> list[str]:
+def stages_behind(recipe: Recipe, name: str) -> list[str]:
     """The stages that a stage's inputs come from, directly or by way of others, in the order of the recipe."""
     wanted = {name}
     for earlier in reversed(list(recipe.stages)):
@@ -156,8 +156,8 @@ def _stages_behind(recipe: Recipe, name: str) -> list[str]:
     return [each for each in recipe.stages if each in wanted and each != name]
 
 
-def _origin(recipe: Recipe, run: Path, name: str, results: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """A stage behind a model: what it read and how much came out."""
+def origin(recipe: Recipe, run: Path, name: str, results: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """A stage behind a model, or behind training rows: what it read and how much came out."""
     stage, record = recipe.stages[name], read_record(run / name)
     files = [use.value for use in uses(stage) if isinstance(use.mark, ReadsPath)]
     numbers = {key: value for key, value in results.get(name, {}).items() if isinstance(value, int | float)}

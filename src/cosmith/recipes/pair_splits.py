@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from cosmith.data import Collection, TrainingRow, split_by_group
 from cosmith.errors import InputError
@@ -13,6 +14,10 @@ from cosmith.phrases import counted
 
 FEWEST_GROUPS = 10
 """Below this a test set says nothing, and one part or another would be empty."""
+
+
+Parter = Callable[[Mapping[str, float]], Mapping[str, npt.NDArray[np.int64]]]
+"""Gives each part, by its share of the rows, the numbers of its rows."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,7 @@ def split_pairs(
     seed: int,
     dev_limits: Limits = Limits(500, 2_000),
     test_limits: Limits = Limits(2_000, 20_000),
+    part: Parter | None = None,
 ) -> PairSplit:
     """Part rows into training rows, a development and a test set.
 
@@ -54,6 +60,7 @@ def split_pairs(
         seed: Chooses the split and the samples.
         dev_limits: Small, since it is evaluated again and again while training.
         test_limits: Likewise for the test set; see :func:`sampled`.
+        part: Parts the rows in another way; queries may then stand in two parts.
 
     Raises:
         InputError: There are too few separate queries, or the rows of a set have no answers.
@@ -62,13 +69,13 @@ def split_pairs(
     keys = joined_groups(rows)
     if len(shares) == 1:
         return PairSplit(list(rows), None, None)
-    if len(set(keys)) < FEWEST_GROUPS:
+    if part is None and len(set(keys)) < FEWEST_GROUPS:
         raise InputError(
             f"too few to split: {counted(len(rows), 'row')} with"
             f" {counted(len(set(keys)), 'separate query or group', 'separate queries or groups')}",
             remedy="Give more rows, or say `dev: 0` and `test: 0` and evaluate on sets of your own.",
         )
-    parts = split_by_group(keys, shares, seed)
+    parts = split_by_group(keys, shares, seed) if part is None else part(shares)
     corpus = _corpus(rows)
 
     def collection(name: str, limits: Limits) -> Collection | None:

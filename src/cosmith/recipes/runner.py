@@ -14,6 +14,8 @@ import yaml
 from cosmith.atomic import atomic_file, require_writable, write_json
 from cosmith.errors import CosmithError
 from cosmith.recipes.artefacts import Artefacts, StageContext
+from cosmith.recipes.contamination import FOUND, contamination_of
+from cosmith.recipes.data_cards import write_data_cards
 from cosmith.recipes.fingerprints import settings_of, stage_fingerprints
 from cosmith.recipes.following import Company
 from cosmith.recipes.foresight import check_models
@@ -118,6 +120,7 @@ def run_recipe(
                 check_models(recipe, artefacts, list(recipe.stages)[number - 1 :])
                 foreseen = True
             artefacts.forget(name)
+            overlaps = contamination_of(recipe, artefacts, name)
             resumed = begin_stage(place, fingerprint.whole) and _has_checkpoint(place)
             tell(replace(event, what="begin", reason=reason, resumed=resumed))
             started = time.monotonic()
@@ -128,6 +131,8 @@ def run_recipe(
             except CosmithError:
                 drop_empty(place)
                 raise
+            if overlaps:
+                results[name][FOUND] = overlaps
             record = finish_stage(
                 place, name=name, kind=stage.kind, fingerprint=fingerprint.whole, started=started, config=config,
                 inputs=fingerprint.inputs, outputs=stage.outputs(), result=results[name],
@@ -168,3 +173,4 @@ def _gather(loaded: LoadedRecipe, run: Path, results: Mapping[str, Mapping[str, 
             "size": loaded.size, "machine": machine()}  # fmt: skip
     write_json(run / "results.json", head | {"stages": stages})
     write_lineage_cards(recipe, run, results)
+    write_data_cards(recipe, run, results)

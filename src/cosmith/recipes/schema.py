@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from cosmith.recipes.judging_schemas import FilterStage, ScoreStage
+from cosmith.recipes.cleaning_schemas import CleanStage
+from cosmith.recipes.judging_schemas import FilterStage, RoundTripStage, ScoreStage
 from cosmith.recipes.model_kind_schemas import TrainLateInteractionStage, TrainRerankerStage, TrainSparseStage
 from cosmith.recipes.pretraining_schemas import AdaptStage, InitialiseStage, ModelStage, TextsStage
 from cosmith.recipes.rebuilding_schemas import RebuildStage, StaticStage
@@ -52,6 +53,8 @@ Stage = (
     | MineStage
     | ScoreStage
     | FilterStage
+    | RoundTripStage
+    | CleanStage
     | AdaptStage
     | TrainStage
     | TrainRerankerStage
@@ -85,6 +88,8 @@ STAGE_KINDS: dict[str, type[BaseModel]] = {
         MineStage,
         ScoreStage,
         FilterStage,
+        RoundTripStage,
+        CleanStage,
         AdaptStage,
         TrainStage,
         TrainRerankerStage,
@@ -116,6 +121,11 @@ class Recipe(BaseModel):
     )
     seed: int = Field(
         0, ge=0, lt=2**32, description="Seed of everything random: splits, samples, training, bootstraps."
+    )
+    allow_contamination: bool = Field(
+        False,
+        description="Go on though a model is trained on what it is tested with: queries of the test sets that the "
+        "recipe's `evaluate` stages name.",
     )
     precision: Precision = Field("auto", description="In what models compute; `auto`: bf16 where there is hardware.")
     size: str | None = Field(None, description="The entry of `sizes` in use where `--size` names no other.")

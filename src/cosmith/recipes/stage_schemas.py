@@ -23,6 +23,7 @@ from cosmith.recipes.references import (
 )
 from cosmith.recipes.stage_settings import (
     Count,
+    Moment,
     OneOrMore,
     Positive,
     PromptNames,
@@ -92,11 +93,22 @@ class SourceStage(StageSettings):
     )
     test_queries: Count = Field(2000, description="Most queries of the test set.")
     test_documents: Count = Field(20000, description="Most documents of the test set, likewise.")
+    split: Literal["group", "row", "time"] = Field(
+        "group",
+        description="What is parted: queries and `group`s by chance; rows by chance; or rows by `time`, the latest for "
+        "the test. By user: name the user's column in `group`.",
+    )
+    time: str | None = Field(None, description="Column of the time, for `split: time`: ISO 8601, or seconds.")
+    test_from: Moment | None = Field(None, description="When the test begins, in place of its share; as 2024-05-31.")
 
     @model_validator(mode="after")
     def _something_to_train_on(self) -> SourceStage:
         if self.dev + self.test >= 1:
             raise ValueError("dev and test together must stay below 1, or nothing is left to train on")
+        if (self.split == "time") != (self.time is not None):
+            raise ValueError("split: time and the column `time` belong together")
+        if self.test_from is not None and (self.split != "time" or not self.test):
+            raise ValueError("test_from says when the test begins, so it needs split: time and a test")
         return self
 
     def outputs(self) -> dict[str, Kind]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -14,6 +15,14 @@ def _as_list(value: object) -> object:
 
 
 OneOrMore = BeforeValidator(_as_list)
+
+
+def _as_written(value: object) -> object:
+    """YAML reads 2024-05-31 as a date; what is meant is what is written."""
+    return value.isoformat() if isinstance(value, date) else value
+
+
+Moment = Annotated[str, BeforeValidator(_as_written)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 ShareOrAll = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1, strict=True)]

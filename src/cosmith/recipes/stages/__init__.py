@@ -31,6 +31,8 @@ STAGE_FUNCTIONS: Mapping[str, str] = {
     "mine": "cosmith.recipes.stages.training:mine",
     "score": "cosmith.recipes.stages.judging:score",
     "filter": "cosmith.recipes.stages.judging:filter_rows",
+    "round-trip": "cosmith.recipes.stages.judging:keep_found_again",
+    "clean": "cosmith.recipes.stages.cleaning:clean",
     "train": "cosmith.recipes.stages.training:train_model",
     "train-reranker": "cosmith.recipes.stages.reranking:train",
     "train-sparse": "cosmith.recipes.stages.sparse:train",

@@ -19,11 +19,13 @@ from cosmith.data import (
     reasons,
     split_by_group,
 )
+from cosmith.data.contamination import without_crossing
 from cosmith.data.python_docs import build_python_docs
 from cosmith.data.python_functions import collect_functions
+from cosmith.data.time_splits import split_by_row, split_by_time, time_of, times_of
 from cosmith.errors import ColumnError, InputError
 from cosmith.recipes.artefacts import StageContext
-from cosmith.recipes.pair_splits import Limits, PairSplit, sampled, split_pairs
+from cosmith.recipes.pair_splits import Limits, PairSplit, Parter, sampled, split_pairs
 from cosmith.recipes.stage_schemas import CollectionStage, PythonFunctionsStage, SourceStage, StsStage
 from cosmith.recipes.stage_settings import StageSettings
 
@@ -33,7 +35,7 @@ _EXAMPLES = 5
 def python_functions(stage: PythonFunctionsStage, context: StageContext) -> dict[str, Any]:
     """Pairs from the installed Python packages."""
     roots = None if stage.search_paths is None else [Path(path) for path in stage.search_paths]
-    return build_python_docs(
+    made = build_python_docs(
         collect_functions(roots),
         context.folder,
         train_pairs=stage.train_pairs,
@@ -43,6 +45,9 @@ def python_functions(stage: PythonFunctionsStage, context: StageContext) -> dict
         test_documents=stage.test_documents,
         seed=context.seed,
     )
+    held_out = [Collection.read_beir(context.folder / name) for name in ("dev", "test")]
+    made["splits"]["train"] |= _parted(Source.load(context.folder / "train"), held_out)  # packages copy one another
+    return made
 
 
 def source(stage: SourceStage, context: StageContext) -> dict[str, Any]:
@@ -50,7 +55,8 @@ def source(stage: SourceStage, context: StageContext) -> dict[str, Any]:
     rejected_file = context.folder / "rejected.jsonl"
     with columns_by_key(stage, context):
         read = read_rows(
-            stage.path, query=stage.query, positive=stage.positive, negative=stage.negative, group=stage.group,
+            stage.path, query=stage.query, positive=stage.positive, negative=stage.negative,
+            group=stage.group if stage.time is None else stage.time,
             document_group=stage.document_group, rejected=rejected_file,
         )  # fmt: skip
     rows, rejected = read.rows, read.rejected
@@ -59,6 +65,7 @@ def source(stage: SourceStage, context: StageContext) -> dict[str, Any]:
             rows, dev=stage.dev, test=stage.test, seed=context.seed,
             dev_limits=Limits(stage.dev_queries, stage.dev_documents),
             test_limits=Limits(stage.test_queries, stage.test_documents),
+            part=_parter(stage, [row.group for row in rows], context.seed),
         )  # fmt: skip
     except InputError as error:
         raise InputError(error.problem, path=stage.path, remedy=error.remedy) from error
@@ -77,15 +84,36 @@ def source(stage: SourceStage, context: StageContext) -> dict[str, Any]:
     }
 
 
+def _parter(stage: SourceStage, groups: Sequence[str | None], seed: int) -> Parter | None:
+    """How rows are parted, from what their column of groups, or of times, says; None: by group."""
+    if stage.split == "group":
+        return None
+    if stage.split == "row":
+        return lambda shares: split_by_row(len(groups), shares, seed)
+    times = times_of(groups)
+    begins = {} if stage.test_from is None else {"test": time_of(stage.test_from)}
+    return lambda shares: split_by_time(times, shares, begins=begins)
+
+
 def keep_split(split: PairSplit, settings: SourceSettings, folder: Path) -> dict[str, dict[str, int]]:
-    """Write the parts of some pairs into a stage's folder, and count them."""
+    """Write the parts of some pairs into a stage's folder, without what crosses, and count them."""
     train = Source.write(folder / "train", "train", split.train, settings)
-    splits = {"train": {"pairs": len(train)}}
+    splits = {"train": _parted(train, [each for each in (split.dev, split.test) if each is not None])}
     for name, held_out in (("dev", split.dev), ("test", split.test)):
         if held_out is not None:
             replace(held_out, instruction=settings.instruction).write_beir(folder / name)
             splits[name] = _counts(held_out)
     return splits
+
+
+def _parted(train: Source, held_out: Sequence[Collection]) -> dict[str, int]:
+    """Leave out of training rows on the disk those that ask what is held out, in nearly the same words; count them."""
+    kept = without_crossing(train, held_out)
+    if kept is train:
+        return {"pairs": len(train)}
+    assert train.folder is not None
+    kept.save(train.folder)
+    return {"pairs": len(kept), "crossing": len(train) - len(kept)}
 
 
 def collection(stage: CollectionStage, context: StageContext) -> dict[str, Any]:

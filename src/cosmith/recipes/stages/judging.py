@@ -10,9 +10,10 @@ import numpy.typing as npt
 
 from cosmith.data import Source
 from cosmith.errors import InputError
-from cosmith.mining import cosine_scores, cross_encoder_scores, keep_best_rows, outscored_positives
+from cosmith.mining import cosine_scores, cross_encoder_scores, keep_best_rows, outscored_positives, round_trip
 from cosmith.recipes.artefacts import StageContext
-from cosmith.recipes.judging_schemas import FilterStage, ScoreStage
+from cosmith.recipes.judging_schemas import FilterStage, RoundTripStage, ScoreStage
+from cosmith.recipes.stages.pretraining import all_texts
 from cosmith.recipes.stages.training import finite_or_none, score_histograms
 
 
@@ -63,6 +64,37 @@ def filter_rows(stage: FilterStage, context: StageContext) -> dict[str, Any]:
             "worst": [asdict(each) for each in best.worst],
         },
         "told": [best.describe()],
+    }
+
+
+def keep_found_again(stage: RoundTripStage, context: StageContext) -> dict[str, Any]:
+    """Keep the rows whose answers are found for their queries."""
+    source = context.artefacts.source(stage.source)
+    corpus = all_texts(stage.corpus, context) if stage.corpus else None
+    try:
+        found = round_trip(
+            context.artefacts.remembering(stage.model), source, corpus, stage.k, margin=stage.margin, dim=stage.dim
+        )
+    except InputError as error:
+        raise context.of_stage(error) from error
+    found.source.save(context.artefacts.folder(context.name))
+    return {
+        "rows": found.rows,
+        "kept": len(found.source),
+        "searched": found.documents,
+        "found_first": int((found.ranks == 1).sum()),
+        "model": stage.model,
+        "measure": "cosine",
+        "histograms": score_histograms({"kept": found.scores[found.kept], "left out": found.scores[~found.kept]}),
+        "examples": {
+            "left out": [
+                {"query": each.query, "document": each.document, "score": each.score} for each in found.missed
+            ],
+            "found instead": [
+                {"query": each.query, "document": each.found, "score": each.found_score} for each in found.missed
+            ],
+        },
+        "told": [found.describe()],
     }
 
 

@@ -1,0 +1,195 @@
+"""The data card of training rows: where they are from, how they were made, and what is known to be wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cosmith.atomic import atomic_file
+from cosmith.data.source import Source
+from cosmith.phrases import counted, one_line, share
+
+DATA_CARD = "data.md"
+"""What the file is called."""
+
+_SAMPLE = 300  # characters of a text in a sample
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What stands in a source.
+
+    Attributes:
+        name: What it is called.
+        rows, texts: How many it has.
+        positives, negatives: How many its rows have in all.
+        duplicates: Rows whose query and positives are those of an earlier row.
+        several: Queries that stand in more than one row.
+        task, instruction: What it is for.
+        fingerprint: Of its rows and settings.
+    """
+
+    name: str
+    rows: int
+    texts: int
+    positives: int
+    negatives: int
+    duplicates: int
+    several: int
+    task: str
+    instruction: str
+    fingerprint: str
+
+    @classmethod
+    def of(cls, source: Source, name: str) -> Contents:
+        """Count a source; its texts are not read."""
+        ends = source.positive_offsets
+        # A sum of products modulo 2^64 stands for a row's positives: it does not know their order.
+        mixed = (source.positives.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+        mixed ^= mixed >> np.uint64(29)
+        totals = np.concatenate([np.zeros(1, dtype=np.uint64), np.cumsum(mixed, dtype=np.uint64)])
+        sums = totals[ends[1:]] - totals[ends[:-1]]
+        labels = np.zeros(len(source), dtype=np.int64) if source.labels is None else source.labels
+        keys = np.stack([source.query.astype(np.uint64), sums, labels.astype(np.uint64)], axis=1)
+        _, times = np.unique(source.query, return_counts=True)
+        return cls(
+            name=name,
+            rows=len(source),
+            texts=len(source.texts),
+            positives=len(source.positives),
+            negatives=len(source.negatives),
+            duplicates=len(source) - len(np.unique(keys, axis=0)),
+            several=int((times > 1).sum()),
+            task=source.settings.task,
+            instruction=source.settings.instruction,
+            fingerprint=source.fingerprint(),
+        )
+
+
+@dataclass(frozen=True)
+class DataCard:
+    """What is to be known of prepared training rows.
+
+    Attributes:
+        title: What they are called.
+        how_made: What made them, one sentence.
+        settings: The settings of what made them.
+        where_from: The files and earlier steps that they come from, a line each, in order.
+        contents: What stands in each source that was made.
+        counts: What was counted on the way, name → number.
+        splits: Part → what is in it, name → number.
+        dropped: Reason → how many were left out for it.
+        steps: What each filter did, a line each.
+        told: What else was found, a line each.
+        samples: Some rows or texts, each as names → texts.
+        contamination: What the rows and the test sets have in common, a line each; empty where nothing was checked.
+    """
+
+    title: str
+    how_made: str
+    settings: Mapping[str, Any]
+    where_from: Sequence[str] = ()
+    contents: Sequence[Contents] = ()
+    counts: Mapping[str, int | float] = field(default_factory=dict)
+    splits: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    steps: Sequence[str] = ()
+    told: Sequence[str] = ()
+    samples: Sequence[Mapping[str, str]] = ()
+    contamination: Sequence[str] = ()
+
+    def markdown(self) -> str:
+        """The card as a page of Markdown."""
+        parts = [f"# {self.title}", self.how_made]
+        parts += _section("Where from", _listed(self.where_from))
+        parts += _section("How made", _settings(self.settings))
+        parts += _section("What is in it", "\n\n".join(map(_contents, self.contents)))
+        parts += _section("Counts", _counts(self.counts, self.splits))
+        left_out = {reason: f"{number:,}" for reason, number in self.dropped.items()}
+        parts += _section("Left out", "\n\n".join(filter(None, [_table(["why", "number"], left_out.items()),
+                                                                _listed(self.steps)])))  # fmt: skip
+        parts += _section("Duplicates", _listed(map(_duplicates, self.contents)))
+        checked = _listed(self.contamination) or "Not held against a test set: no stage has trained on these rows yet."
+        parts += _section("Contamination", checked)
+        parts += _section("Found", _listed(self.told))
+        parts += _section("Samples", "\n\n".join(map(_sample, self.samples)))
+        return "\n\n".join(parts) + "\n"
+
+
+def write_data_card(folder: str | Path, card: DataCard) -> Path:
+    """Write a card as ``data.md`` into a folder, atomically.
+
+    Raises:
+        StorageError: When it cannot be written; an older card stands unchanged.
+    """
+    path = Path(folder) / DATA_CARD
+    with atomic_file(path) as handle:
+        handle.write(card.markdown())
+    return path
+
+
+def _section(title: str, body: str) -> list[str]:
+    return [f"## {title}", body] if body else []
+
+
+def _listed(lines: Any) -> str:
+    return "\n".join(f"* {_escaped(line)}" for line in lines)
+
+
+def _settings(settings: Mapping[str, Any]) -> str:
+    return ", ".join(f"`{name}: {_plain(value)}`" for name, value in settings.items())
+
+
+def _plain(value: Any) -> str:
+    words = {None: "null", True: "true", False: "false"}
+    return words[value] if value is None or isinstance(value, bool) else one_line(str(value), 200).replace("`", "'")
+
+
+def _contents(contents: Contents) -> str:
+    said = f"`{contents.name}`: {counted(contents.rows, 'row')} over {counted(contents.texts, 'text')}"
+    said += f", {counted(contents.positives, 'positive')}, {counted(contents.negatives, 'negative')}"
+    said += f"; task {contents.task}" + (f", instruction “{contents.instruction}”" if contents.instruction else "")
+    return f"{said}. Fingerprint `{contents.fingerprint}`."
+
+
+def _duplicates(contents: Contents) -> str:
+    return (
+        f"{contents.name}: {contents.duplicates:,} of {counted(contents.rows, 'row')}"
+        f" ({share(contents.duplicates / contents.rows) if contents.rows else '0 %'}) have the query and the answers of"
+        f" an earlier one; {counted(contents.several, 'query stands', 'queries stand')} in several rows"
+    )
+
+
+def _counts(counts: Mapping[str, int | float], splits: Mapping[str, Mapping[str, int]]) -> str:
+    tables = [_table(["what", "number"], ((name, _number(number)) for name, number in counts.items()))]
+    if splits:
+        parts = (
+            (name, ", ".join(f"{number:,} {what}" for what, number in part.items())) for name, part in splits.items()
+        )
+        tables.append(_table(["part", "what is in it"], parts))
+    return "\n\n".join(filter(None, tables))
+
+
+def _number(number: int | float) -> str:
+    return f"{number:,}" if isinstance(number, int) else f"{number:.4g}"
+
+
+def _table(heads: Sequence[str], rows: Any) -> str:
+    lines = [f"| {' | '.join(map(_escaped, row))} |" for row in rows]
+    return "\n".join([f"| {' | '.join(heads)} |", "|---" * len(heads) + "|", *lines]) if lines else ""
+
+
+def _sample(sample: Mapping[str, str]) -> str:
+    return "\n".join(f"* **{name}**: {_escaped(one_line(text, _SAMPLE))}" for name, text in sample.items())
+
+
+def _escaped(text: str) -> str:
+    """A text that shows as it is: no markup, no cell of its own."""
+    shown = " ".join(str(text).split())
+    for mark in ("\\", "|", "`", "*", "_", "<", "[", "#"):
+        shown = shown.replace(mark, f"\\{mark}")
+    return shown

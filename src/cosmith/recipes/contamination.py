@@ -1,0 +1,103 @@
+"""The check, before a model is trained or scored, that it is not trained on what it is tested with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from cosmith.errors import InputError
+from cosmith.phrases import counted
+from cosmith.recipes.graph import stage_of
+from cosmith.recipes.mixture_schemas import MixtureSettings
+from cosmith.recipes.schema import Recipe
+from cosmith.recipes.stage_schemas import EvaluateStage
+
+if TYPE_CHECKING:
+    from cosmith.data import Source
+    from cosmith.data.contamination import Overlap
+    from cosmith.recipes.artefacts import Artefacts
+
+FOUND = "contamination"
+"""The key of a stage's result that tells what its rows and the test sets have in common."""
+
+
+def contamination_of(recipe: Recipe, artefacts: Artefacts, name: str) -> list[dict[str, Any]]:
+    """Hold the training rows of a stage against every test set that the recipe scores models on.
+
+    A test set that is made below the training stage is held against its rows before the first model is scored on it.
+
+    Args:
+        recipe: The recipe.
+        artefacts: Its outputs.
+        name: A stage that is about to run.
+
+    Returns:
+        What the rows and the test sets have in common, as plain values; nothing for stages that neither train nor
+        score.
+
+    Raises:
+        InputError: A test query is trained on, and the recipe does not say ``allow_contamination``.
+    """
+    told = []
+    for trained_by, source, task in _due(recipe, name):
+        overlap = overlap_of(replace(artefacts.source(source), name=source), task, artefacts)
+        if overlap.trained and not recipe.allow_contamination:
+            raise _refusal(overlap, trained_by)
+        told.append(overlap.values())
+    return told
+
+
+def test_sets_of(recipe: Recipe) -> list[str]:
+    """Every test set that the recipe scores models on, in the order in which they are named."""
+    stages = (stage for stage in recipe.stages.values() if isinstance(stage, EvaluateStage))
+    return list(dict.fromkeys(task for stage in stages for task in stage.tasks))
+
+
+def _due(recipe: Recipe, name: str) -> Iterator[tuple[str, str, str]]:
+    """What is to be checked before a stage runs: (training stage, its rows, test set)."""
+    place = {stage: number for number, stage in enumerate(recipe.stages)}
+    stage = recipe.stages[name]
+
+    def there(task: str, before: str) -> bool:
+        giver = stage_of(task)
+        return giver is None or place[giver] < place[before]
+
+    if isinstance(stage, MixtureSettings):
+        tests = [task for task in test_sets_of(recipe) if there(task, name)]
+        yield from ((name, source, task) for source in stage.sources for task in tests)
+    if isinstance(stage, EvaluateStage):
+        for above in _above(recipe, name):
+            trained = recipe.stages[above]
+            if isinstance(trained, MixtureSettings):
+                tests = [task for task in stage.tasks if not there(task, above)]
+                yield from ((above, source, task) for source in trained.sources for task in tests)
+
+
+def _above(recipe: Recipe, name: str) -> Iterable[str]:
+    stages = list(recipe.stages)
+    return stages[: stages.index(name)]
+
+
+def overlap_of(rows: Source, task: str, artefacts: Artefacts) -> Overlap:
+    """What training rows and a test set, by its name in the recipe, have in common."""
+    from cosmith.data.contamination import overlap_with_collection, overlap_with_pairs
+
+    if artefacts.kind(task) == "sts":
+        return overlap_with_pairs(rows, artefacts.sts(task), task)
+    return overlap_with_collection(rows, replace(artefacts.collection(task), name=task))
+
+
+def _refusal(overlap: Overlap, trained_by: str) -> InputError:
+    asked = counted(overlap.asked, overlap.unit, "queries" if overlap.unit == "query" else None)
+    shown = "; ".join(
+        f"{each.test!r} ({each.how}" + (")" if each.train == each.test else f": {each.train!r})")
+        for each in overlap.examples[:3]
+    )
+    return InputError(
+        f"{overlap.trained:,} of {asked} of the test set {overlap.task!r} would be trained on, in"
+        f" {counted(len(overlap.rows), 'row')} of {overlap.source!r}: {shown}",
+        field=f"stages.{trained_by}.sources",
+        remedy=f"Leave these rows out by a stage above: {{kind: clean, source: {overlap.source}, without:"
+        f" {overlap.task}}}. Or say `allow_contamination: true` at the top of the recipe, and trust no score on it.",
+    )

@@ -1,0 +1,151 @@
+"""What may be shared by training and test, and what may not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cosmith.data import Collection, Source, StsPairs, TrainingRow
+from cosmith.data.cleaning import normalised, words_of
+from cosmith.data.cleaning.words import WordHashes, runs, wholes
+from cosmith.data.contamination import overlap_with_collection, overlap_with_pairs, without_crossing
+from cosmith.data.split_check import check_split
+from cosmith.errors import InputError
+
+LONG = "which of the two treatments has the lower risk of a second stroke within one year of the first"
+
+
+def collection(queries: list[str], documents: list[str] | None = None) -> Collection:
+    documents = documents or ["a document"]
+    names = {f"q{number}": query for number, query in enumerate(queries)}
+    return Collection(
+        "test", {f"d{number}": text for number, text in enumerate(documents)}, names,
+        {name: {"d0": 1} for name in names},
+    )  # fmt: skip
+
+
+def trained(train: str, test: str) -> int:
+    source = Source.from_rows("rows", [TrainingRow(train, ("an answer",))])
+    return overlap_with_collection(source, collection([test])).trained
+
+
+def test_a_query_is_known_by_its_words_and_not_by_its_punctuation() -> None:
+    assert trained("What is asthma?", "what is  Asthma")
+    assert not trained("What is C++?", "What is C?")
+    assert not trained("asthma", "What is asthma?")
+    assert not trained("???", "!!!")
+
+
+def test_a_long_query_is_known_by_thirteen_words_and_a_shorter_one_by_all_of_eight() -> None:
+    words = LONG.split()
+    assert trained(f"tell me {' '.join(words[3:16])} please", LONG)
+    assert not trained(f"tell me {' '.join(words[3:15])} please", LONG)
+    eight = "side effects of aspirin in older adults today"
+    assert trained(f"what are the {eight} and tomorrow", eight)
+    assert not trained(f"what are the {eight} and tomorrow", eight.removesuffix(" today"))
+    twelve = " ".join(words[:12])
+    assert not trained(f"so {' '.join(words[:11])} anything", twelve)
+    assert trained(f"so {twelve} anything", twelve)
+
+
+def test_documents_are_shared_and_queries_among_them_are_not() -> None:
+    rows = [
+        TrainingRow("one", ("The answer.", "how long does it take")),
+        TrainingRow("two", ("other",), ("A  distractor",)),
+        TrainingRow("three", ("is a document",)),
+    ]
+    test = collection(
+        ["how long does it take", "is a document", "new"], ["the answer.", "a distractor", "is a document", "unseen"]
+    )
+    found = overlap_with_collection(Source.from_rows("rows", rows), test)
+    assert (found.documents, found.shared, found.answers, found.shared_answers) == (4, 3, 1, 1)
+    assert found.trained == 1  # a test query as a positive; the other one is a document of the test
+    assert found.rows.tolist() == [0]
+    assert found.examples[0].how == "the same text, as a document"
+    assert "1 of 3 queries trained on (33 %), in 1 row; 3 of 4 documents shared, 1 of the 1" in found.describe()
+
+
+def test_a_text_that_is_set_against_itself_is_a_document() -> None:
+    title = "how to reset the password of an account that is locked"
+    rows = [TrainingRow(text, (text,)) for text in (f"{title} Open settings.", "something else")]
+    assert overlap_with_collection(Source.from_rows("rows", rows), collection([title])).trained == 0
+    rows.append(TrainingRow(title.upper(), (title.upper(),)))
+    found = overlap_with_collection(Source.from_rows("rows", rows), collection([title]))
+    assert (found.trained, found.rows.tolist()) == (1, [2])
+
+
+def test_an_sts_pair_is_trained_on_where_a_row_has_both_texts() -> None:
+    rows = [TrainingRow("A man sings", ("a man is singing",), ("a dog",)), TrainingRow("a cat", ("A bird",))]
+    pairs = StsPairs(
+        ["a man  sings", "a man sings", "a man sings", "a cat", "a dog"],
+        ["A man is singing", "a dog", "a bird", "a cat", "a man sings"],
+        np.zeros(5),
+    )
+    found = overlap_with_pairs(Source.from_rows("rows", rows), pairs, "sts")
+    assert found.trained == 3
+    assert found.rows.tolist() == [0]
+    assert found.unit == "pair"
+    assert found.describe() == "rows, against sts: 3 of 5 pairs trained on (60 %), in 1 row"
+
+
+def test_rows_that_cross_are_left_out_and_nothing_else() -> None:
+    rows = [TrainingRow(query, ("an answer",)) for query in ("one thing", "Two things", "three things", "two things?")]
+    source = Source.from_rows("rows", rows)
+    left = without_crossing(source, [collection(["two things"]), collection(["three things", "four"])])
+    assert [row.query for row in left.rows()] == ["one thing"]
+    assert without_crossing(source, [collection(["nothing of it"])]) is source
+    with pytest.raises(InputError, match="none is left"):
+        without_crossing(source, [collection([row.query for row in rows])])
+
+
+def test_the_check_of_a_split_finds_what_is_nearly_the_same() -> None:
+    train = [TrainingRow(query, ("an answer",)) for query in ("how do I reset the password of my account", "else")]
+    test = collection(["How do I reset the password of my accounts", "else", "something new"])
+    found = check_split(Source.from_rows("train", train), test, near=0.9)
+    assert (found.overlap.trained, found.near) == (1, 1)
+    assert found.crosses
+    assert found.examples[0].train == train[0].query
+    assert "1 test query is nearly the same" in found.describe()[1]
+    assert not check_split(Source.from_rows("train", train), collection(["something new"]), near=0.9).crosses
+    assert not check_split(Source.from_rows("train", train), collection(["something new"])).crosses
+
+
+QUERIES = st.lists(
+    st.lists(st.sampled_from(["a", "b", "c", "d."]), max_size=16).map(" ".join).filter(lambda text: text.strip()),
+    min_size=1,
+    max_size=8,
+)
+
+
+@given(QUERIES, QUERIES)
+def test_hashes_find_what_the_rule_says(train: list[str], test: list[str]) -> None:
+    source = Source.from_rows("rows", [TrainingRow(query, ("an answer",)) for query in train])
+    found = overlap_with_collection(source, collection(test))
+
+    def known(query: str, by: str) -> bool:
+        asked, given_ = words_of(query), words_of(by)
+        length = min(len(asked), 13)
+        if asked == given_ and asked:
+            return True
+        pieces = {tuple(asked[at : at + length]) for at in range(len(asked) - length + 1)}
+        others = {tuple(given_[at : at + length]) for at in range(len(given_) - length + 1)}
+        return length >= 8 and bool(pieces & others)
+
+    assert found.trained == sum(any(known(query, by) for by in train) for query in test)
+    assert found.rows.tolist() == [row for row, by in enumerate(train) if any(known(query, by) for query in test)]
+
+
+@given(st.lists(st.lists(st.sampled_from("abc"), max_size=6).map(" ".join), max_size=6), st.integers(1, 4))
+def test_runs_and_wholes_are_those_of_each_text(texts: list[str], length: int) -> None:
+    hashes, offsets = WordHashes().of(texts)
+    found, numbers = runs(hashes, offsets, length)
+    spelt = [(number, tuple(words_of(text)[at : at + length]))
+             for number, text in enumerate(texts) for at in range(len(words_of(text)) - length + 1)]  # fmt: skip
+    assert numbers.tolist() == [number for number, _ in spelt]
+    same = {(int(value), run) for value, (_, run) in zip(found, spelt, strict=True)}
+    assert len(same) == len({run for _, run in spelt}) == len({value for value, _ in same})
+    whole = wholes(hashes, offsets).tolist()
+    assert len(set(whole)) == len({normalised(text) for text in texts})
+    assert all((value == 0) == (not words_of(text)) for value, text in zip(whole, texts, strict=True))
