@@ -2,7 +2,8 @@
 
 from cosmith.mining.best_rows import BestRows, JudgedRow, keep_best_rows
 from cosmith.mining.graded import GradedRows, graded_rows
-from cosmith.mining.hard_negatives import LikelyPositive, MiningResult, mine_hard_negatives
+from cosmith.mining.hard_negatives import MiningResult, PossiblePositives, mine_hard_negatives
+from cosmith.mining.likely_positives import LikelyPositive, Review, read_review, with_answers, write_review
 from cosmith.mining.scoring import OutscoredPositives, cosine_scores, cross_encoder_scores, outscored_positives
 
 __all__ = [
@@ -12,10 +13,15 @@ __all__ = [
     "LikelyPositive",
     "MiningResult",
     "OutscoredPositives",
+    "PossiblePositives",
+    "Review",
     "cosine_scores",
     "cross_encoder_scores",
     "graded_rows",
     "keep_best_rows",
     "mine_hard_negatives",
     "outscored_positives",
+    "read_review",
+    "with_answers",
+    "write_review",
 ]
