@@ -22,6 +22,7 @@ from cosmith.data.readers import (
     read_sts,
     read_texts,
 )
+from cosmith.data.row_lines import write_rows
 from cosmith.data.rows import Rejected, SourceSettings, Task, TrainingRow, reasons, write_rejected
 from cosmith.data.source import Source
 from cosmith.data.splits import split_by_group
@@ -82,4 +83,5 @@ __all__ = [
     "tokens_of",
     "weak_pairs",
     "write_rejected",
+    "write_rows",
 ]

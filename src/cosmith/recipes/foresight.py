@@ -14,10 +14,11 @@ from cosmith.errors import InputError
 from cosmith.recipes.document import Document
 from cosmith.recipes.graph import stage_of
 from cosmith.recipes.judging_schemas import FilterStage, ScoreStage
+from cosmith.recipes.mining_schemas import MineStage
 from cosmith.recipes.pretraining_schemas import AdaptStage, InitialiseStage
 from cosmith.recipes.rebuilding_schemas import RebuildStage
 from cosmith.recipes.schema import Recipe
-from cosmith.recipes.stage_schemas import MergeStage, MineStage, TrainStage
+from cosmith.recipes.stage_schemas import MergeStage, TrainStage
 from cosmith.recipes.synthesis_schemas import SynthesiseStage
 
 if TYPE_CHECKING:

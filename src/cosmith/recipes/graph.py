@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from cosmith.errors import InputError, nearest
 from cosmith.recipes.document import Document, Keys, dotted
+from cosmith.recipes.mining_schemas import MineStage
 from cosmith.recipes.references import BUILT_IN_NAMES, Accepts, Kind, Mentions, Use, uses
 from cosmith.recipes.schema import Recipe
-from cosmith.recipes.stage_schemas import EstimateStage, EvaluateStage, MineStage, TrainStage
+from cosmith.recipes.stage_schemas import EstimateStage, EvaluateStage, TrainStage
 
 CALLED: dict[Kind, str] = {
     "source": "training rows",
