@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from cosmith.data import Source
 from cosmith.errors import InputError
-from cosmith.mining import MiningResult, Review, mine_hard_negatives
-from cosmith.models import TextEncoder
+from cosmith.mining import MiningResult, Review, mine_hard_negatives, read_review
+from cosmith.models import Encoder, TextEncoder
 from cosmith.phrases import counted
 from cosmith.recipes.artefacts import StageContext
+from cosmith.recipes.graph import mining_stage
 from cosmith.recipes.mining_schemas import MineStage
+from cosmith.recipes.stage_schemas import TrainStage
+from cosmith.training import Remining
 
 
 def mined(
-    stage: MineStage, context: StageContext, models: Sequence[TextEncoder], source: Source, review: Review | None = None
+    stage: MineStage,
+    context: StageContext,
+    models: Sequence[TextEncoder],
+    source: Source,
+    review: Review,
+    folder: Path,
 ) -> MiningResult:
     """The rows with negatives, as the stage says.
 
@@ -23,7 +33,8 @@ def mined(
         context: Of this stage, or of one that mines as it does.
         models: In place of those that the stage names.
         source: In place of the rows that it names.
-        review: What people have said; None: nothing.
+        review: What people have said.
+        folder: Where vectors and what was found so far are kept.
 
     Raises:
         InputError: When no row has a negative, or a setting is impossible.
@@ -39,7 +50,7 @@ def mined(
             cross_encoder=None if stage.cross_encoder is None else context.artefacts.reranker(stage.cross_encoder),
             review=review,
             seed=context.seed,
-            folder=context.run / ".vectors",
+            folder=folder,
             **stage.model_dump(include=said),
         )
     except InputError as error:
@@ -47,6 +58,40 @@ def mined(
     if not len(found.source.negatives):
         raise context.of_stage(_nothing_mined(stage, found))
     return found
+
+
+def review_of(stage: MineStage, context: StageContext) -> Review:
+    """What people have said of likely answers, by the file that the stage names."""
+    try:
+        return Review() if stage.review is None else read_review(stage.review)
+    except InputError as error:
+        field = f"stages.{context.name}.review"
+        raise InputError(error.problem, path=error.path, line=error.line, field=field, remedy=error.remedy) from error
+
+
+def remining_of(stage: TrainStage, context: StageContext, named: Callable[[str, Source], Source]) -> Remining | None:
+    """How a training stage mines again along the way what stages `mine` have mined of its rows; None: it does not.
+
+    Args:
+        stage: The training stage.
+        context: Its context.
+        named: A source's name in the recipe and the source → the source as the stage trains on it.
+    """
+    if stage.remine is None:
+        return None
+    givers = {name: giver for name in stage.sources if (giver := mining_stage(context.recipe, name)) is not None}
+
+    def mine(encoder: Encoder, folder: Path) -> dict[str, Source]:
+        found = {}
+        for name, giver in givers.items():
+            seed = context.recipe.seed if giver.seed is None else giver.seed
+            place = replace(context, name=name, seed=seed)
+            source, review = context.artefacts.source(giver.source), review_of(giver, place)
+            found[name] = named(name, mined(giver, place, [encoder], source, review, folder).source)
+        return found
+
+    identity = {name: giver.model_dump(mode="json") for name, giver in givers.items()}
+    return Remining(stage.remine.every_epochs, mine, identity)
 
 
 def _nothing_mined(stage: MineStage, found: MiningResult) -> InputError:

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from cosmith.errors import InputError
-from cosmith.mining import Review, read_review, write_review
+from cosmith.mining import write_review
 from cosmith.phrases import counted
 from cosmith.recipes.artefacts import StageContext
-from cosmith.recipes.mined_rows import mined, widened
+from cosmith.recipes.mined_rows import mined, review_of, widened
 from cosmith.recipes.mining_schemas import MineStage
 from cosmith.recipes.stages.training import finite_or_none, score_histograms
 
@@ -22,9 +21,9 @@ _REVIEW = "review.jsonl"
 
 def mine(stage: MineStage, context: StageContext) -> dict[str, Any]:
     """Give the rows hard negatives, going on where an interrupted run left off."""
-    review = _review(stage, context)
-    source = context.artefacts.source(stage.source)
-    found = mined(stage, context, [context.artefacts.encoder(name) for name in stage.model], source, review)
+    review = review_of(stage, context)
+    models = [context.artefacts.encoder(name) for name in stage.model]
+    found = mined(stage, context, models, context.artefacts.source(stage.source), review, context.run / ".vectors")
     bare = int((np.diff(found.source.negative_offsets) == 0).sum())
     found.source.save(context.artefacts.folder(context.name))
     file = context.folder / _REVIEW
@@ -58,14 +57,6 @@ def mine(stage: MineStage, context: StageContext) -> dict[str, Any]:
         "likely_positives": [asdict(each) for each in found.likely_positives],
         "told": told,
     }
-
-
-def _review(stage: MineStage, context: StageContext) -> Review:
-    try:
-        return Review() if stage.review is None else read_review(stage.review)
-    except InputError as error:
-        field = f"stages.{context.name}.review"
-        raise InputError(error.problem, path=error.path, line=error.line, field=field, remedy=error.remedy) from error
 
 
 def _few_mined(stage: MineStage, bare: int, rows: int) -> str:

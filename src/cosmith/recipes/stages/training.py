@@ -22,6 +22,7 @@ from cosmith.losses import loss_spec
 from cosmith.models import CrossEncoder, Encoder, LateInteractionEncoder, SparseEncoder, Trainable
 from cosmith.recipes.artefacts import StageContext
 from cosmith.recipes.graph import estimated_sources, output_names
+from cosmith.recipes.mined_rows import remining_of
 from cosmith.recipes.mixture_schemas import SourceShare
 from cosmith.recipes.model_kind_schemas import ModelKindSettings, TrainRerankerStage
 from cosmith.recipes.pretraining_schemas import AdaptStage
@@ -147,14 +148,18 @@ def finite_or_none(value: float) -> float | None:
 
 def train_model(stage: TrainStage, context: StageContext) -> dict[str, Any]:
     """Fine-tune, going on from the last checkpoint where an interrupted run left one."""
-    sources = [changed(named_source(name, context), stage.per_source.get(name)) for name in stage.sources]
+
+    def named(name: str, source: Source) -> Source:
+        return changed(replace(source, name=name), stage.per_source.get(name))
+
+    sources = [named(name, context.artefacts.source(name)) for name in stage.sources]
     base = context.artefacts.encoder(stage.model)
     teacher = None if stage.teacher is None else context.artefacts.encoder(stage.teacher)
     with told_by_stage(context):
         settings = training_settings(stage, context, context.seed)
         result = train_with_result(base, sources, settings, folder=context.folder, dev=score_on(stage.dev, context),
                                    general=score_on(stage.general, context) if stage.dev else None,
-                                   teacher=teacher)  # fmt: skip
+                                   teacher=teacher, remine=remining_of(stage, context, named))  # fmt: skip
     return outcome(result, context, base, sources)
 
 
