@@ -8,6 +8,6 @@ its top ranks were full of likely answers.
 
 from cosmith.mining.hard_negatives.mine import MiningResult, mine_hard_negatives
 from cosmith.mining.hard_negatives.possible_positives import PossiblePositives
-from cosmith.mining.hard_negatives.settings import Candidates, Sample, StoredAs
+from cosmith.mining.hard_negatives.settings import Candidates, Limits, Sample, StoredAs
 
-__all__ = ["Candidates", "MiningResult", "PossiblePositives", "Sample", "StoredAs", "mine_hard_negatives"]
+__all__ = ["Candidates", "Limits", "MiningResult", "PossiblePositives", "Sample", "StoredAs", "mine_hard_negatives"]
