@@ -186,8 +186,8 @@ def main() -> None:
         f"{given.data.name}: {len(judged.answers):,} queries of {' and '.join(given.splits)} over "
         f"{len(judged.documents):,} documents; {several:,} queries have several relevant documents, of which one, "
         f"drawn {given.draws} times, is known to the miner and {hidden:,} in all are hidden. {given.negatives} "
-        f"negatives a row, mined among all documents with {MODEL}. Documents that are relevant but were never judged count as "
-        "true negatives, so shares of wrong ones are lower bounds. Intervals: 95 %, bootstrap over queries."
+        f"negatives a row, mined among all documents with {MODEL}. Documents that are relevant but were never judged "
+        "count as true negatives, so shares of wrong ones are lower bounds. Intervals: 95 %, bootstrap over queries."
     )
     words = [f"--splits {' '.join(given.splits)}" if each.startswith("--splits") else each for each in options(given)]
     words = [each for each in words if not each.endswith(" None")]
