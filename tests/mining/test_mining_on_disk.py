@@ -118,6 +118,12 @@ def test_a_damaged_shard_is_told(hash_encoder, tmp_path):
     with pytest.raises(InputError, match=r"not a whole \.npy file") as refused:
         mine_hard_negatives(hash_encoder(), rows_of(25), folder=tmp_path, ratio=None)
     assert refused.value.path == shard
+    found = next((tmp_path / "searches").rglob("*.npz"))
+    found.write_bytes(found.read_bytes()[:-50])
+    shard.unlink()
+    with pytest.raises(InputError, match="not what a search found") as refused:
+        mine_hard_negatives(hash_encoder(), rows_of(25), folder=tmp_path)
+    assert refused.value.path == found
 
 
 @settings(max_examples=25)

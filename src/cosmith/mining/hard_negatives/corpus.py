@@ -15,7 +15,7 @@ from cosmith.data.row_arrays import require_text
 from cosmith.data.texts import TextTable, TextTableBuilder
 from cosmith.mining.likely_positives import Review
 
-Pairs = tuple[Int64, Int64]
+Places = tuple[Int64, Int64]
 """Places among some rows, and positions among the documents, ordered by position."""
 
 
@@ -67,7 +67,7 @@ class Corpus:
         behind = np.searchsorted(self.encoded[len(self) :], texts) + len(self)
         return np.where(is_document, positions, behind)
 
-    def excluded(self, rows: Int64) -> Pairs:
+    def excluded(self, rows: Int64) -> Places:
         """What may never be a negative of these rows.
 
         All that the source knows to answer the row's query, the other parts of the documents that its positives are
@@ -87,7 +87,7 @@ class Corpus:
             places, positions = np.concatenate([places, more_places]), np.concatenate([positions, more_positions])
         return _by_position(places, positions)
 
-    def exempt(self, rows: Int64) -> Pairs:
+    def exempt(self, rows: Int64) -> Places:
         """What a person has called no answer, so that it may be a negative of these rows whatever it scores."""
         return _by_position(*_joined(self.source.query[rows], *self._exempt))
 
@@ -131,7 +131,7 @@ class Corpus:
         arrays = replace(arrays, negatives=found, negative_offsets=offsets_of(counts), scores=None)
         return replace(self.source, texts=self.texts, arrays=arrays, folder=None)
 
-    def _pairs_of_review(self, review: Review) -> Pairs:
+    def _pairs_of_review(self, review: Review) -> Places:
         """Query text number and document position of each pair that is no answer, ordered by query."""
         queries, positions = array("q"), array("q")
         if review.non_answers:
@@ -145,7 +145,7 @@ class Corpus:
         order = np.argsort(asked, kind="stable")
         return asked[order], np.array(positions, dtype=np.int64)[order]
 
-    def _of_same_document(self, rows: Int64, document_of: Int64) -> Pairs:
+    def _of_same_document(self, rows: Int64, document_of: Int64) -> Places:
         positives, offsets = take_rows(self.source.positives, self.source.positive_offsets, rows)
         places = np.repeat(np.arange(len(rows)), np.diff(offsets))
         pairs = np.unique(places * len(self._part_offsets) + document_of[positives])
@@ -162,7 +162,7 @@ class Corpus:
         order = np.argsort(of_position, kind="stable")
         return positions[order], offsets_of(np.bincount(of_position, minlength=int(document_of.max(initial=-1)) + 1))
 
-    def _labels_of_documents(self, labels: Int64) -> Pairs:
+    def _labels_of_documents(self, labels: Int64) -> Places:
         """The pairs of a document's position and a label that it carries, ordered by document."""
         row_of = np.repeat(np.arange(len(self.source)), np.diff(self.source.positive_offsets))
         texts = np.concatenate([self.source.positives, self.source.query])
@@ -181,6 +181,6 @@ def _joined(asked: Int64, keys: Int64, values: Int64) -> tuple[Int64, Int64]:
     return places, values[np.repeat(starts, counts) + within]
 
 
-def _by_position(places: Int64, positions: Int64) -> Pairs:
+def _by_position(places: Int64, positions: Int64) -> Places:
     order = np.argsort(positions, kind="stable")
     return places[order], positions[order]

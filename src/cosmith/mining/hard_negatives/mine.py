@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zipfile import BadZipFile
 
 import numpy as np
 import xxhash
@@ -204,8 +205,7 @@ def _searched(search: Search, folder: Path | None) -> tuple[Int64, Tally]:
         for number, part in enumerate(blocks(rows, sizes.ROWS)):
             file = None if place is None else place / f"{number:06d}.npz"
             if file is not None and file.is_file():
-                with np.load(file, allow_pickle=False) as arrays:
-                    candidates, tally = arrays["candidates"], Tally.from_arrays(arrays)
+                candidates, tally = _read(file)
             else:
                 candidates, tally = search.of(np.arange(part.start, part.stop))
                 if file is not None:
@@ -215,6 +215,20 @@ def _searched(search: Search, folder: Path | None) -> tuple[Int64, Tally]:
             tallies.append(tally)
             bar.advance(part.stop - part.start)
     return stacked(found), Tally.of(tallies)
+
+
+def _read(file: Path) -> tuple[Int64, Tally]:
+    """What a search of some rows found, from the disk.
+
+    Raises:
+        InputError: When the file is damaged.
+    """
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            return arrays["candidates"], Tally.from_arrays(arrays)
+    except (OSError, ValueError, LookupError, BadZipFile) as error:
+        remedy = "Remove it, and its rows are searched for again."
+        raise InputError(f"is not what a search found ({error})", path=file, remedy=remedy) from error
 
 
 def _search_key(search: Search) -> str:

@@ -12,8 +12,7 @@ import numpy as np
 from cosmith.data.ragged import Float32, Int64
 from cosmith.mining.hard_negatives import blocks as sizes
 from cosmith.mining.hard_negatives.blocks import blocks
-from cosmith.mining.hard_negatives.corpus import Corpus
-from cosmith.mining.hard_negatives.corpus import Pairs as Places
+from cosmith.mining.hard_negatives.corpus import Corpus, Places
 from cosmith.mining.hard_negatives.fusion import agreed
 from cosmith.mining.hard_negatives.possible_positives import Pairs, Tally
 from cosmith.mining.hard_negatives.rankings import Judge, ScoreRows, Words, mean_scores
@@ -92,8 +91,8 @@ class Search:
     def _judged(
         self, rows: Int64, part: slice, judged: Sequence[ScoreRows], never: Places, always: Places
     ) -> tuple[list[Float32], Places]:
-        """Each judge's scores of a block, ``-inf`` where a document is excluded, and the flat places of those that
-        some judge takes for an answer."""
+        """Each judge's scores of a block, ``-inf`` where a document is excluded, and the places of those that some
+        judge takes for an answer."""
         same_label = self.corpus.of_same_label(rows, part)
         all_scores, likely = [], None
         for judge, score in zip(self.judges, judged, strict=True):

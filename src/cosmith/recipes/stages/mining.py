@@ -27,7 +27,7 @@ def mine(stage: MineStage, context: StageContext) -> dict[str, Any]:
     bare = int((np.diff(found.source.negative_offsets) == 0).sum())
     found.source.save(context.artefacts.folder(context.name))
     file = context.folder / _REVIEW
-    to_judge = write_review(file, found.possible_positives, review)
+    to_judge = write_review(file, found.possible_positives, review) if found.rejected or review.judged else 0
     shown = [found.source.row(number) for number in range(0, found.rows, max(1, found.rows // _EXAMPLES))]
     told = [found.describe()]
     if to_judge:
@@ -41,7 +41,7 @@ def mine(stage: MineStage, context: StageContext) -> dict[str, Any]:
         "rejected_likely_positives": found.rejected,
         "estimated_positives": found.estimated_positives,
         "to_judge": to_judge,
-        "review_file": str(file),
+        "review_file": str(file) if to_judge else None,
         "reviewed": len(review.judged),
         "short_rows": found.short_rows,
         "bare_rows": bare,
