@@ -83,7 +83,7 @@ def test_training_mines_again_what_its_stage_has_mined(small_world: Path, tmp_pa
         """\
   mined: {kind: mine, source: data.train, corpus: texts, negatives: 2, ratio: null, seed: 5}
   train: {kind: train, sources: [data.train, mined], steps: 30, batch_size: 16, learning_rate: 1e-2,
-          remine: {every_epochs: 1}, per_source: {mined: {weight: 2.0}}}
+          remine_every: 1, per_source: {mined: {weight: 2.0}}}
 """,
         small_world, tmp_path, texts,
     )  # fmt: skip
@@ -102,9 +102,9 @@ def test_training_mines_again_what_its_stage_has_mined(small_world: Path, tmp_pa
 @pytest.mark.parametrize(
     ("stages", "field", "says"),
     [
-        ("  train: {kind: train, sources: data.train, remine: {}}\n", "train.remine", "kind mine"),
+        ("  train: {kind: train, sources: data.train, remine_every: 1}\n", "train.remine_every", "kind mine"),
         ("  mined: {kind: mine, source: data.train}\n"
-         "  train: {kind: train, sources: mined, loss: gist, teacher: base, remine: {}}\n", "train.remine", "teacher"),
+         "  train: {kind: train, sources: mined, loss: gist, teacher: base, remine_every: 1}\n", "train.remine_every", "teacher"),
         ("  mined: {kind: mine, source: data.train, agreement: 2}\n", "mined", "rankings"),
         ("  mined: {kind: mine, source: data.train, candidates: both, depth: 1, negatives: 2}\n", "mined", "depth"),
         ("  mined: {kind: mine, source: data.train, cross_encoder: base}\n", "mined.cross_encoder", "reranker"),

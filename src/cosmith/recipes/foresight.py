@@ -60,15 +60,15 @@ def check_remining(recipe: Recipe, document: Document) -> None:
         InputError: It has none.
     """
     for name, stage in recipe.stages.items():
-        if isinstance(stage, TrainStage) and stage.remine is not None:
+        if isinstance(stage, TrainStage) and stage.remine_every is not None:
             if not any(mining_stage(recipe, source) for source in stage.sources):
                 raise _error(
-                    document, name, "remine", "none of the sources comes from a stage of the kind mine",
+                    document, name, "remine_every", "none of the sources comes from a stage of the kind mine",
                     "Put one before this stage: mining along the way does again what it does.",
                 )  # fmt: skip
             if stage.teacher is not None:
                 raise _error(
-                    document, name, "remine", "mining along the way goes with no teacher, who reads all texts before",
+                    document, name, "remine_every", "mining along the way goes with no teacher, who reads all texts before",
                     "Leave one of them out.",
                 )  # fmt: skip
 

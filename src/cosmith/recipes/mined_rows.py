@@ -77,7 +77,7 @@ def remining_of(stage: TrainStage, context: StageContext, named: Callable[[str, 
         context: Its context.
         named: A source's name in the recipe and the source → the source as the stage trains on it.
     """
-    if stage.remine is None:
+    if stage.remine_every is None:
         return None
     givers = {name: giver for name in stage.sources if (giver := mining_stage(context.recipe, name)) is not None}
 
@@ -91,7 +91,7 @@ def remining_of(stage: TrainStage, context: StageContext, named: Callable[[str, 
         return found
 
     identity = {name: giver.model_dump(mode="json") for name, giver in givers.items()}
-    return Remining(stage.remine.every_epochs, mine, identity)
+    return Remining(stage.remine_every, mine, identity)
 
 
 def _nothing_mined(stage: MineStage, found: MiningResult) -> InputError:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from cosmith.recipes.references import InputPath, Kind, ModelName, RerankerName, SourceName, TextsName
-from cosmith.recipes.stage_settings import Count, OneOrMore, Positive, StageSettings
+from cosmith.recipes.stage_settings import Count, OneOrMore, StageSettings
 
 
 class MineStage(StageSettings):
@@ -86,11 +86,3 @@ class MineStage(StageSettings):
 
     def outputs(self) -> dict[str, Kind]:
         return {"": "source"}
-
-
-class RemineSettings(BaseModel):
-    """Mining along the way: the stages `mine` behind a training's rows, again, with the model as it then is."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    every_epochs: Positive = 1.0

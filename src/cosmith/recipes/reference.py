@@ -101,10 +101,8 @@ def _value(about: Mapping[str, Any], text: str) -> str:
         return " or ".join(_value(each, text) for each in about["anyOf"])
     if "enum" in about:
         return ", ".join(f"`{value}`" for value in about["enum"])
-    if "oneOf" in about:
+    if "oneOf" in about or "$ref" in about:
         return "a stage"
-    if "$ref" in about:
-        return "mapping"
     kind = about.get("type")
     if kind == "array":
         return f"list of: {_value(about['items'], text)}"

@@ -8,7 +8,6 @@ from pydantic import Field, model_validator
 
 from cosmith.errors import InputError
 from cosmith.recipes.loss_choice import LossChoice
-from cosmith.recipes.mining_schemas import RemineSettings
 from cosmith.recipes.mixture_schemas import TextMixtureSettings
 from cosmith.recipes.references import (
     CollectionName,
@@ -223,10 +222,10 @@ class TrainStage(TextMixtureSettings):
     spread_out: Annotated[float, Field(ge=0)] = Field(
         0.0, description="Weight of a term that keeps embeddings spread out; 0: none."
     )
-    remine: RemineSettings | None = Field(
+    remine_every: Positive | None = Field(
         None,
-        description="Mine again along the way, with the model as it then is, what stages `mine` have mined of the "
-        "sources: a mapping of `every_epochs`; null: once is enough.",
+        description="Epochs after which, again and again, what stages `mine` have mined of the sources is mined anew, "
+        "with the model as it then is; null: once is enough.",
     )
     max_query_length: Count | None = Field(None, description="Tokens at which queries are cut; null: the model's.")
     max_document_length: Count | None = Field(None, description="Likewise for positives and negatives.")
