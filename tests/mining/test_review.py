@@ -91,11 +91,13 @@ def test_only_the_likeliest_of_a_row_are_kept_and_all_are_counted(words_encoder)
 
 
 def test_the_estimate_by_hand():
-    # In the highest range four answers of five are marked: 80 of 100. So to 80 marked ones 20 belong that are not,
-    # and to the 40 of the middle range 10, of 300 that were left out there. In the lowest, only 2 were left out.
+    # In the highest range 80 of 100 are marked, so four answers of five are. To its 80 marked ones 20 belong that are
+    # not, and to the 40 of the middle range 10, of 300 that were left out there. In the lowest, only 2 were left out.
     known, left_out = np.array([40, 40, 80]), np.array([2, 300, 20])
     assert estimated_answers(known, left_out) == pytest.approx(2 + 10 + 20)
     assert estimated_answers(known, np.zeros(3, dtype=np.int64)) == 0
+    # Fewer than 20 at the top: with the range below 50 of 60 are marked, so to the 10 of the top 2 belong that are not.
+    assert estimated_answers(np.array([0, 40, 10]), np.array([9, 5, 5])) == pytest.approx(0 + 5 + 2)
     assert estimated_answers(np.array([3, 4]), np.array([5, 5])) is None
 
 

@@ -19,7 +19,7 @@ KEPT_A_ROW = 5
 KINDS = ("encoder", "cross-encoder")
 _BINS = np.linspace(-1.0, 1.0, 101)
 _FEWEST = 20
-"""Known answers that a range of scores must hold to say anything of the others in it."""
+"""Known answers that the highest scores must hold to say anything of the others that have them."""
 
 _EMPTY = {"rows": np.int64, "documents": np.int64, "scores": np.float32, "positive_scores": np.float32,
           "kinds": np.int64}  # fmt: skip
@@ -110,21 +110,22 @@ def estimated_answers(known: Int64, left_out: Int64) -> float | None:
 
     After Elkan and Noto ("Learning classifiers from only positive and unlabeled data", KDD 2008, Sections 2 and 3):
     if the marked answers are a random draw of all, then the share c of answers that are marked is the same at every
-    score, and where a score is so high that nothing but answers has it, c is the share of the marked ones among all
-    that has it (their estimator e3). Beside n marked answers of a score, n (1 - c) / c are then not marked. No more
-    than what was left out at each score is counted.
+    score, and where scores are so high that nothing but answers has them, c is the share of the marked ones among all
+    that do. The highest scores that enough known answers have are taken for such. Beside n marked answers of a score
+    there are then n (1 - c) / c that are not; no more than what was left out at each score is counted.
 
     Args:
-        known: How many known answers each range of scores has, int64 ``[bins]``.
+        known: How many known answers each range of scores has, int64 ``[bins]``, ascending.
         left_out: How many pairs were left out, likewise.
 
     Returns:
-        The estimate; None where no range has enough known answers to tell.
+        The estimate; None where there are too few known answers to tell.
     """
-    enough = known >= _FEWEST
-    if not enough.any():
+    from_above = np.cumsum(known[::-1])
+    if from_above[-1] < _FEWEST:
         return None
-    c = float(np.max(known[enough] / (known + left_out)[enough]))
+    top = len(known) - 1 - int(np.argmax(from_above >= _FEWEST))
+    c = known[top:].sum() / (known[top:].sum() + left_out[top:].sum())
     return float(np.minimum(left_out, known * (1 - c) / c).sum())
 
 
