@@ -104,7 +104,8 @@ def test_training_mines_again_what_its_stage_has_mined(small_world: Path, tmp_pa
     [
         ("  train: {kind: train, sources: data.train, remine_every: 1}\n", "train.remine_every", "kind mine"),
         ("  mined: {kind: mine, source: data.train}\n"
-         "  train: {kind: train, sources: mined, loss: gist, teacher: base, remine_every: 1}\n", "train.remine_every", "teacher"),
+         "  train: {kind: train, sources: mined, loss: gist, teacher: base, remine_every: 1}\n",
+         "train.remine_every", "teacher"),
         ("  mined: {kind: mine, source: data.train, agreement: 2}\n", "mined", "rankings"),
         ("  mined: {kind: mine, source: data.train, candidates: both, depth: 1, negatives: 2}\n", "mined", "depth"),
         ("  mined: {kind: mine, source: data.train, cross_encoder: base}\n", "mined.cross_encoder", "reranker"),

@@ -68,8 +68,8 @@ def check_remining(recipe: Recipe, document: Document) -> None:
                 )  # fmt: skip
             if stage.teacher is not None:
                 raise _error(
-                    document, name, "remine_every", "mining along the way goes with no teacher, who reads all texts before",
-                    "Leave one of them out.",
+                    document, name, "remine_every", "mining along the way goes with no teacher",
+                    "Leave one of them out: a teacher reads all texts before the first step.",
                 )  # fmt: skip
 
 
