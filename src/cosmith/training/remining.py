@@ -109,13 +109,14 @@ class MinedRows:
 
     def _mine(self, encoder: Encoder, place: Path) -> None:
         on_the_way = self._folder / ".search"
+        rows = {each.source.name: len(each.source) for each in self._given}
         for name, source in self._remining.mine(encoder, on_the_way).items():
-            rows = next(len(each.source) for each in self._given if each.source.name == name)
-            if len(source) != rows:
+            if len(source) != rows.get(name):
                 raise InputError(
-                    f"mining has made {counted(len(source), 'row')} of the {rows:,} of {name!r}", field="remine",
+                    f"mining has made {counted(len(source), 'row')} of the {rows.get(name, 0):,} of {name!r}",
+                    field="remine",
                     remedy="It may change negatives only.",
-                )  # fmt: skip
+                )
             source.save(place / name)
         shutil.rmtree(on_the_way, ignore_errors=True)  # vectors of weights that will never be there again
 
