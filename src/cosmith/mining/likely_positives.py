@@ -81,7 +81,9 @@ def read_review(path: str | Path) -> Review:
     Raises:
         InputError: When the file is missing, or a line is not what it should be; it names the line.
     """
-    answers, non_answers, judged = [], [], []
+    answers: list[tuple[str, str]] = []
+    non_answers: list[tuple[str, str]] = []
+    judged: list[dict[str, Any]] = []
     for number, line in _lines(Path(path)):
         verdict = line.get("answers")
         texts = [line.get("query"), line.get("document")]

@@ -210,7 +210,7 @@ def _searched(search: Search, folder: Path | None) -> tuple[Int64, Tally]:
                 candidates, tally = search.of(np.arange(part.start, part.stop))
                 if file is not None:
                     with atomic_file(file, "wb") as handle:
-                        np.savez(handle, candidates=candidates, **tally.as_arrays())
+                        np.savez(handle, allow_pickle=False, candidates=candidates, **tally.as_arrays())
             found.append(candidates)
             tallies.append(tally)
             bar.advance(part.stop - part.start)

@@ -83,7 +83,9 @@ class Tally:
     @classmethod
     def of(cls, tallies: Sequence[Tally]) -> Tally:
         """One of several over different rows."""
-        by_score = np.sum([each.by_score for each in tallies], axis=0, dtype=np.int64) if tallies else cls().by_score
+        by_score = cls().by_score
+        for each in tallies:
+            by_score += each.by_score
         pairs = Pairs.none().and_also(*(each.pairs for each in tallies))
         return cls(pairs, sum(each.count for each in tallies), by_score)
 

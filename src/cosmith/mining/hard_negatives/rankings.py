@@ -137,4 +137,5 @@ def mean_scores(judges: Sequence[Judge], rows: Int64, places: Int64) -> Float32:
     """The mean of the judges' cosines of pairs, float32 ``[pairs]``."""
     if len(judges) == 1:
         return judges[0].of_pairs(rows, places)
-    return np.mean([judge.of_pairs(rows, places) for judge in judges], axis=0, dtype=np.float32)
+    mean: Float32 = np.mean([judge.of_pairs(rows, places) for judge in judges], axis=0, dtype=np.float32)
+    return mean
