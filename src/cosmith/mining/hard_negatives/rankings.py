@@ -126,13 +126,6 @@ class Words:
         return score
 
 
-def judges_of(
-    encoders: Sequence[TextEncoder], corpus: Corpus, settings: MiningSettings, folder: Path | None
-) -> list[Judge]:
-    """What each encoder thinks of the corpus."""
-    return [Judge(encoder, corpus, settings, folder) for encoder in encoders]
-
-
 def mean_scores(judges: Sequence[Judge], rows: Int64, places: Int64) -> Float32:
     """The mean of the judges' cosines of pairs, float32 ``[pairs]``."""
     if len(judges) == 1:
