@@ -60,7 +60,7 @@ class WordsEncoder:
         return f"words-{self.seed}-{self.dimension}"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def words_encoder() -> type[WordsEncoder]:
     return WordsEncoder
 

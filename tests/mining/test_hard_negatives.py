@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from cosmith.data import Source, TrainingRow, example_pairs, label_pairs
 from cosmith.errors import InputError
-from cosmith.mining import hard_negatives as mining_module
 from cosmith.mining import mine_hard_negatives
+from cosmith.mining.hard_negatives import blocks
 
 WORDS = [f"w{i}" for i in range(12)]
 
@@ -152,11 +152,9 @@ def test_classes_get_the_nearest_texts_of_other_classes(hash_encoder, seed, clas
     source = form("classes", texts, labels, negatives=0)
     class_of = dict(zip(texts, labels, strict=True)) | {label: label for label in labels}
     encoder = hash_encoder()
-    block, mining_module._DOCUMENT_BLOCK = mining_module._DOCUMENT_BLOCK, 7
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "DOCUMENTS", 7)
         result = mine_hard_negatives(encoder, source, negatives_per_row=2, ratio=None)
-    finally:
-        mining_module._DOCUMENT_BLOCK = block
     documents = sorted({text for row in source.rows() for text in row.positives})
     vectors = dict(zip(documents, encoder.encode(documents), strict=True))
     for row in result.source.rows():
@@ -179,8 +177,8 @@ def test_blocks_change_nothing(hash_encoder, monkeypatch):
     source = random_source(1, 60)
     options = {"negatives_per_row": 3, "sample": "random", "depth": 8, "seed": 2}
     whole = mine_hard_negatives(hash_encoder(), source, **options)
-    monkeypatch.setattr(mining_module, "QUERY_BLOCK", 7)
-    monkeypatch.setattr(mining_module, "_DOCUMENT_BLOCK", 5)
+    for name, size in (("QUERIES", 7), ("DOCUMENTS", 5), ("ROWS", 20)):
+        monkeypatch.setattr(blocks, name, size)
     blocked = mine_hard_negatives(hash_encoder(), source, **options)
     assert list(blocked.source.rows()) == list(whole.source.rows())
     assert (blocked.rejected, blocked.short_rows) == (whole.rejected, whole.short_rows)

@@ -23,6 +23,7 @@ from cosmith.data.readers import (
     read_sts,
     read_texts,
 )
+from cosmith.data.row_lines import write_rows
 from cosmith.data.rows import Rejected, SourceSettings, Task, TrainingRow, reasons, write_rejected
 from cosmith.data.source import Source
 from cosmith.data.split_check import SplitCheck, check_split
@@ -92,4 +93,5 @@ __all__ = [
     "tokens_of",
     "weak_pairs",
     "write_rejected",
+    "write_rows",
 ]

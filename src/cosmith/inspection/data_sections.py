@@ -199,6 +199,7 @@ def _negatives(result: Mapping[str, Any]) -> Markup:
         ("mean score of answers", _with(result, "mean_positive_score", wording.score)),
         ("mean score of negatives", _with(result, "mean_negative_score", wording.score)),
         ("left out as likely answers", _with(result, "rejected_likely_positives", wording.count)),
+        ("of these answers, by a rough estimate", _with(result, "estimated_positives", wording.count)),
         ("rows with too few", _with(result, "short_rows", wording.count)),
         ("rows with none", _with(result, "bare_rows", wording.count)),
     ]

@@ -2,7 +2,8 @@
 
 from cosmith.mining.best_rows import BestRows, JudgedRow, keep_best_rows
 from cosmith.mining.graded import GradedRows, graded_rows
-from cosmith.mining.hard_negatives import LikelyPositive, MiningResult, mine_hard_negatives
+from cosmith.mining.hard_negatives import MiningResult, PossiblePositives, mine_hard_negatives
+from cosmith.mining.likely_positives import LikelyPositive, Review, read_review, with_answers, write_review
 from cosmith.mining.round_trip import FoundInstead, RoundTrip, round_trip
 from cosmith.mining.scoring import OutscoredPositives, cosine_scores, cross_encoder_scores, outscored_positives
 
@@ -14,6 +15,8 @@ __all__ = [
     "LikelyPositive",
     "MiningResult",
     "OutscoredPositives",
+    "PossiblePositives",
+    "Review",
     "RoundTrip",
     "cosine_scores",
     "cross_encoder_scores",
@@ -21,5 +24,8 @@ __all__ = [
     "keep_best_rows",
     "mine_hard_negatives",
     "outscored_positives",
+    "read_review",
     "round_trip",
+    "with_answers",
+    "write_review",
 ]

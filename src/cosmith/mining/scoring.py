@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cosmith.errors import InputError
-from cosmith.mining.hard_negatives import LikelyPositive
+from cosmith.mining.likely_positives import LikelyPositive
 from cosmith.progress import track
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from cosmith.recipes.references import Accepts, ReadsPath, uses
 from cosmith.recipes.schema import Recipe, Stage
 from cosmith.recipes.stage_schemas import EstimateStage, PythonFunctionsStage, ReportStage
 
-VERSIONS: Mapping[str, int] = {"source": 3, "collection": 2, "estimate": 2, "evaluate": 2, "mine": 2, "index": 2,
+VERSIONS: Mapping[str, int] = {"source": 3, "collection": 2, "estimate": 2, "evaluate": 2, "mine": 3, "index": 2,
                               "texts": 3, "weak-pairs": 2, "python-functions": 2}  # fmt: skip
 """Raised for a kind of stage when the same settings begin to give something else; all begin at 1."""
 

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 from cosmith.errors import InputError
 from cosmith.recipes.cleaning_schemas import CleanStage
 from cosmith.recipes.document import Document
-from cosmith.recipes.graph import stage_of
+from cosmith.recipes.graph import mining_stage, stage_of
 from cosmith.recipes.judging_schemas import FilterStage, RoundTripStage, ScoreStage
+from cosmith.recipes.mining_schemas import MineStage
 from cosmith.recipes.pretraining_schemas import AdaptStage, InitialiseStage
 from cosmith.recipes.rebuilding_schemas import RebuildStage
 from cosmith.recipes.schema import Recipe
-from cosmith.recipes.stage_schemas import MergeStage, MineStage, TrainStage
+from cosmith.recipes.stage_schemas import MergeStage, TrainStage
 from cosmith.recipes.synthesis_schemas import SynthesiseStage
 
 if TYPE_CHECKING:
@@ -51,6 +52,26 @@ def check_losses(recipe: Recipe, document: Document) -> None:
                 "Leave it out, or take the loss gist, embedding-mse or follow-query; score-kl and margin-mse follow the"
                 " scores of a stage `score`.",
             )  # fmt: skip
+
+
+def check_remining(recipe: Recipe, document: Document) -> None:
+    """Check that each training stage that mines along the way has rows that a stage `mine` has mined.
+
+    Raises:
+        InputError: It has none.
+    """
+    for name, stage in recipe.stages.items():
+        if isinstance(stage, TrainStage) and stage.remine_every is not None:
+            if not any(mining_stage(recipe, source) for source in stage.sources):
+                raise _error(
+                    document, name, "remine_every", "none of the sources comes from a stage of the kind mine",
+                    "Put one before this stage: mining along the way does again what it does.",
+                )  # fmt: skip
+            if stage.teacher is not None:
+                raise _error(
+                    document, name, "remine_every", "mining along the way goes with no teacher",
+                    "Leave one of them out: a teacher reads all texts before the first step.",
+                )  # fmt: skip
 
 
 def _loss(recipe: Recipe, stage: TrainStage, source: str) -> Any:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from cosmith.errors import InputError, nearest
 from cosmith.recipes.document import Document, Keys, dotted
+from cosmith.recipes.mining_schemas import MineStage
 from cosmith.recipes.references import BUILT_IN_NAMES, Accepts, Kind, Mentions, Use, uses
 from cosmith.recipes.schema import Recipe
-from cosmith.recipes.stage_schemas import EstimateStage, EvaluateStage, MineStage, TrainStage
+from cosmith.recipes.stage_schemas import EstimateStage, EvaluateStage, TrainStage
 
 CALLED: dict[Kind, str] = {
     "source": "training rows",
@@ -44,6 +45,12 @@ def stage_of(name: str) -> str | None:
     return None if name in BUILT_IN_NAMES else name.partition(".")[0]
 
 
+def mining_stage(recipe: Recipe, name: str) -> MineStage | None:
+    """The stage of the kind `mine` that gives these training rows; None where another one does."""
+    giver = recipe.stages.get(stage_of(name) or "")
+    return giver if isinstance(giver, MineStage) else None
+
+
 def estimated_sources(recipe: Recipe, name: str) -> list[tuple[str, int]]:
     """What an estimate stage can already see of the rows that its training stage will use.
 
@@ -65,8 +72,8 @@ def estimated_sources(recipe: Recipe, name: str) -> list[tuple[str, int]]:
     for source in trained.sources:
         negatives = 0
         while source not in known:
-            giver = recipe.stages.get(source.partition(".")[0])
-            if not isinstance(giver, MineStage):
+            giver = mining_stage(recipe, source)
+            if giver is None:
                 problem = f"the rows {source!r} of the stage {stage.train!r} are not made yet"
                 raise InputError(
                     problem, field=f"stages.{name}", remedy="Move the estimate below the stage that makes them."

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from cosmith.errors import InputError, nearest
 from cosmith.recipes.complaints import complaint, model_at
 from cosmith.recipes.document import Document, Keys, parse_document, read_document
-from cosmith.recipes.foresight import check_losses
+from cosmith.recipes.foresight import check_losses, check_remining
 from cosmith.recipes.graph import check_names
 from cosmith.recipes.inheritance import with_inherited
 from cosmith.recipes.overrides import AsTyped, value_of
@@ -112,6 +112,7 @@ def _check(document: Document, overrides: Mapping[str, Any], origin: Keys | None
         raise complaint(error, value, document, said, origin) from error
     check_names(recipe, document)
     check_losses(recipe, document)
+    check_remining(recipe, document)
     return recipe
 
 

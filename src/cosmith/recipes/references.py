@@ -50,6 +50,7 @@ RetrieverName = Annotated[str, Accepts(("model", "sparse", "late-interaction", "
 RankerName = Annotated[str, Accepts(("model", "sparse", "late-interaction", "lexical", "reranker"))]
 SparseStartName = Annotated[str, Accepts(("model", "sparse"))]
 LateInteractionStartName = Annotated[str, Accepts(("model", "late-interaction"))]
+RerankerName = Annotated[str, Accepts(("reranker",))]
 PairScorerName = Annotated[str, Accepts(("model", "reranker"))]
 ScoresName = Annotated[str, Accepts(("scores",))]
 InputPath = Annotated[str, ReadsPath()]

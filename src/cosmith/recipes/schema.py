@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from cosmith.recipes.cleaning_schemas import CleanStage
 from cosmith.recipes.judging_schemas import FilterStage, RoundTripStage, ScoreStage
+from cosmith.recipes.mining_schemas import MineStage
 from cosmith.recipes.model_kind_schemas import TrainLateInteractionStage, TrainRerankerStage, TrainSparseStage
 from cosmith.recipes.pretraining_schemas import AdaptStage, InitialiseStage, ModelStage, TextsStage
 from cosmith.recipes.rebuilding_schemas import RebuildStage, StaticStage
@@ -23,7 +24,6 @@ from cosmith.recipes.stage_schemas import (
     EvaluateStage,
     IndexStage,
     MergeStage,
-    MineStage,
     PythonFunctionsStage,
     ReportStage,
     SourceStage,

@@ -18,7 +18,6 @@ from cosmith.recipes.references import (
     RankerName,
     RetrieverName,
     ScoresName,
-    SourceName,
     TaskName,
 )
 from cosmith.recipes.stage_settings import (
@@ -201,44 +200,6 @@ class EvaluateStage(StageSettings):
         return {"": "scores"}
 
 
-class MineStage(StageSettings):
-    """Hard negatives: documents that a model ranks high for a query and that do not answer it.
-
-    Of rows with labels, as `classes` makes them: texts of other labels.
-    """
-
-    kind: Literal["mine"] = "mine"
-    source: SourceName = Field(description="The rows that get negatives.")
-    model: ModelName = Field("base", description="The model that ranks the documents.")
-    negatives: Count = Field(1, description="Negatives a row.")
-    ratio: Annotated[float, Field(gt=0, le=1)] | None = Field(
-        0.95,
-        description="A document that scores above this share of the answer's score is likely an answer itself, and "
-        "is left out; null: no such limit, as suits rows with labels.",
-    )
-    margin: Annotated[float, Field(ge=0)] | None = Field(
-        None, description="Likewise for what scores less than this much below the answer."
-    )
-    skip_top: Annotated[int, Field(ge=0)] = Field(0, description="Leave out the first so many that pass.")
-    sample: Literal["top", "random"] = Field(
-        "top", description="Take the highest ranked, or draw from the first `depth`."
-    )
-    depth: Count = Field(50, description="How far down `random` draws from.")
-    keep: bool = Field(
-        True, description="Whether rows keep the negatives that they have; the ones found stand behind them."
-    )
-    dim: Count | None = Field(None, description="Compare the first `dim` numbers of the vectors only.")
-
-    @model_validator(mode="after")
-    def _deep_enough(self) -> MineStage:
-        if self.sample == "random" and self.depth < self.skip_top + self.negatives:
-            raise ValueError(f"depth {self.depth} is less than skip_top + negatives")
-        return self
-
-    def outputs(self) -> dict[str, Kind]:
-        return {"": "source"}
-
-
 class TrainStage(TextMixtureSettings):
     """Training, with a development set along the way, ending never worse on it than the model that it began with."""
 
@@ -272,6 +233,11 @@ class TrainStage(TextMixtureSettings):
     )
     spread_out: Annotated[float, Field(ge=0)] = Field(
         0.0, description="Weight of a term that keeps embeddings spread out; 0: none."
+    )
+    remine_every: Positive | None = Field(
+        None,
+        description="Epochs after which, again and again, what stages `mine` have mined of the sources is mined anew, "
+        "with the model as it then is; null: once is enough.",
     )
     max_query_length: Count | None = Field(None, description="Tokens at which queries are cut; null: the model's.")
     max_document_length: Count | None = Field(None, description="Likewise for positives and negatives.")

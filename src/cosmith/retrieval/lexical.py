@@ -147,14 +147,21 @@ class Bm25:
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
         totals = np.zeros((len(queries), len(self)), dtype=np.float32)
         for row, words in zip(totals, queries, strict=True):
-            # In the order of the vocabulary, so that the rounding does not depend on that of the query.
-            for stem in sorted(self.vocabulary[word] for word in words if word in self.vocabulary):
+            for stem in self._known(words):
                 postings = slice(self.offsets[stem], self.offsets[stem + 1])
                 row[self.documents[postings]] += self.weights[postings]
         totals[totals <= 0] = -np.inf
         best = BestSoFar(len(queries), width)
         best.add(totals, 0)
         return best.result()
+
+    def stems(self, texts: Sequence[str]) -> list[list[int]]:
+        """The numbers of each text's stems that the vocabulary has, ascending; one that stands twice comes twice."""
+        return [self._known(words) for words in _words(texts, self.language)]
+
+    def _known(self, words: Sequence[str]) -> list[int]:
+        # In the order of the vocabulary, so that the rounding does not depend on that of the query.
+        return sorted(self.vocabulary[word] for word in words if word in self.vocabulary)
 
     @cached_property
     def _names(self) -> npt.NDArray[np.object_]:

@@ -15,6 +15,7 @@ _PUBLIC = {
     "Mixed": "cosmith.training.merging",
     "Plan": "cosmith.training.plan",
     "Ranks": "cosmith.training.distributed",
+    "Remining": "cosmith.training.remining",
     "Strategy": "cosmith.training.encoding",
     "TrainingResult": "cosmith.training.result",
     "TrainingSettings": "cosmith.training.settings",
@@ -41,6 +42,7 @@ __all__ = [
     "Mixed",
     "Plan",
     "Ranks",
+    "Remining",
     "Sparsity",
     "Strategy",
     "TrainingResult",
@@ -76,6 +78,7 @@ if TYPE_CHECKING:
         pareto_front,
     )
     from cosmith.training.plan import Plan
+    from cosmith.training.remining import Remining
     from cosmith.training.reranking import train_reranker
     from cosmith.training.result import TrainingResult
     from cosmith.training.settings import TrainingSettings

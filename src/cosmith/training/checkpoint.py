@@ -45,6 +45,8 @@ class Progress:
         seconds: Time spent so far.
         skipped: Steps in a row, up to this one, that were left out as they had no finite loss or gradient.
         restarts: How often the run went back to a checkpoint for that reason, each time at half the learning rate.
+        mined: Where the rows lie that the last step worked on, see :mod:`cosmith.training.remining`; empty: they are
+            those that the run began with.
     """
 
     step: int = 0
@@ -57,6 +59,7 @@ class Progress:
     seconds: float = 0.0
     skipped: int = 0
     restarts: int = 0
+    mined: str = ""
 
 
 def save_checkpoint(

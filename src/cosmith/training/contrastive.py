@@ -25,6 +25,7 @@ from cosmith.training.health.watch import look_at_embeddings
 from cosmith.training.loop import run_job
 from cosmith.training.objective import spec_of, step_loss
 from cosmith.training.plan import Plan
+from cosmith.training.remining import MinedRows, Remining
 from cosmith.training.result import TrainingResult
 from cosmith.training.rows import plan_of, steps_of
 from cosmith.training.run import Dev
@@ -49,6 +50,7 @@ class ContrastiveJob(Generic[Model]):
         settings: What the user decided.
         strategy: How many graphs are kept.
         lanes: Threads that share the micro-batches of a step, see :func:`~cosmith.training.step.lanes_of`.
+        mined: The Sources as they are mined along the way; None: they stay what they are.
     """
 
     encoder: Model
@@ -59,11 +61,16 @@ class ContrastiveJob(Generic[Model]):
     settings: TrainingSettings
     strategy: Strategy
     lanes: int = 1
+    mined: MinedRows | None = None
+
+    def rows_of(self, source: int) -> TokenisedSource:
+        """A Source as the next step has it."""
+        return (self.sources if self.mined is None else self.mined.current)[source]
 
     def batch(self, step: int) -> tuple[int, StepBatch]:
         """The number of the step's Source, and what the step works on."""
         taken = self.plan.at(step)
-        return taken.source, assemble(self.sources[taken.source], taken.rows)
+        return taken.source, assemble(self.rows_of(taken.source), taken.rows)
 
     def micro_batches(self, batch: StepBatch, ranks: Ranks = ALONE) -> list[Batch]:
         """The step's texts in micro-batches."""
@@ -110,7 +117,7 @@ class ContrastiveJob(Generic[Model]):
     def work(self, step: int, ranks: Ranks = ALONE) -> StepWork:
         """What step number ``step`` does."""
         number, batch = self.batch(step)
-        source, rows = self.sources[number].source, self.plan.at(step).rows
+        source, rows = self.rows_of(number).source, self.plan.at(step).rows
         batches = self.micro_batches(batch, ranks)
         structure = batch.structure.to(self.device)
         return StepWork(
@@ -150,6 +157,7 @@ def train(
     dev: Dev | None = None,
     general: Dev | None = None,
     teacher: Encoder | None = None,
+    remine: Remining | None = None,
 ) -> Encoder:
     """Fine-tune an encoder; :func:`train_with_result` without the story.
 
@@ -158,7 +166,7 @@ def train(
         tuned = train(Encoder.load("all-MiniLM-L6-v2"), [source], TrainingSettings(epochs=1), folder="runs/first")
     """
     return train_with_result(
-        encoder, sources, settings, folder=folder, dev=dev, general=general, teacher=teacher
+        encoder, sources, settings, folder=folder, dev=dev, general=general, teacher=teacher, remine=remine
     ).encoder
 
 
@@ -171,6 +179,7 @@ def train_with_result(
     dev: Dev | None = None,
     general: Dev | None = None,
     teacher: Encoder | None = None,
+    remine: Remining | None = None,
 ) -> TrainingResult[Encoder]:
     """Fine-tune an encoder and tell what came of it.
 
@@ -185,6 +194,7 @@ def train_with_result(
         general: The score on what shall not be forgotten, written down beside ``dev``'s; it chooses nothing.
         teacher: The model whose vectors ``gist`` is guided by and ``embedding-mse`` and ``follow-query`` follow; it
             encodes each text once, before the first step.
+        remine: Mine negatives anew every so many epochs, with the model as it then is; needs a folder, and no teacher.
 
     Returns:
         The new encoder in evaluation mode, and how it came to be.
@@ -198,15 +208,17 @@ def train_with_result(
     place = None if folder is None else Path(folder)
     ranks, device = start_ranks(encoder.device)
     tuned = trainable(encoder.copy().to(device), settings)
-    job = prepare(tuned, sources, settings, place, teacher)
+    job = prepare(tuned, sources, settings, place, teacher, remine)
     identity = {
         "settings": settings.identity(),
         # by place: the plan draws by the number of a source, so another order is another run
         "sources": {f"{place}. {source.name}": source.fingerprint() for place, source in enumerate(sources, start=1)},
         "model": encoder.fingerprint(),
     } | ({} if teacher is None else {"teacher": teacher.fingerprint()})
+    if remine is not None:
+        identity["remine"] = {"every_epochs": remine.every_epochs, **remine.identity}
     ranks.check_same("model, sources and settings", repr(identity), device)
-    return run_job(job, encoder, identity, ranks=ranks, folder=place, dev=dev, general=general)
+    return run_job(job, encoder, identity, ranks=ranks, folder=place, dev=dev, general=general, mined=job.mined)
 
 
 def prepare(
@@ -215,6 +227,7 @@ def prepare(
     settings: TrainingSettings,
     folder: Path | None = None,
     teacher: Encoder | None = None,
+    remine: Remining | None = None,
 ) -> ContrastiveJob[Model]:
     """Check that encoder, Sources and settings fit each other, and tokenise.
 
@@ -224,6 +237,7 @@ def prepare(
         settings: How to train.
         folder: Where the tokens of Sources that have no folder of their own are kept; None: memory.
         teacher: The model whose vectors some losses ask for.
+        remine: How negatives are mined anew along the way.
 
     Raises:
         InputError: When there is no Source, two have one name, one has rows that its loss cannot be trained on, a
@@ -236,16 +250,13 @@ def prepare(
         for source, size in zip(sources, plan.batch_sizes, strict=True)
     )
     places = [source.folder or (folder and folder / "sources" / source.fingerprint()) for source in sources]
-    tokenised = [
-        tokenise(
-            encoder,
-            source,
-            max_query_length=settings.max_query_length,
-            max_document_length=settings.max_document_length,
-            folder=place,
-        )
-        for source, place in zip(sources, places, strict=True)
-    ]
+    read = partial(
+        tokenise,
+        encoder,
+        max_query_length=settings.max_query_length,
+        max_document_length=settings.max_document_length,
+    )
+    tokenised = [read(source, folder=place) for source, place in zip(sources, places, strict=True)]
     for number, spec in enumerate(specs):
         if isinstance(spec, ContrastiveSpec) and spec.embed_twice:
             tokenised[number] = replace(tokenised[number], embed_twice=True)
@@ -255,7 +266,16 @@ def prepare(
     if teacher is not None:
         _teach(teacher, tokenised, specs, places, encoder.dimension, nested=bool(settings.dims))
     steps, strategy = steps_of(plan, settings), strategy_of(settings, encoder.device)
-    return ContrastiveJob(encoder, tuple(tokenised), specs, plan, steps, settings, strategy, lanes_of(encoder))
+    mined = None
+    if remine is not None:
+        if folder is None or teacher is not None:
+            problem, remedy = (
+                ("needs a folder", "Give one: what is mined is written there.") if folder is None
+                else ("goes with no teacher", "Leave one of them out: a teacher reads all texts before the first step.")
+            )  # fmt: skip
+            raise InputError(f"mining along the way {problem}", field="remine", remedy=remedy)
+        mined = MinedRows(tokenised, plan.steps(remine.every_epochs), folder, remine, read)
+    return ContrastiveJob(encoder, tuple(tokenised), specs, plan, steps, settings, strategy, lanes_of(encoder), mined)
 
 
 def require_nested(dims: Sequence[int], dimension: int) -> None:

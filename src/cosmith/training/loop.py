@@ -34,6 +34,7 @@ from cosmith.training.journal import Journal, Value
 from cosmith.training.memory import return_free_memory
 from cosmith.training.merging import Mixed, best_interpolation
 from cosmith.training.optimisation import adamw, clip_gradients, layer_factors, learning_rate, set_learning_rate
+from cosmith.training.remining import MinedRows
 from cosmith.training.result import TrainingResult
 from cosmith.training.run import Run, Score
 from cosmith.training.sharding import Pieces, shard, twin_of
@@ -54,6 +55,7 @@ def run_job(
     general: Score[Model] | None = None,
     used_by_loss: Sequence[torch.nn.Parameter] = (),
     rate_factors: Mapping[str, float] | None = None,
+    mined: MinedRows | None = None,
 ) -> TrainingResult[Model]:
     """Take all steps of a job, whatever its kind, and choose the weights to end with.
 
@@ -66,6 +68,7 @@ def run_job(
         dev, general: Likewise.
         used_by_loss: Parameters of the backbone that the job's loss computes with.
         rate_factors: What the learning rate is multiplied with for some parameters of the job, by their names.
+        mined: The job's Sources, where they are mined along the way.
 
     Raises:
         InputError, Interrupted, CosmithError: Likewise.
@@ -94,7 +97,7 @@ def run_job(
         ranks.together(lambda: write_json(place / HEALTH / FACTS, known) if ranks.is_first else None, device)
     with generators, Interruption() as interruption:
         best = BestWeights(place)
-        run = Run(job, optimizer, pieces, dev, general, best, checkpoints, interruption, ranks, place, base)
+        run = Run(job, optimizer, pieces, dev, general, best, checkpoints, interruption, ranks, place, base, mined)
         try:
             progress = _take_steps(run, run.resume())
             ranks.wait()  # until the first has written the best weights
@@ -151,6 +154,8 @@ def _take_steps(run: Run[Model], progress: Progress) -> Progress:
                     break
                 if run.checkpoint_is_due(progress):
                     run.save(progress)
+                if run.mined is not None and run.mined.is_due(progress.step):
+                    progress = _bring_rows(run, run.mined, progress)
                 with run.interruption.deferred():
                     before = progress.step
                     try:
@@ -170,6 +175,15 @@ def _take_steps(run: Run[Model], progress: Progress) -> Progress:
             raise
     run.save(progress)
     return progress
+
+
+def _bring_rows(run: Run[Model], mined: MinedRows, progress: Progress) -> Progress:
+    """Put the rows in place that the next step is to work on."""
+    with run.pieces.scoring() as whole:
+        assert isinstance(whole.encoder, Encoder)  # others are given none that are mined along the way
+        mined.bring(progress.step, whole.encoder, run.ranks, run.job.device)
+    return_free_memory()
+    return replace(progress, mined=mined.name)
 
 
 def _take_step(run: Run[Model], progress: Progress, groups: Parameters) -> dict[str, Value]:

@@ -16,6 +16,7 @@ from cosmith.models import Encoder, Trainable
 from cosmith.training.checkpoint import BestWeights, Checkpoints, Progress
 from cosmith.training.distributed import Ranks
 from cosmith.training.interruption import Interruption
+from cosmith.training.remining import MinedRows
 from cosmith.training.sharding import Pieces
 from cosmith.training.step import Job
 
@@ -43,6 +44,7 @@ class Run(Generic[Model]):
     ranks: Ranks
     folder: Path | None
     base: Model
+    mined: MinedRows | None = None
 
     def evaluates(self, progress: Progress) -> bool:
         """Whether the weights are to be scored before the next step."""

@@ -2,7 +2,7 @@
 
 import typer
 
-from cosmith.cli.data import overlap, synthesise, templates
+from cosmith.cli.data import mine, overlap, synthesise, templates
 from cosmith.cli.data.filter import filter_data
 
 app = typer.Typer(
@@ -12,5 +12,6 @@ app = typer.Typer(
 )
 app.command("filter")(filter_data)
 app.command("overlap")(overlap.overlap)
+app.command("mine")(mine.mine)
 app.command("synthesise")(synthesise.synthesise)
 app.command("templates")(templates.templates)

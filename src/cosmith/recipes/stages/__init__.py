@@ -28,7 +28,7 @@ STAGE_FUNCTIONS: Mapping[str, str] = {
     "static": "cosmith.recipes.stages.rebuilding:make_static",
     "adapt": "cosmith.recipes.stages.pretraining:adapt",
     "estimate": "cosmith.recipes.stages.training:estimate_cost",
-    "mine": "cosmith.recipes.stages.training:mine",
+    "mine": "cosmith.recipes.stages.mining:mine",
     "score": "cosmith.recipes.stages.judging:score",
     "filter": "cosmith.recipes.stages.judging:filter_rows",
     "round-trip": "cosmith.recipes.stages.judging:keep_found_again",

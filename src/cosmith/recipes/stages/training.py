@@ -1,4 +1,4 @@
-"""Stages that make a better model: what it will cost, hard negatives, training."""
+"""Stages that make a better model: what it will cost, training."""
 
 from __future__ import annotations
 
@@ -19,23 +19,20 @@ from cosmith.data import Source
 from cosmith.errors import InputError
 from cosmith.evaluation import mean_score
 from cosmith.losses import loss_spec
-from cosmith.mining import MiningResult, mine_hard_negatives
 from cosmith.models import CrossEncoder, Encoder, LateInteractionEncoder, SparseEncoder, Trainable
-from cosmith.phrases import counted
 from cosmith.recipes.artefacts import StageContext
 from cosmith.recipes.graph import estimated_sources, output_names
+from cosmith.recipes.mined_rows import remining_of
 from cosmith.recipes.mixture_schemas import SourceShare
 from cosmith.recipes.model_kind_schemas import ModelKindSettings, TrainRerankerStage
 from cosmith.recipes.pretraining_schemas import AdaptStage
-from cosmith.recipes.stage_schemas import EstimateStage, MineStage, TrainStage
+from cosmith.recipes.stage_schemas import EstimateStage, TrainStage
 from cosmith.training import Interrupted, TrainingResult, TrainingSettings, estimate, train_with_result
 from cosmith.training.distributed import is_first_rank
 from cosmith.training.health import advise, read_history
 
 _BINS = 24
 _LENGTHS_SHOWN = 0.99  # the few that are longer would squeeze all others into one bar
-_EXAMPLES = 5
-_MANY_BARE = 0.1  # of the rows; fewer without a negative are nothing to act upon
 
 
 def training_settings(
@@ -134,82 +131,6 @@ def length_histogram(lengths: npt.NDArray[np.int32], limit: int | None) -> dict[
     }
 
 
-def mine(stage: MineStage, context: StageContext) -> dict[str, Any]:
-    """Give the rows hard negatives."""
-    source = context.artefacts.source(stage.source)
-    found = mine_hard_negatives(
-        context.artefacts.remembering(stage.model),
-        source,
-        negatives_per_row=stage.negatives,
-        depth=stage.depth,
-        ratio=stage.ratio,
-        margin=stage.margin,
-        skip_top=stage.skip_top,
-        sample=stage.sample,
-        keep=stage.keep,
-        seed=context.seed,
-        dim=stage.dim,
-    )
-    bare = int((np.diff(found.source.negative_offsets) == 0).sum())
-    if bare == found.rows:
-        raise context.of_stage(_nothing_mined(stage, found))
-    found.source.save(context.artefacts.folder(context.name))
-    shown = [found.source.row(number) for number in range(0, len(source), max(1, len(source) // _EXAMPLES))]
-    return {
-        "rows": found.rows,
-        "negatives": found.negatives,
-        "rejected_likely_positives": found.rejected,
-        "short_rows": found.short_rows,
-        "bare_rows": bare,
-        "kept": found.kept,
-        "replaced": found.replaced,
-        "mean_positive_score": finite_or_none(found.positive_score),
-        "mean_negative_score": finite_or_none(found.negative_score),
-        "histograms": score_histograms({"answers": found.positive_scores, "negatives": found.negative_scores}),
-        "examples": [
-            {"query": row.query, "positive": row.positives[0], "negatives": list(row.negatives)}
-            for row in shown[:_EXAMPLES]
-        ],
-        "likely_positives": [asdict(each) for each in found.likely_positives],
-        "told": [found.describe(), *([_few_mined(stage, bare, found.rows)] if bare > _MANY_BARE * found.rows else [])],
-    }
-
-
-def _nothing_mined(stage: MineStage, found: MiningResult) -> InputError:
-    """Why no row has a negative, and what to do."""
-    nothing = f"none of the {counted(found.rows, 'row')} has a negative: "
-    if not found.rejected:
-        remedy = "lower `skip_top`" if stage.skip_top else "give it more rows"
-        return InputError(
-            f"{nothing}beside the answers, no document is left to take",
-            field="skip_top" if stage.skip_top else "source",
-            remedy=f"Leave this stage out, or {remedy}.",
-        )
-    return InputError(
-        f"{nothing}{counted(found.rejected, 'candidate')} score too near the answers and were left out",
-        field="margin" if stage.ratio is None else "ratio",
-        remedy=f"{_widened(stage)}, or mine with a model that tells these documents apart.",
-    )
-
-
-def _few_mined(stage: MineStage, bare: int, rows: int) -> str:
-    return (
-        f"warning: {bare:,} of {counted(rows, 'row')} have no negative: every candidate of theirs was left out."
-        f" {_widened(stage)} if that is not wanted."
-    )
-
-
-def _widened(stage: MineStage) -> str:
-    """How to leave out fewer candidates."""
-    ways = [] if stage.ratio is None else [f"raise `ratio` (now {stage.ratio:g}; null: no such limit)"]
-    if stage.margin is not None:
-        ways.append(f"lower `margin` (now {stage.margin:g}; null: no such limit)")
-    if stage.skip_top:
-        ways.append(f"lower `skip_top` (now {stage.skip_top})")
-    told = " or ".join(ways or ["give it more rows"])
-    return told[0].upper() + told[1:]
-
-
 def score_histograms(scores: Mapping[str, npt.NDArray[np.float32]]) -> dict[str, dict[str, list[float]]]:
     """Histograms over the same bars, of what there is any of."""
     edges = np.histogram_bin_edges(np.concatenate([*scores.values()]).astype(np.float64), _BINS)
@@ -227,14 +148,18 @@ def finite_or_none(value: float) -> float | None:
 
 def train_model(stage: TrainStage, context: StageContext) -> dict[str, Any]:
     """Fine-tune, going on from the last checkpoint where an interrupted run left one."""
-    sources = [changed(named_source(name, context), stage.per_source.get(name)) for name in stage.sources]
+
+    def named(name: str, source: Source) -> Source:
+        return changed(replace(source, name=name), stage.per_source.get(name))
+
+    sources = [named(name, context.artefacts.source(name)) for name in stage.sources]
     base = context.artefacts.encoder(stage.model)
     teacher = None if stage.teacher is None else context.artefacts.encoder(stage.teacher)
     with told_by_stage(context):
         settings = training_settings(stage, context, context.seed)
         result = train_with_result(base, sources, settings, folder=context.folder, dev=score_on(stage.dev, context),
                                    general=score_on(stage.general, context) if stage.dev else None,
-                                   teacher=teacher)  # fmt: skip
+                                   teacher=teacher, remine=remining_of(stage, context, named))  # fmt: skip
     return outcome(result, context, base, sources)
 
 

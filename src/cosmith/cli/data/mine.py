@@ -1,0 +1,155 @@
+"""`cosmith data mine`: hard negatives for a file of pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from shlex import quote
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cosmith.cli.manner import Manner, manner_of
+from cosmith.cli.texts import beside, rejected_value, require_used, texts_of, warn_of_rejected
+from cosmith.errors import ColumnError, InputError
+from cosmith.phrases import counted
+
+if TYPE_CHECKING:
+    from cosmith.data import RowsRead
+
+
+def mine(
+    context: typer.Context,
+    pairs: Annotated[Path, typer.Argument(help="JSONL, CSV, TSV or Parquet: a query and its answer a row.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where the rows with their negatives go, .jsonl.")],
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model", help="The model that ranks the documents; say it again for several.", show_default=False
+        ),
+    ] = None,
+    corpus: Annotated[
+        list[Path] | None,
+        typer.Option("--corpus", help="More documents: a file of texts or a BEIR folder; may be said again."),
+    ] = None,
+    query: Annotated[str, typer.Option("--query", help="The column of the queries.")] = "auto",
+    positive: Annotated[str, typer.Option("--positive", help="The column of the answers.")] = "auto",
+    instruction: Annotated[
+        str, typer.Option("--instruction", help="What the queries ask for: stands for {task} in the model's prompts.")
+    ] = "",
+    negatives: Annotated[int, typer.Option("--negatives", min=1, help="Negatives a row.")] = 1,
+    candidates: Annotated[str, typer.Option("--candidates", help="Who ranks: dense, bm25 or both.")] = "dense",
+    agreement: Annotated[int, typer.Option("--agreement", help="In how many rankings a document must stand.")] = 1,
+    ratio: Annotated[
+        float, typer.Option("--ratio", help="Leave out what scores above this share of the answer; 0: no such limit.")
+    ] = 0.95,
+    margin: Annotated[
+        float | None, typer.Option("--margin", help="Leave out what scores less than this below the answer.")
+    ] = None,
+    max_score: Annotated[float | None, typer.Option("--max-score", help="Leave out what scores this or more.")] = None,
+    cross_encoder: Annotated[
+        str | None,
+        typer.Option("--cross-encoder", help="A cross-encoder; what it puts above the answer is left out, too."),
+    ] = None,
+    skip_top: Annotated[int, typer.Option("--skip-top", help="Leave out the first so many that pass.")] = 0,
+    sample: Annotated[str, typer.Option("--sample", help="top, or random from the first --depth.")] = "top",
+    depth: Annotated[
+        int, typer.Option("--depth", help="How far down random draws, rankings are compared, a cross-encoder reads.")
+    ] = 50,
+    replace: Annotated[bool, typer.Option("--replace", help="In place of the negatives that rows have.")] = False,
+    scores: Annotated[bool, typer.Option("--scores", help="Write the cosines of all texts, for distillation.")] = False,
+    review: Annotated[
+        Path | None,
+        typer.Option("--review", help="Likely answers to judge: written there, and followed where you have judged."),
+    ] = None,
+    dim: Annotated[int | None, typer.Option("--dim", help="Compare the first DIM numbers only.")] = None,
+    stored_as: Annotated[str, typer.Option("--stored-as", help="Vectors on disk: float32 or float16.")] = "float32",
+    seed: Annotated[int, typer.Option("--seed", help="Of the draws.")] = 0,
+    precision: Annotated[str, typer.Option("--precision", help="auto, float32 or bf16.")] = "auto",
+) -> None:
+    """Find hard negatives: documents that a model ranks high for a query and that do not answer it.
+
+    Vectors go to OUTPUT.vectors; interrupted, the same command goes on from there, and others over the same texts use
+    them. In the file of --review, put true or false after "answers", and run the same command again.
+
+    Example: cosmith data mine pairs.jsonl --corpus documents.jsonl --negatives 4 --output mined.jsonl
+    """
+    from cosmith.data import Source, SourceSettings, write_rows
+    from cosmith.mining import Review, mine_hard_negatives, read_review, write_review
+    from cosmith.recipes.artefacts import load_encoder
+
+    if output.suffix != ".jsonl":
+        raise InputError("is not the name of a .jsonl file", path=output, field="--output", remedy="End it in .jsonl.")
+    manner = manner_of(context)
+    judged = read_review(review) if review is not None and review.exists() else Review()
+    rejected = beside(output, ".rejected.jsonl")
+    read = _read(pairs, query, positive, manner, rejected)
+    more = [text for file in corpus or () for text in _texts(file, manner, output)]
+    encoders = [load_encoder(name, precision) for name in model or ["all-MiniLM-L6-v2"]]
+    require_used(instruction, "query", *encoders)
+    source = Source.from_rows(pairs.stem, read.rows, SourceSettings(instruction=instruction))
+    with _told_by_option():
+        found = mine_hard_negatives(
+            encoders, source, corpus=more, negatives_per_row=negatives, candidates=candidates,  # type: ignore[arg-type]
+            agreement=agreement, depth=depth, skip_top=skip_top, sample=sample,  # type: ignore[arg-type]
+            ratio=ratio or None, margin=margin, max_score=max_score, cross_encoder=_reader(cross_encoder, precision),
+            review=judged, keep=not replace, scores=scores, seed=seed, dim=dim, folder=beside(output, ".vectors"),
+            stored_as=stored_as,  # type: ignore[arg-type]
+        )  # fmt: skip
+    write_rows(output, found.source.rows())
+    lines = [f"{found.describe()}, in {output}. Train on them: cosmith train --pairs {quote(str(output))}"]
+    value: dict[str, Any] = {
+        "rows": found.rows, "documents": found.documents, "negatives": found.negatives, "rejected": found.rejected,
+        "estimated_positives": found.estimated_positives, "short_rows": found.short_rows, "output": str(output),
+    }  # fmt: skip
+    value |= {f"unread_{key}": each for key, each in rejected_value(read.rejected, rejected).items()}
+    if review is not None:
+        value |= {"judged": len(judged.judged), "to_judge": write_review(review, found.possible_positives, judged)}
+        lines.append(f"{counted(value['to_judge'], 'likely answer')} to judge in {review}, {value['judged']} judged")
+    manner.result("\n".join(lines), value)
+
+
+def _read(pairs: Path, query: str, positive: str, manner: Manner, rejected: Path) -> RowsRead:
+    from cosmith.data import read_rows
+
+    try:
+        read = read_rows(pairs, query=query, positive=positive, rejected=rejected)
+    except ColumnError as error:
+        option = f"--{error.field}"
+        raise error.told_as(option, f"{option} ") from error
+    warn_of_rejected(read.rejected, rejected, manner)
+    return read
+
+
+def _texts(file: Path, manner: Manner, output: Path) -> list[str]:
+    return texts_of(
+        file, "auto", manner, rejected=beside(output, f".{file.stem}.rejected.jsonl"), part="document"
+    ).texts
+
+
+def _reader(name: str | None, precision: str) -> Any:
+    if name is None:
+        return None
+    from cosmith.models import CrossEncoder
+
+    return CrossEncoder.load(name, precision=precision)  # type: ignore[arg-type]
+
+
+@contextmanager
+def _told_by_option() -> Iterator[None]:
+    """Tell of a wrong argument by the option that gives it."""
+    try:
+        yield
+    except InputError as error:
+        option = _OPTIONS.get(error.field or "")
+        if option is None:
+            raise
+        raise InputError(error.problem, path=error.path, field=option, remedy=error.remedy) from error
+
+
+_OPTIONS = {
+    name: f"--{name.replace('_', '-')}"
+    for name in ("candidates", "agreement", "depth", "skip_top", "sample", "ratio", "margin", "max_score", "stored_as",
+                 "dim", "language")
+}  # fmt: skip

@@ -1,0 +1,101 @@
+"""`cosmith data mine`: a file of pairs in, the same with negatives out, and what to judge."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from cosmith.cli.app import app, flags_first
+from cosmith.data import Source, TrainingRow, read_rows, write_rows
+from cosmith.mining import mine_hard_negatives
+from cosmith.models import Encoder, tiny_cross_encoder, tiny_encoder
+
+
+def cosmith(*arguments: Any) -> Result:
+    return CliRunner().invoke(app, flags_first([str(argument) for argument in arguments]))
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("world")
+    for seed in (0, 1):
+        tiny_encoder("bert", seed=seed).save(folder / f"model{seed}")
+    tiny_cross_encoder("bert").save(folder / "reader")
+    rows = [TrainingRow(f"query {n}", (f"answer {n * n}",), (f"judged {n}",), group=f"g{n % 3}") for n in range(30)]
+    write_rows(folder / "pairs.jsonl", rows)
+    (folder / "more.txt").write_text("".join(f"extra {n}\n" for n in range(20)))
+    return folder
+
+
+def test_pairs_get_the_negatives_that_the_library_finds(world: Path, tmp_path: Path) -> None:
+    output = tmp_path / "mined.jsonl"
+    done = cosmith("data", "mine", world / "pairs.jsonl", "--model", world / "model0", "--model", world / "model1",
+                   "--corpus", world / "more.txt", "--negatives", 2, "--candidates", "both", "--depth", 9, "--scores",
+                   "--ratio", 0, "--margin", 0.001, "--precision", "float32", "-o", output)  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    encoders = [Encoder.load(world / f"model{n}", precision="float32") for n in (0, 1)]
+    expected = mine_hard_negatives(
+        encoders, Source.from_rows("pairs", read_rows(world / "pairs.jsonl").rows), negatives_per_row=2,
+        corpus=[f"extra {n}" for n in range(20)], candidates="both", depth=9, scores=True, ratio=None, margin=0.001,
+    )  # fmt: skip
+    rows, found = read_rows(output).rows, list(expected.source.rows())
+    assert [(row.query, row.positives, row.negatives, row.group) for row in rows] == [
+        (row.query, row.positives, row.negatives, row.group) for row in found
+    ]
+    assert [row.scores for row in rows] == [pytest.approx(row.scores) for row in found]
+    assert expected.describe() in done.stdout
+    assert (tmp_path / "mined.jsonl.vectors").is_dir()
+
+
+def test_a_judged_review_is_followed(world: Path, tmp_path: Path) -> None:
+    review, output = tmp_path / "review.jsonl", tmp_path / "mined.jsonl"
+    command = ["data", "mine", world / "pairs.jsonl", "--model", world / "model0", "--review", review, "-o", output,
+               "--precision", "float32", "--json", "--ratio", 0.9999, "--replace"]  # fmt: skip
+    first = json.loads(cosmith(*command).stdout.splitlines()[-1])
+    lines = [json.loads(line) for line in review.read_text().splitlines()]
+    assert first["to_judge"] == len(lines) > 1
+    assert first["judged"] == 0
+    lines[0]["answers"], lines[1]["answers"] = True, False
+    review.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    second = json.loads(cosmith(*command).stdout.splitlines()[-1])
+    assert second["judged"] == 2
+    rows = {row.query: row for row in read_rows(output).rows}
+    assert lines[0]["document"] in rows[lines[0]["query"]].positives
+    assert lines[1]["document"] in rows[lines[1]["query"]].negatives
+    kept = [json.loads(line) for line in review.read_text().splitlines()]
+    assert kept[:2] == lines[:2]
+    assert len(kept) == 2 + second["to_judge"]
+
+
+def test_a_cross_encoder_reads_what_was_found(world: Path, tmp_path: Path) -> None:
+    results = [
+        json.loads(
+            cosmith("data", "mine", world / "pairs.jsonl", "--model", world / "model0", "--ratio", 0, "--depth", 5,
+                    "-o", tmp_path / f"{len(more)}.jsonl", "--json", *more).stdout.splitlines()[-1]
+        )
+        for more in ([], ["--cross-encoder", world / "reader"])
+    ]  # fmt: skip
+    assert results[0]["rejected"] == 0
+    assert 0 < results[1]["rejected"] <= 30 * 5
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--agreement", 3], "[--agreement]: 3 rankings cannot agree"),
+        (["--candidates", "words"], "[--candidates]: 'words' is not known"),
+        (["--sample", "random", "--depth", 1, "--negatives", 2], "[--depth]: is 1"),
+        (["--query", "nothing"], "--query"),
+        (["--corpus", "none.txt"], "no such file"),
+    ],
+)
+def test_what_is_wrong_is_told_by_its_option(world: Path, tmp_path: Path, options: list[Any], says: str) -> None:
+    output = tmp_path / "mined.jsonl"
+    done = cosmith("data", "mine", world / "pairs.jsonl", "--model", world / "model0", "-o", output, *options)
+    assert done.exit_code == 1
+    assert says in done.stderr
+    assert not output.exists()
