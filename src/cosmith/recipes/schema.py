@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from cosmith.recipes.document_schemas import ChunksStage, DocumentsStage
 from cosmith.recipes.judging_schemas import FilterStage, ScoreStage
 from cosmith.recipes.model_kind_schemas import TrainLateInteractionStage, TrainRerankerStage, TrainSparseStage
 from cosmith.recipes.pretraining_schemas import AdaptStage, InitialiseStage, ModelStage, TextsStage
@@ -43,6 +44,8 @@ Stage = (
     | SelfPairsStage
     | SynthesiseStage
     | TextsStage
+    | DocumentsStage
+    | ChunksStage
     | ModelStage
     | InitialiseStage
     | RebuildStage
@@ -76,6 +79,8 @@ STAGE_KINDS: dict[str, type[BaseModel]] = {
         SelfPairsStage,
         SynthesiseStage,
         TextsStage,
+        DocumentsStage,
+        ChunksStage,
         ModelStage,
         InitialiseStage,
         RebuildStage,

@@ -2,7 +2,7 @@
 
 import typer
 
-from cosmith.cli.data import synthesise, templates
+from cosmith.cli.data import chunk, synthesise, templates
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -11,3 +11,4 @@ app = typer.Typer(
 )
 app.command("synthesise")(synthesise.synthesise)
 app.command("templates")(templates.templates)
+app.command("chunk")(chunk.chunk)

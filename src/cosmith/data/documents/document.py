@@ -6,8 +6,10 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from cosmith.atomic import atomic_file
+from cosmith.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -75,10 +77,30 @@ def write_documents(path: str | Path, documents: Iterable[Document]) -> None:
 
 
 def load_documents(path: str | Path) -> Iterator[Document]:
-    """The documents that :func:`write_documents` wrote, one after another."""
+    """The documents that :func:`write_documents` wrote, one after another; also texts that have ``_id`` and ``text``.
+
+    Raises:
+        InputError: When a line is no document.
+    """
     with Path(path).open(encoding="utf-8") as handle:
-        for line in handle:
-            values = json.loads(line)
-            values["sections"] = tuple(Section(**each) for each in values["sections"])
-            values["links"] = tuple(Link(**each) for each in values["links"])
-            yield Document(id=values.pop("_id"), **values)
+        for number, line in enumerate(handle, start=1):
+            try:
+                yield _document(json.loads(line))
+            except (KeyError, TypeError, ValueError) as error:
+                raise InputError(
+                    f"is no document ({type(error).__name__}: {error})",
+                    path=path,
+                    line=number,
+                    remedy="Write the file with write_documents or a stage `documents`.",
+                ) from error
+
+
+def _document(values: dict[str, Any]) -> Document:
+    return Document(
+        id=str(values["_id"]),
+        text=str(values["text"]),
+        title=str(values.get("title") or ""),
+        format=str(values.get("format") or "text"),
+        sections=tuple(Section(**each) for each in values.get("sections") or ()),
+        links=tuple(Link(**each) for each in values.get("links") or ()),
+    )
