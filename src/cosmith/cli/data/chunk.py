@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from cosmith.data.documents import Document, DocumentFiles
 
 
+_WORDS = 256  # of a chunk, where neither a number nor a model is said
+
+
 def chunk(
     context: typer.Context,
     path: Annotated[
@@ -53,7 +56,11 @@ def chunk(
 
     manner = manner_of(context)
     rejected_file = beside(output, ".rejected.jsonl")
-    chunking = Chunking(how, tokens or (None if model else 256), overlap)  # type: ignore[arg-type]
+    words = _WORDS if tokens is None and model is None else tokens
+    try:
+        chunking = Chunking(how, words, overlap)  # type: ignore[arg-type]
+    except InputError as error:
+        raise InputError(error.problem, field=f"--{error.field}", remedy=error.remedy) from error
     measure = None if model is None else _measure(model)
     files: DocumentFiles | None = None
     documents: Iterable[Document]
