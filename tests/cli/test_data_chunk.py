@@ -56,7 +56,18 @@ def test_a_folder_is_cut_along_its_sections(world: Path, tmp_path: Path) -> None
 
 def test_the_model_says_the_limit_and_json_the_counts(world: Path, tmp_path: Path) -> None:
     output = tmp_path / "chunks.jsonl"
-    options = ("--model", world / "model", "--how", "sentences", "--tokens", 40, "--overlap", 12, "--format", "markdown")
+    options = (
+        "--model",
+        world / "model",
+        "--how",
+        "sentences",
+        "--tokens",
+        40,
+        "--overlap",
+        12,
+        "--format",
+        "markdown",
+    )
     done = cosmith("--json", "data", "chunk", world / "docs", "--output", output, *options)
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)

@@ -128,10 +128,10 @@ def test_impossible_spans_are_refused(encoder: Encoder, spans: list, overlap: in
 
 
 def test_models_that_do_not_pool_by_the_mean_are_refused() -> None:
-    with pytest.raises(InputError, match="pools by last_token.*mean pooling"):
+    with pytest.raises(InputError, match=r"pools by last_token.*mean pooling"):
         tiny_encoder("qwen3").encode_chunks([TEXT], [SPANS])
     static = initialise_static(tiny_encoder("bert").tokenizer.tokenizer)
-    with pytest.raises(InputError, match="static.*by themselves"):
+    with pytest.raises(InputError, match=r"static.*by themselves"):
         static.encode_chunks([TEXT], [SPANS])
     mean = tiny_encoder("qwen3", pooling="mean")
     np.testing.assert_allclose(mean.encode_chunks([TEXT], [SPANS]), by_hand(mean, TEXT, SPANS), atol=1e-5)

@@ -13,7 +13,9 @@ from cosmith.data import read_texts
 from cosmith.errors import InputError
 from cosmith.recipes import load_recipe, parse_document, run_recipe
 
-PAGE = "# Handbook\n\nWelcome.\n\n## Leave\n\n" + "Everyone has thirty days. " * 4 + "\n\n## Travel\n\nBook the train.\n"
+PAGE = (
+    "# Handbook\n\nWelcome.\n\n## Leave\n\n" + "Everyone has thirty days. " * 4 + "\n\n## Travel\n\nBook the train.\n"
+)
 STAGES = """\
   documents: {{kind: documents, path: {path}}}
   chunks: {{kind: chunks, texts: documents, tokens: 60}}

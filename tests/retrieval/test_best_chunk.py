@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 
 import numpy as np
@@ -38,7 +39,7 @@ def test_it_is_the_maximum_over_chunks(counts: list[int], queries: int, k: int, 
     positions, scores, best = search_best_chunk(asked, chunks, offsets, k, block=block)
     assert positions.shape == scores.shape == best.shape == (queries, min(k, len(counts)))
     for row, query in enumerate(asked):
-        every = [(chunks[begin:end] @ query) for begin, end in zip(offsets, offsets[1:], strict=False)]
+        every = [(chunks[begin:end] @ query) for begin, end in itertools.pairwise(offsets)]
         order = sorted(range(len(counts)), key=lambda number: (-every[number].max(), number))[:k]
         assert positions[row].tolist() == order
         assert scores[row].tolist() == [every[number].max() for number in order]

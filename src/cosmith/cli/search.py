@@ -64,7 +64,9 @@ def index(
     encoder = load_encoder(model, precision)
     require_used(instruction, "query", encoder)
     documents = dict(zip(read.ids, read.texts, strict=True))
-    chunks = None if chunking is None else list(chunk_texts(documents, chunking, encoder.measure(instruction=instruction)))
+    chunks = (
+        None if chunking is None else list(chunk_texts(documents, chunking, encoder.measure(instruction=instruction)))
+    )
     built = Index.build(
         encoder, documents, chunks=chunks, dim=dim, folder=output, model=model_reference(model),
         instruction=instruction,

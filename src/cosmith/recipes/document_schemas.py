@@ -44,7 +44,8 @@ class ChunksStage(StageSettings):
     )
     model: ModelName = Field("base", description="The model whose tokens are counted.")
     tokens: Count | None = Field(
-        None, description="The most tokens of a chunk, headings and special tokens included; null: what the model reads."
+        None,
+        description="The most tokens of a chunk, headings and special tokens included; null: what the model reads.",
     )
     overlap: Annotated[int, Field(ge=0)] = Field(
         0, description="Tokens at the end of a chunk that the next one repeats, at most."

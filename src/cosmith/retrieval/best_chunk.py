@@ -137,9 +137,7 @@ def _document_blocks(offsets: Int64, block: int) -> Iterator[tuple[int, int]]:
         first = last
 
 
-def _best_chunks(
-    asked: Scores, chunks: npt.NDArray[np.floating], offsets: Int64, positions: Positions
-) -> Positions:
+def _best_chunks(asked: Scores, chunks: npt.NDArray[np.floating], offsets: Int64, positions: Positions) -> Positions:
     """The best chunk of each document that was found, ``[queries, k]``."""
     best = np.empty_like(positions)
     for row, documents in enumerate(positions):

@@ -12,7 +12,9 @@ from cosmith.data.documents.composition import Composition, Inline
 
 words = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
 pieces = st.tuples(st.sampled_from(["text", "open", "close", "break"]), words)
-blocks = st.tuples(st.sampled_from(["paragraph", "literal", "heading"]), st.integers(1, 4), st.lists(pieces, max_size=6))
+blocks = st.tuples(
+    st.sampled_from(["paragraph", "literal", "heading"]), st.integers(1, 4), st.lists(pieces, max_size=6)
+)
 
 
 def composed(given_blocks: list[tuple[str, int, list[tuple[str, str]]]], title: str) -> Document:

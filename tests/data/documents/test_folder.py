@@ -110,9 +110,7 @@ def test_wrong_arguments_are_refused_at_once(tmp_path: Path, options: dict[str, 
     assert said in str(refused.value)
 
 
-def test_a_library_that_is_missing_is_named_with_what_to_install(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_library_that_is_missing_is_named_with_what_to_install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "cosmith.data.documents.html", raising=False)
     monkeypatch.setitem(sys.modules, "selectolax.lexbor", None)
     with pytest.raises(InputError, match=r'html cannot be read without .*pip install "cosmith\[documents\]"'):

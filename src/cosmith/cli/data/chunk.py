@@ -101,7 +101,9 @@ def _documents_of(
         return load_documents(path), []
     read = texts_of(path, column, manner, rejected=rejected_file)
     parts = zip(read.ids, read.texts, read.bodies, read.titles, strict=True)
-    return [Document(name, body, title) if body else Document(name, text) for name, text, body, title in parts], read.rejected
+    return [
+        Document(name, body, title) if body else Document(name, text) for name, text, body, title in parts
+    ], read.rejected
 
 
 def _measure(model: str) -> TextMeasure:

@@ -14,11 +14,12 @@ _END = re.compile(
 _FOLLOWING = re.compile(r"\s*[\"'(\[«“‘]*(\S?)")
 _BEFORE = re.compile(r"(\S+)\Z")
 _INITIALS = re.compile(r"(?:\w\.)*\w", re.UNICODE)  # J, U.S, e.g, z.B
-_SHORT = frozenset(
-    "mr mrs ms dr prof sr jr st mt vs etc al fig figs eq eqs no nos vol pp ed eds cf ca approx dept inc ltd co corp gen"
-    " col lt sgt rev hon gov sen rep jan feb mar apr jun jul aug sep sept oct nov dec bzw ca usw nr abs art str evtl"
-    " ggf vgl sog".split()
+_SHORT_WORDS = (
+    "mr mrs ms dr prof sr jr st mt vs etc al fig figs eq eqs no nos vol pp ed eds cf ca approx dept inc ltd co"
+    " corp gen col lt sgt rev hon gov sen rep jan feb mar apr jun jul aug sep sept oct nov dec bzw ca usw nr abs"
+    " art str evtl ggf vgl sog"
 )
+_SHORT = frozenset(_SHORT_WORDS.split())
 
 
 def sentence_spans(text: str) -> list[tuple[int, int]]:

@@ -11,15 +11,18 @@ from cosmith.data.documents.composition import Composition, Inline
 from cosmith.data.documents.decoding import decoded
 from cosmith.data.documents.document import Document
 
-_LEFT_OUT = frozenset(
-    "nav header footer script style aside head title template noscript svg iframe object embed audio video canvas map"
-    " button select datalist textarea form dialog menu -comment -doctype".split()
+_LEFT_OUT_WORDS = (
+    "nav header footer script style aside head title template noscript svg iframe object embed audio video canvas"
+    " map button select datalist textarea form dialog menu -comment -doctype"
 )
-_ROLES = frozenset("navigation banner contentinfo complementary search menu menubar dialog alert".split())
-_BLOCKS = frozenset(
-    "address article blockquote body center dd details dir div dl dt fieldset figcaption figure html hgroup hr legend"
-    " li main ol optgroup option p section summary table tbody tfoot thead tr ul caption colgroup".split()
+_LEFT_OUT = frozenset(_LEFT_OUT_WORDS.split())
+_ROLES_WORDS = "navigation banner contentinfo complementary search menu menubar dialog alert"
+_ROLES = frozenset(_ROLES_WORDS.split())
+_BLOCKS_WORDS = (
+    "address article blockquote body center dd details dir div dl dt fieldset figcaption figure html hgroup hr"
+    " legend li main ol optgroup option p section summary table tbody tfoot thead tr ul caption colgroup"
 )
+_BLOCKS = frozenset(_BLOCKS_WORDS.split())
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _MARK = re.compile(r"[\s¶#§🔗]*")  # all that is written on a link from a heading to itself
 

@@ -36,7 +36,10 @@ def read_python(data: bytes, name: str) -> Document:
     text = _EDGES.sub("", source)
     starts = [("", 0, 0)]
     starts += [(each.qualname, each.qualname.count(".") + 1, each.start) for each in definitions_of(text)]
-    stops = [start for _, _, start in starts[1:]] + [len(text)]
-    spans = [(heading, level, *trimmed(text, start, stop)) for (heading, level, start), stop in zip(starts, stops)]
-    sections = [Section(*each) for each in spans if each[1] or each[3] > each[2]]
+    stops = [start for *_, start in starts[1:]] + [len(text)]
+    sections = []
+    for (heading, level, begin), end in zip(starts, stops, strict=True):
+        start, stop = trimmed(text, begin, end)
+        if heading or stop > start:
+            sections.append(Section(heading, level, start, stop))
     return Document(name, text, format="python", sections=tuple(sections) if len(starts) > 1 else ())

@@ -37,11 +37,13 @@ _NAMED = re.compile(r"(.*\S)\s*<([^<>]+)>", re.DOTALL)
 _DIRECTIVE = re.compile(r"\.\.[ \t]+(?:\|[^|\n]+\|[ \t]+)?([\w:.+-]+)[ \t]*::[ \t]*(.*)\Z", re.DOTALL)
 _OPTIONS = re.compile(r"(?:[ \t]*:[\w-]+:[^\n]*(?:\n|\Z))+")
 # Directives that name files or modules, or say something to Sphinx rather than to readers.
-_SILENT = frozenset(
-    "automodule autoclass autofunction autoexception automethod autosummary autodata autoattribute currentmodule module"
-    " py:module py:currentmodule toctree index literalinclude only tabularcolumns highlight graphviz include image"
-    " figure sectionauthor codeauthor contents raw csv-table cssclass rst-class plot ifconfig role default-role".split()
+_SILENT_WORDS = (
+    "automodule autoclass autofunction autoexception automethod autosummary autodata autoattribute currentmodule"
+    " module py:module py:currentmodule toctree index literalinclude only tabularcolumns highlight graphviz"
+    " include image figure sectionauthor codeauthor contents raw csv-table cssclass rst-class plot ifconfig role"
+    " default-role"
 )
+_SILENT = frozenset(_SILENT_WORDS.split())
 
 
 def read_restructured_text(data: bytes, name: str) -> Document:
