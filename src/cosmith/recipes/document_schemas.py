@@ -40,7 +40,7 @@ class ChunksStage(StageSettings):
     how: Literal["sections", "sentences", "tokens"] = Field(
         "sections",
         description="`sections`: along the headings, which every chunk keeps before it; `sentences`: as many whole ones "
-        "as there is room for; `tokens`: as many words. Texts without sections are cut by sentences.",
+        "as there is room for; `tokens`: as many words. Texts without sections: by sentences.",
     )
     model: ModelName = Field("base", description="The model whose tokens are counted.")
     tokens: Count | None = Field(
