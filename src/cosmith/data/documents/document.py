@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from cosmith.atomic import atomic_file
-from cosmith.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -77,30 +76,23 @@ def write_documents(path: str | Path, documents: Iterable[Document]) -> None:
 
 
 def load_documents(path: str | Path) -> Iterator[Document]:
-    """The documents that :func:`write_documents` wrote, one after another; also texts that have ``_id`` and ``text``.
+    """The documents that :func:`write_documents` wrote, one after another."""
+    with Path(path).open(encoding="utf-8") as handle:
+        for line in handle:
+            yield document_of(json.loads(line))
+
+
+def document_of(values: Mapping[str, Any]) -> Document:
+    """A document of what :func:`write_documents` writes of it; ``_id`` and ``text`` are enough.
 
     Raises:
-        InputError: When a line is no document.
+        KeyError, TypeError: When these are missing, or sections or links are other than it writes them.
     """
-    with Path(path).open(encoding="utf-8") as handle:
-        for number, line in enumerate(handle, start=1):
-            try:
-                yield _document(json.loads(line))
-            except (KeyError, TypeError, ValueError) as error:
-                raise InputError(
-                    f"is no document ({type(error).__name__}: {error})",
-                    path=path,
-                    line=number,
-                    remedy="Write the file with write_documents or a stage `documents`.",
-                ) from error
-
-
-def _document(values: dict[str, Any]) -> Document:
     return Document(
-        id=str(values["_id"]),
-        text=str(values["text"]),
-        title=str(values.get("title") or ""),
-        format=str(values.get("format") or "text"),
+        id=values["_id"],
+        text=values["text"],
+        title=values.get("title") or "",
+        format=values.get("format") or "text",
         sections=tuple(Section(**each) for each in values.get("sections") or ()),
         links=tuple(Link(**each) for each in values.get("links") or ()),
     )

@@ -57,7 +57,7 @@ def add_nodes(root: LexborNode, composition: Composition) -> None:
     for node, opening in _walk(root):
         tag = node.tag or ""
         if tag == "-text":
-            inline.add(node.text(deep=False) or node.text_content or "")
+            inline.add(node.text_content or "")
         elif tag in _HEADINGS and not opening:
             composition.heading(inline, _HEADINGS[tag])
         elif tag in _BLOCKS or tag in _HEADINGS:

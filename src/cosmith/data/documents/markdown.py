@@ -26,7 +26,7 @@ def read_markdown(data: bytes, name: str) -> Document:
     title, text = _parted(decoded(data))
     composition = Composition(title)
     inline = Inline()
-    for token in MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(text):
+    for token in MarkdownIt("commonmark", {"maxNesting": 100}).enable(["table", "strikethrough"]).parse(text):
         if token.type in ("fence", "code_block"):
             composition.literal(token.content)
         elif token.type == "html_block":
