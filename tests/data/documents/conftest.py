@@ -17,7 +17,7 @@ def assert_spans_agree() -> Callable[[Document], None]:
 def _assert_spans_agree(document: Document) -> None:
     """The contract of :class:`Document`."""
     text = document.text
-    assert text == text.strip()
+    assert text.strip("\n") == text.rstrip() == text
     for link in document.links:
         assert text[link.start : link.stop] == link.text
         assert link.text.strip() == link.text

@@ -290,7 +290,7 @@ def test_pdf(one: One) -> None:
     [
         ("a.pdf", pdf("text", password="secret"), "is encrypted"),
         ("a.pdf", pdf(""), "holds no text; it may be a scan"),
-        ("a.pdf", b"%PDF-1.4 and nothing else", "is broken (PdfReadError"),
+        ("a.pdf", b"%PDF-1.4 and nothing else", "is broken (Pdf"),
         ("a.txt", "Grüße".encode("latin-1"), "is not UTF-8"),
         ("a.py", "x = 'Grüße'".encode("latin-1"), "is not in the encoding that it declares"),
         ("a.html", b'<meta charset="no-such-code"><p>x', "says that it is in an unknown encoding (no-such-code)"),
@@ -316,7 +316,7 @@ def test_byte_order_marks_say_the_encoding(one: One, encoding: str) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["md", "html", "rst", "py", "pdf", "txt"])
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(data=st.data())
 def test_no_file_stops_the_reading_and_all_spans_agree(
     tmp_path_factory: pytest.TempPathFactory,

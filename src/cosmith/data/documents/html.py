@@ -115,7 +115,7 @@ def _title(tree: LexborHTMLParser) -> str:
         found = tree.css_first(tag)
         if found is not None:
             inline = Inline()
-            inline.add(_MARK.sub(" ", found.text()) if tag == "h1" else found.text())
+            inline.add(re.sub("[¶🔗]", " ", found.text()))
             title, _ = inline.take()
             if title:
                 return title
