@@ -73,7 +73,7 @@ def test_an_index_of_chunks_finds_documents_and_shows_the_passage(words_encoder,
     saved = Index.build(encoder, DOCUMENTS, chunks=iter(chunks), folder=tmp_path / "index")
     again = built.save(tmp_path / "again")
     for index in (built, saved, again, Index.load(tmp_path / "index")):
-        hits = index.search(encoder, ["when does the train stop twice", "yellow pears"], k=2)
+        hits = index.search(encoder, ["where it stops twice", "yellow pears"], k=2)
         assert hits.ids[:, 0].tolist() == ["train", "fruit"]
         assert len(index) == 3
         assert (index.card.count, index.card.chunks) == (3, 7)

@@ -39,8 +39,8 @@ class ChunksStage(StageSettings):
     texts: Texts = Field(description="What is cut: documents, texts, training rows, or a collection's documents.")
     how: Literal["sections", "sentences", "tokens"] = Field(
         "sections",
-        description="`sections`: along the headings, which every chunk keeps before it; `sentences`: as many whole ones "
-        "as there is room for; `tokens`: as many words. Texts without sections: by sentences.",
+        description="`sections`: along the headings, which every chunk keeps before it; `sentences`: as many whole "
+        "ones as there is room for; `tokens`: as many words. Texts without sections: by sentences.",
     )
     model: ModelName = Field("base", description="The model whose tokens are counted.")
     tokens: Count | None = Field(

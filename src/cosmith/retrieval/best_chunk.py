@@ -109,8 +109,11 @@ def search_best_chunk(
     if not len(offsets) or offsets[0] != 0 or offsets[-1] != len(chunks) or (np.diff(offsets) < 1).any():
         raise InputError("must begin with 0, always rise and end with the number of chunks", field="offsets")
     asked: Scores = np.ascontiguousarray(queries, dtype=np.float32)
+    if not len(asked):
+        none = np.empty((0, min(k, len(offsets) - 1)), dtype=np.int64)
+        return none, none.astype(np.float32), none
     found = [_search_block(asked[start : start + QUERY_BLOCK], chunks, offsets, k, block)
-             for start in range(0, max(len(asked), 1), QUERY_BLOCK)]  # fmt: skip
+             for start in range(0, len(asked), QUERY_BLOCK)]  # fmt: skip
     positions, scores, best = (np.concatenate(part) for part in zip(*found, strict=True))
     return positions, scores, best
 
