@@ -151,7 +151,8 @@ class _Pieces:
         """The tokens of all pieces, one piece after another: int64 ``[total]``."""
         ends = np.cumsum(self.lengths)
         within = np.arange(ends[-1] if len(ends) else 0) - np.repeat(ends - self.lengths, self.lengths)
-        return np.repeat(self.start, self.lengths) + within
+        places: Int64 = np.repeat(self.start, self.lengths) + within
+        return places
 
 
 def _laid_out(

@@ -7,7 +7,7 @@ until it fits, since a part of a text may have more tokens by itself than it had
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -223,7 +223,7 @@ class _Cutting:
         """Where a chunk that begins at ``begin`` ends: behind ``covered``, as far as there is room; None: nowhere."""
         last = int(np.searchsorted(tokens, begin)) + max(room, 1)
         reach = int(tokens[last]) if last < len(tokens) else stop
-        ways = (
+        ways: tuple[Callable[[], Int64], ...] = (
             lambda: _between(edges, covered, reach),
             lambda: self._words(tokens, covered, reach, stop),
             lambda: _between(tokens, covered, reach),
