@@ -132,7 +132,10 @@ class TextTokenizer:
             self._encoded([text], 0)  # says what is wrong
             raise
         spans = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2)
-        return np.asarray(encoding.ids, dtype=np.int32), spans if places is None else places[spans]
+        if places is not None:
+            begins, ends = places[spans[:, 0]], places[spans[:, 1] - 1] + 1
+            spans = np.column_stack([begins, np.where(spans[:, 1] > spans[:, 0], ends, begins)])
+        return np.asarray(encoding.ids, dtype=np.int32), spans
 
     @property
     def opening(self) -> list[int]:
@@ -217,7 +220,7 @@ class TextTokenizer:
 
 
 def _lowered(text: str) -> tuple[str, np.ndarray]:
-    """A text in small letters, and which character each of its characters was, int64 ``[characters + 1]``.
+    """A text in small letters, and which character each of its characters was, int64 ``[small letters + 1]``.
 
     A capital may become two characters.
     """
