@@ -26,7 +26,7 @@ MODULES = {
 }
 # Distributions whose modules have another name, and TensorBoard, which torch imports for us.
 MODULE_OF = {"huggingface-hub": "huggingface_hub", "pyyaml": "yaml", "PyStemmer": "Stemmer",
-             "vl-convert-python": "vl_convert", "tensorboard": "torch"}  # fmt: skip
+             "markdown-it-py": "markdown_it", "vl-convert-python": "vl_convert", "tensorboard": "torch"}  # fmt: skip
 
 
 def imports(module: str, *, for_types: bool = True) -> Iterator[str]:
@@ -67,7 +67,9 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
 def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    ours = [each for extra in ("adapters", "data", "llm") for each in extras[extra]]  # the others are for none of ours
+    ours = [
+        each for extra in ("adapters", "data", "documents", "llm") for each in extras[extra]
+    ]  # the others are for none of ours
     names = {each.partition(">")[0].partition("=")[0] for each in [*project["dependencies"], *ours]}
     declared = {MODULE_OF.get(name, name) for name in names}
     imported = {name.partition(".")[0] for module in MODULES for name in imports(module)}

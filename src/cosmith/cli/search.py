@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from shlex import quote
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -22,6 +22,9 @@ from cosmith.cli.texts import (
 from cosmith.errors import InputError
 from cosmith.phrases import counted
 
+if TYPE_CHECKING:
+    from cosmith.data.chunking import Chunking
+
 
 def index(
     context: typer.Context,
@@ -36,29 +39,56 @@ def index(
         str, typer.Option("--instruction", help="What searches ask for: stands for {task} in the model's prompts.")
     ] = "",
     precision: Annotated[str, typer.Option("--precision", help="auto, float32 or bf16.")] = "auto",
+    chunk_tokens: Annotated[
+        int | None,
+        typer.Option("--chunk-tokens", help="Cut documents into chunks of whole sentences, of so many tokens at most."),
+    ] = None,
+    chunk_overlap: Annotated[
+        int, typer.Option("--chunk-overlap", help="Tokens of a chunk that the next one repeats, at most.")
+    ] = 0,
 ) -> None:
-    """Make documents searchable by meaning.
+    """Make documents searchable by meaning; those that are cut into chunks count by their best one.
 
     Example: cosmith index runs/python-docs/train/model documents.jsonl --output documents.index
     """
+    from cosmith.data.chunking import chunk_texts
     from cosmith.recipes.artefacts import load_encoder
     from cosmith.retrieval import Index
 
     manner = manner_of(context)
+    if chunk_overlap and chunk_tokens is None:
+        raise InputError("is given without --chunk-tokens", field="--chunk-overlap", remedy="Say both, or neither.")
+    chunking = None if chunk_tokens is None else _chunking(chunk_tokens, chunk_overlap)
     rejected = beside(output, ".rejected.jsonl")
     read = texts_of(texts, column, manner, rejected=rejected, part="document")
     encoder = load_encoder(model, precision)
     require_used(instruction, "query", encoder)
     documents = dict(zip(read.ids, read.texts, strict=True))
-    built = Index.build(
-        encoder, documents, dim=dim, folder=output, model=model_reference(model), instruction=instruction
+    chunks = (
+        None if chunking is None else list(chunk_texts(documents, chunking, encoder.measure(instruction=instruction)))
     )
-    cut = report_cut(encoder, read.texts, manner, prompt="document", instruction=instruction)
+    built = Index.build(
+        encoder, documents, chunks=chunks, dim=dim, folder=output, model=model_reference(model),
+        instruction=instruction,
+    )  # fmt: skip
+    texts_read = read.texts if chunks is None else [chunk.in_context for chunk in chunks]
+    cut = report_cut(encoder, texts_read, manner, prompt="document", instruction=instruction)
     value = {"documents": len(built), "dim": built.card.dim, "index": str(output), "columns": read.columns, "cut": cut}
-    value |= rejected_value(read.rejected, rejected)
+    value |= rejected_value(read.rejected, rejected) | {"chunks": built.card.chunks}
     count = counted(len(built), "document")
+    if chunks is not None:
+        count += f" in {counted(len(chunks), 'chunk')}"
     text = f'{count}{of_columns(read)} in {output}. Search there: cosmith search {quote(str(output))} "your words"'
     manner.result(text, value)
+
+
+def _chunking(tokens: int, overlap: int) -> Chunking:
+    from cosmith.data.chunking import Chunking
+
+    try:
+        return Chunking("sentences", tokens, overlap)
+    except InputError as error:
+        raise InputError(error.problem, field=f"--chunk-{error.field}", remedy=error.remedy) from error
 
 
 def search(
@@ -107,10 +137,17 @@ def search(
         texts = {str(name): opened.text(str(name)) for name in hits.ids.flat if name}
         hits = rerank(hits, load_pair_scorer(reranker), queries, texts, top=read, instruction=told).top(k)
     for row, query in enumerate(queries):
-        found = [(name, score, opened.text(name)) for name, score in hits.of(row)]
+        spans = hits.spans_of(row)
+        shown: list[dict[str, Any]] = []
         lines = [query]
-        for rank, (name, score, text) in enumerate(found, start=1):
+        for rank, (name, score) in enumerate(hits.of(row), start=1):
+            text = passage = opened.text(name)
+            found: dict[str, Any] = {"id": name, "score": round(score, 6), "text": text}
+            if spans is not None:
+                start, stop = spans[rank - 1]
+                passage = text[start:stop]
+                found |= {"passage": passage, "start": start, "stop": stop}
             lines.append(f"{rank:>4}  {score:.3f}  {name}")
-            lines += [f"             {line}" for line in first_code_lines(text)]
-        shown = [{"id": name, "score": round(score, 6), "text": text} for name, score, text in found]
+            lines += [f"             {line}" for line in first_code_lines(passage)]
+            shown.append(found)
         manner.result("\n".join(lines) + "\n", {"query": query, "cut": bool(cut[row]), "hits": shown})

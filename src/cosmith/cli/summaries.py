@@ -188,6 +188,30 @@ def _synthesise(result: Result, folder: Path) -> list[str]:
     return lines
 
 
+def _documents(result: Result, folder: Path) -> list[str]:
+    formats = ", ".join(f"{number:,} {name}" for name, number in result["formats"].items())
+    documents, sections = counted(result["documents"], "document"), counted(result["sections"], "section")
+    lines = [f"{documents} ({formats}), {sections}, {counted(result['characters'], 'character')}"]
+    if result["passed_over"]:
+        passed_over = ", ".join(f"{number:,} {reason}" for reason, number in result["passed_over"].items())
+        lines.append(f"files passed over: {passed_over}")
+    if result["dropped"]:
+        reasons = ", ".join(f"{reason} {number:,}" for reason, number in result["dropped"].items())
+        lines.append(f"files that cannot be read: {reasons}; all of them in {result['rejected_file']}")
+    return lines
+
+
+def _chunks(result: Result, folder: Path) -> list[str]:
+    tokens = result["tokens"]
+    lines = [
+        f"{counted(result['chunks'], 'chunk')} of {counted(result['texts'], 'text')}, {tokens['mean']:g} tokens each on"
+        f" average, {tokens['most']} at most (limit {tokens['limit']})"
+    ]
+    for example in result["examples"][:1]:
+        lines.append("e.g. " + one_line(" > ".join(filter(None, [example["headings"], example["text"]]))))
+    return lines
+
+
 def _model(result: Result, folder: Path) -> list[str]:
     return [
         f"{counted(result['parameters'], 'weight')}, vectors of {counted(result['dimension'], 'dimension')}",
@@ -305,6 +329,8 @@ _SUMMARIES: Mapping[str, Callable[[Result, Path], list[str]]] = {
     "train-sparse": _train_sparse,
     "train-late-interaction": _train_late_interaction,
     "texts": _texts,
+    "documents": _documents,
+    "chunks": _chunks,
     "model": _model,
     "initialise": _initialise,
     "rebuild": _rebuilt,

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 
 _NOT_HERE = frozenset({"NotImplementedError", "NotImplemented", "AbstractMethodError"})
@@ -50,12 +51,9 @@ def functions_of(path: Path) -> list[DocumentedFunction] | None:
         return None
     if not ('"""' in text or "'''" in text):
         return []  # one-line docstrings in single quotes are too rare to pay for parsing all such files
-    with warnings.catch_warnings(), _collector_paused():
-        warnings.simplefilter("ignore")  # invalid escapes in other people's strings
-        try:
-            tree = ast.parse(text)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return None
+    tree = _parsed(text)
+    if tree is None:
+        return None
     # Positions in a syntax tree are in bytes of UTF-8, and its lines end at line feeds only.
     lines = [line.encode("utf-8") for line in text.split("\n")]
     return [
@@ -81,12 +79,79 @@ def read_source(path: Path) -> str | None:
     """The text of a Python file in the encoding that it declares; ``None`` if that fails or it holds a NUL."""
     try:
         data = path.read_bytes()
+    except OSError:
+        return None
+    return decoded_source(data)
+
+
+def decoded_source(data: bytes) -> str | None:
+    """The bytes of a Python file as text, as :func:`read_source`."""
+    try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
         text = data.decode(encoding)
         text.encode("utf-8")  # a decoder such as utf-7 may give lone surrogates, which no file could hold
-    except (OSError, SyntaxError, UnicodeError, LookupError):
+    except (SyntaxError, UnicodeError, LookupError):
         return None
     return None if "\0" in text else text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A class, function or method.
+
+    Args:
+        qualname: Its dotted name within the module.
+        start: The character of the source where its first line begins: that of the comment right above it, of its
+            decorators, or its own.
+    """
+
+    qualname: str
+    start: int
+
+
+def definitions_of(text: str) -> list[Definition]:
+    """The classes, functions and methods of a Python source in its order, without those inside functions.
+
+    A source that this version of Python cannot parse has none.
+    """
+    tree = _parsed(text)
+    if tree is None:
+        return []
+    lines = text.split("\n")
+    places = _starts(lines)
+    found = []
+    for node, qualname in _definitions(tree, ()):
+        line = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)]) - 1
+        while line and lines[line - 1].lstrip().startswith("#"):
+            line -= 1
+        found.append(Definition(qualname, places[line]))
+    return sorted(found, key=lambda each: each.start)  # two may stand on one line
+
+
+def _starts(lines: list[str]) -> list[int]:
+    """Where each line of a text begins, in characters."""
+    return list(accumulate((len(line) + 1 for line in lines[:-1]), initial=0))
+
+
+def _parsed(text: str) -> ast.Module | None:
+    """The syntax tree of a source; ``None`` if it is not Python of this version."""
+    with warnings.catch_warnings(), _collector_paused():
+        warnings.simplefilter("ignore")  # invalid escapes in other people's strings
+        try:
+            return ast.parse(text)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
+
+
+def _definitions(node: ast.AST, scope: tuple[str, ...]) -> Iterator[tuple[Function | ast.ClassDef, str]]:
+    for child in _blocks(node):
+        if isinstance(child, Function | ast.ClassDef):
+            names = (*scope, child.name)
+            yield child, ".".join(names)
+            if isinstance(child, ast.ClassDef):
+                yield from _definitions(child, names)
+        else:
+            yield from _definitions(child, scope)
 
 
 def _blocks(node: ast.AST) -> Iterator[ast.AST]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ from cosmith.errors import InputError, nearest
 from cosmith.evaluation.metrics import retrieval_metrics
 from cosmith.evaluation.scores import Scores
 from cosmith.evaluation.significance import Interval, bootstrap_intervals
+from cosmith.retrieval.best_chunk import ChunkTable, search_best_chunk
 from cosmith.retrieval.dense import search_dense
 from cosmith.retrieval.hits import Hits
 from cosmith.retrieval.index import model_name
@@ -18,6 +20,7 @@ from cosmith.retrieval.lexical import Bm25
 
 if TYPE_CHECKING:
     from cosmith.data import Collection
+    from cosmith.data.chunking import Chunk
     from cosmith.models import TextEncoder
 
 KS = (1, 3, 5, 10, 100)
@@ -43,7 +46,14 @@ def judged_queries(collection: Collection) -> tuple[str, ...]:
     return queries
 
 
-def search_collection(encoder: TextEncoder, collection: Collection, k: int = 100, *, dim: int | None = None) -> Hits:
+def search_collection(
+    encoder: TextEncoder,
+    collection: Collection,
+    k: int = 100,
+    *,
+    dim: int | None = None,
+    chunks: Sequence[Chunk] | None = None,
+) -> Hits:
     """Search a collection with its own queries, exactly.
 
     Queries are encoded with the prompt ``"query"``, documents with ``"document"``, both with the collection's
@@ -54,6 +64,9 @@ def search_collection(encoder: TextEncoder, collection: Collection, k: int = 100
         collection: What to search.
         k: How many documents of each query.
         dim: Compare only this many numbers of each vector.
+        chunks: The documents' chunks, document after document in their order, e.g. from
+            ``chunk_texts(collection.documents, Chunking(tokens=128), encoder.measure())``: a document then counts by
+            its best one. None: documents have one vector each.
 
     Returns:
         A row for each of :func:`judged_queries`, ``[queries, min(k, documents)]``.
@@ -61,9 +74,14 @@ def search_collection(encoder: TextEncoder, collection: Collection, k: int = 100
     queries = [collection.queries[query] for query in judged_queries(collection)]
     ids, texts = list(collection.documents), list(collection.documents.values())
     told = collection.instruction
+    table = None if chunks is None else ChunkTable.of(chunks, ids)
+    texts = texts if chunks is None else [chunk.in_context for chunk in chunks]
     documents = encoder.encode(texts, prompt="document", instruction=told, dim=dim, show_progress="Encoding documents")
     asked = encoder.encode(queries, prompt="query", instruction=told, dim=dim, show_progress="Encoding queries")
-    return Hits.from_positions(Hits.names_of(ids), *search_dense(asked, documents, k))
+    if table is None:
+        return Hits.from_positions(Hits.names_of(ids), *search_dense(asked, documents, k))
+    positions, scores, best = search_best_chunk(asked, documents, table.offsets, k)
+    return replace(Hits.from_positions(Hits.names_of(ids), positions, scores), spans=table.spans[best])
 
 
 def search_collection_bm25(collection: Collection, k: int = 100, *, language: str | None = "english") -> Hits:
@@ -79,6 +97,7 @@ def evaluate_retrieval(
     *,
     ks: Sequence[int] = KS,
     dim: int | None = None,
+    chunks: Sequence[Chunk] | None = None,
     main: str = "ndcg@10",
     seed: int = 0,
     resamples: int = 10_000,
@@ -93,12 +112,13 @@ def evaluate_retrieval(
         collection: The test set.
         ks: Cut-offs.
         dim: Compare only this many numbers of each vector.
+        chunks: Score documents by their best chunk, see :func:`search_collection`.
         main: The metric that counts.
         seed: For the intervals.
         resamples: For the intervals; 0 leaves them out (quicker, for use within training).
         model: What to call the encoder; by default its own name.
     """
-    hits = search_collection(encoder, collection, max(_cut_offs(ks, main)), dim=dim)
+    hits = search_collection(encoder, collection, max(_cut_offs(ks, main)), dim=dim, chunks=chunks)
     return score_hits(
         hits, collection, model=model or model_name(encoder), ks=ks, main=main, seed=seed, resamples=resamples
     )

@@ -8,6 +8,7 @@ from cosmith.models.end_token import append_end_token
 from cosmith.models.from_scratch import initialise, train_tokenizer
 from cosmith.models.from_vocabulary import distil_static, initialise_static
 from cosmith.models.late_interaction import LateInteractionEncoder, LateInteractionSpec, QueryExpansion, TokenVectors
+from cosmith.models.measure import TokenMeasure
 from cosmith.models.packaged import find_model
 from cosmith.models.pair_scorer import load_pair_scorer
 from cosmith.models.pooling import POOLINGS, Pooling, pool
@@ -32,6 +33,7 @@ __all__ = [
     "SparseEncoder",
     "SparseVectors",
     "TextEncoder",
+    "TokenMeasure",
     "TokenVectors",
     "Trainable",
     "append_end_token",

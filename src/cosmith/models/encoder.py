@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from cosmith.data.tokens import RaggedTokens
@@ -22,8 +23,10 @@ from cosmith.models.fingerprint import fingerprint_of
 from cosmith.models.folder import DenseSpec, LatentAttentionSpec, ModelSpec
 from cosmith.models.forward import TokenStates, run
 from cosmith.models.inference import STATIC_TOKENS, encode_texts
+from cosmith.models.late_chunking import mean_states, require_mean_pooling
 from cosmith.models.latent_attention import LatentAttention
 from cosmith.models.lengths import longest_input
+from cosmith.models.measure import TokenMeasure
 from cosmith.models.module import DenseModule
 from cosmith.models.packaged import find_model, lasting_name
 from cosmith.models.pooling import Pooling, checked_pooling, pool
@@ -249,6 +252,11 @@ class Encoder(TrainableModel):
         """A key for stored tokens: equal exactly when :meth:`tokenize` would give the same for every text."""
         return self._reader.key(prompt=prompt, instruction=instruction, max_length=max_length)
 
+    def measure(self, *, prompt: str | None = "document", instruction: str = "") -> TokenMeasure:
+        """How long texts are for this model, to cut documents by (:func:`cosmith.data.chunking.chunk_documents`)."""
+        tokenize = partial(self.tokenize, prompt=prompt, instruction=instruction)
+        return TokenMeasure(self.max_length, self.tokenizer, tokenize)
+
     @property
     def _reader(self) -> TextReader:
         said = self.spec
@@ -268,20 +276,27 @@ class Encoder(TrainableModel):
         """
         if len(tokens) == 0:
             return torch.zeros(0, self.dimension, device=self.device)
-        vectors = self._backbone(tokens) if self.is_static else self._pooled(tokens)
+        vectors = self._projected(self._backbone(tokens) if self.is_static else self._pooled(tokens))
+        return torch.nn.functional.normalize(vectors, dim=-1) if normalize else vectors
+
+    def _projected(self, pooled: torch.Tensor) -> torch.Tensor:
+        """What the head makes of pooled states ``[n, hidden]``: float32 ``[n, dimension]``."""
         dense = iter(self._dense)
         for part in self.spec.head:
             normal = isinstance(part, str)
-            vectors = torch.nn.functional.normalize(vectors, dim=-1) if normal else next(dense)(vectors)
-        vectors = vectors.float()
-        return torch.nn.functional.normalize(vectors, dim=-1) if normalize else vectors
+            pooled = torch.nn.functional.normalize(pooled, dim=-1) if normal else next(dense)(pooled)
+        return pooled.float()
 
     def _pooled(self, tokens: RaggedTokens) -> torch.Tensor:
         found = self._run(tokens)
-        states = self.module["latent_attention"](found.states) if "latent_attention" in self.module else found.states
+        states = self._attended(found)
         prompts = tokens.prompt_lengths
         left_out = None if prompts is None else torch.from_numpy(prompts.astype(np.int64)).to(self.device)
         return pool(states, found.lengths, found.text, self.spec.pooling, left_out)
+
+    def _attended(self, found: TokenStates) -> torch.Tensor:
+        """The states that are pooled."""
+        return self.module["latent_attention"](found.states) if "latent_attention" in self.module else found.states
 
     def token_states(self, tokens: RaggedTokens) -> torch.Tensor:
         """The backbone's last hidden states, with graph when gradients are on: ``[tokens, hidden]``, text after text.
@@ -336,6 +351,40 @@ class Encoder(TrainableModel):
             token_budget=token_budget or (STATIC_TOKENS if self.is_static else None),
             show_progress=show_progress,
         )
+
+    def encode_chunks(
+        self, texts: Sequence[str], spans: Sequence[npt.ArrayLike], *, prompt: str | None = None,
+        instruction: str = "", dim: int | None = None, overlap: int | None = None, show_progress: str | None = None,
+        token_budget: int | None = None,
+    ) -> npt.NDArray[np.float32]:  # fmt: skip
+        """Encode parts of texts that know the text around them (late chunking, see
+        :mod:`cosmith.models.late_chunking`).
+
+        Args:
+            texts: Any number of whole texts, however long.
+            spans: For each text where its chunks stand, int ``[chunks, 2]``: first and behind-the-last character;
+                they may overlap. A chunk's tokens are those that hold one of its characters, no special ones.
+            prompt, instruction, dim, show_progress, token_budget: As for :meth:`encode`.
+            overlap: Tokens that windows of a text longer than the model share; None: a quarter of their room.
+
+        Returns:
+            float32 ``[chunks of all texts, dim]``, unit rows, text after text, in the order of ``spans``.
+
+        Raises:
+            InputError: When the model is static or does not pool by the mean, when a span does not lie within its text
+                or holds no token, or when ``overlap`` leaves no room.
+        """
+        require_mean_pooling(self.spec.pooling, static=self.is_static, name=self.name)
+        width = self._checked_dim(dim)
+        means = mean_states(
+            texts, spans, tokenizer=self.tokenizer, before=self._reader.prompt(prompt, instruction),
+            max_length=self.max_length, overlap=overlap, states=lambda tokens: self._attended(self._run(tokens)),
+            hidden=int(self._backbone.config.hidden_size), module=self.module, padded=not self.variable_length,
+            context=self.compute_in, token_budget=token_budget, show_progress=show_progress,
+        )  # fmt: skip
+        with torch.inference_mode(), self.compute_in():
+            vectors = self._projected(torch.from_numpy(means).to(self.device))[:, :width]
+            return torch.nn.functional.normalize(vectors, dim=-1).cpu().numpy()
 
     def _finished(self, width: int, normalize: bool, tokens: RaggedTokens) -> np.ndarray:
         """The vectors of one micro-batch as they are handed out: float32 ``[len(tokens), width]``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 CPU_TOKENS, ACCELERATOR_TOKENS, STATIC_TOKENS = 1_024, 16_384, 65_536
 _TEXTS_AT_ONCE = 50_000
 
-Item = TypeVar("Item", bound="str | tuple[str, str]")
+Item = TypeVar("Item", bound=Hashable)  # a text, a pair of texts, the number of something else
 
 
 class Tokenised(Protocol):

@@ -115,6 +115,34 @@ class TextTokenizer:
         values = np.concatenate(rows) if rows else np.empty(0, dtype=np.int32)
         return RaggedTokens(values=values, offsets=offsets, full_lengths=full)
 
+    def with_spans(self, text: str) -> tuple[np.ndarray, np.ndarray]:
+        """The tokens of a whole text without special ones, and where each of them stands.
+
+        Returns:
+            int32 ``[tokens]``; int64 ``[tokens, 2]``, first and behind-the-last character of each. A character of
+            several tokens stands in each of them.
+
+        Raises:
+            InputError: When the text cannot be used.
+        """
+        text, places = _lowered(text) if self.do_lower_case else (text, None)
+        try:
+            encoding = self._backend.encode(text, add_special_tokens=False)
+        except (TypeError, UnicodeEncodeError):
+            self._encoded([text], 0)  # says what is wrong
+            raise
+        spans = np.array(encoding.offsets, dtype=np.int64).reshape(-1, 2)
+        if places is not None:
+            begins, ends = places[spans[:, 0]], places[spans[:, 1] - 1] + 1
+            spans = np.column_stack([begins, np.where(spans[:, 1] > spans[:, 0], ends, begins)])
+        return np.asarray(encoding.ids, dtype=np.int32), spans
+
+    @property
+    def opening(self) -> list[int]:
+        """The special tokens before every text."""
+        opening: list[int] = self._around[0].tolist()
+        return opening
+
     def prompt_length(self, prompt: str) -> int:
         """How many tokens a prompt takes at the beginning of a text, special ones included that stand before it.
 
@@ -189,3 +217,13 @@ class TextTokenizer:
         """A hash over the vocabulary and rules."""
         bare = "" if self.special_tokens else "bare"
         return xxhash.xxh3_128_hexdigest(f"{bare}{self.do_lower_case}{self._backend.to_str()}".encode())
+
+
+def _lowered(text: str) -> tuple[str, np.ndarray]:
+    """A text in small letters, and which character each of its characters was, int64 ``[small letters + 1]``.
+
+    A capital may become two characters.
+    """
+    letters = [character.lower() for character in text]
+    places = np.repeat(np.arange(len(text)), [len(each) for each in letters])
+    return "".join(letters), np.append(places, len(text)).astype(np.int64)

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from cosmith.recipes.cleaning_schemas import CleanStage
+from cosmith.recipes.document_schemas import ChunksStage, DocumentsStage
 from cosmith.recipes.judging_schemas import FilterStage, RoundTripStage, ScoreStage
 from cosmith.recipes.mining_schemas import MineStage
 from cosmith.recipes.model_kind_schemas import TrainLateInteractionStage, TrainRerankerStage, TrainSparseStage
@@ -44,6 +45,8 @@ Stage = (
     | SelfPairsStage
     | SynthesiseStage
     | TextsStage
+    | DocumentsStage
+    | ChunksStage
     | ModelStage
     | InitialiseStage
     | RebuildStage
@@ -79,6 +82,8 @@ STAGE_KINDS: dict[str, type[BaseModel]] = {
         SelfPairsStage,
         SynthesiseStage,
         TextsStage,
+        DocumentsStage,
+        ChunksStage,
         ModelStage,
         InitialiseStage,
         RebuildStage,

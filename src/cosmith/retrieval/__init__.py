@@ -9,19 +9,22 @@ from typing import TYPE_CHECKING, Any
 _PUBLIC = {
     "BestSoFar": "cosmith.retrieval.dense",
     "Bm25": "cosmith.retrieval.lexical",
+    "ChunkTable": "cosmith.retrieval.best_chunk",
     "Hits": "cosmith.retrieval.hits",
     "Index": "cosmith.retrieval.index",
     "IndexCard": "cosmith.retrieval.index",
     "rerank": "cosmith.retrieval.reranking",
+    "search_best_chunk": "cosmith.retrieval.best_chunk",
     "search_dense": "cosmith.retrieval.dense",
     "search_late_interaction": "cosmith.retrieval.late_interaction",
     "search_sparse": "cosmith.retrieval.sparse",
 }
 
-__all__ = ["BestSoFar", "Bm25", "Hits", "Index", "IndexCard", "rerank", "search_dense",
-           "search_late_interaction", "search_sparse"]  # fmt: skip
+__all__ = ["BestSoFar", "Bm25", "ChunkTable", "Hits", "Index", "IndexCard", "rerank", "search_best_chunk",
+           "search_dense", "search_late_interaction", "search_sparse"]  # fmt: skip
 
 if TYPE_CHECKING:
+    from cosmith.retrieval.best_chunk import ChunkTable, search_best_chunk
     from cosmith.retrieval.dense import BestSoFar, search_dense
     from cosmith.retrieval.hits import Hits
     from cosmith.retrieval.index import Index, IndexCard

@@ -19,6 +19,8 @@ class Hits:
         ids: Document ids, object array of str ``[queries, k]``; a row that runs out of documents ends in ``""``.
         scores: float32 ``[queries, k]``; ``-inf`` where the id is ``""``. What a score means is the searcher's
             affair (cosine, BM25); only the order within a row counts.
+        spans: int64 ``[queries, k, 2]``: the passage of each document that answers best, first and behind-the-last
+            character of its text; (0, 0) where the id is ``""``. None where documents were not cut into chunks.
 
     Raises:
         InputError: When the shapes differ, or a score is not a number.
@@ -26,12 +28,15 @@ class Hits:
 
     ids: npt.NDArray[np.object_]
     scores: npt.NDArray[np.float32]
+    spans: npt.NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         if self.ids.ndim != 2 or self.ids.shape != self.scores.shape:
             raise InputError(
                 f"ids {self.ids.shape} and scores {self.scores.shape} must both be [queries, k]", field="hits"
             )
+        if self.spans is not None and self.spans.shape != (*self.ids.shape, 2):
+            raise InputError(f"spans {self.spans.shape} must be {(*self.ids.shape, 2)}", field="hits")
         if np.isnan(self.scores).any():
             row = int(np.isnan(self.scores).any(axis=1).argmax())
             raise InputError(
@@ -72,9 +77,16 @@ class Hits:
 
     def top(self, k: int) -> Hits:
         """The first ``k`` hits of each query."""
-        return Hits(self.ids[:, :k], self.scores[:, :k])
+        return Hits(self.ids[:, :k], self.scores[:, :k], None if self.spans is None else self.spans[:, :k])
 
     def of(self, query: int) -> list[tuple[str, float]]:
         """The ``(document id, score)`` of one query (its row number), without the filling."""
         pairs = zip(self.ids[query], self.scores[query], strict=True)
         return [(name, float(score)) for name, score in pairs if name]
+
+    def spans_of(self, query: int) -> list[tuple[int, int]] | None:
+        """Where the best passage of each of one query's documents stands in its text; None where there are none."""
+        if self.spans is None:
+            return None
+        pairs = zip(self.ids[query], self.spans[query].tolist(), strict=True)
+        return [(start, stop) for name, (start, stop) in pairs if name]

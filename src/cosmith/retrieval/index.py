@@ -1,8 +1,9 @@
 """A searchable folder: the vectors of a corpus, its texts, and the fingerprint of the model that made them.
 
     index.json        format, model, fingerprint, sizes
-    vectors.npy       float32 [documents, dim], unit rows, memory-mapped
+    vectors.npy       float32 [documents or chunks, dim], unit rows, memory-mapped
     documents.arrow   id and text of each, memory-mapped
+    chunks.npy        int64 [chunks, 3], where documents were cut: number of the document, start, stop in its text
 
 Vectors of two models, or of one model before and after training, have nothing to do with each other, yet searching
 one with the other gives plausible nonsense; so an index refuses every encoder but the one that made it.
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,14 +25,17 @@ import pyarrow as pa
 from cosmith.atomic import atomic_folder, require_replaceable, write_json
 from cosmith.data.array_files import map_array, write_array
 from cosmith.data.arrow_files import map_batch, write_batch
+from cosmith.data.chunking import Chunk
 from cosmith.errors import InputError
+from cosmith.retrieval.best_chunk import ChunkTable, search_best_chunk
 from cosmith.retrieval.dense import search_dense
 from cosmith.retrieval.hits import Hits
 
 if TYPE_CHECKING:
     from cosmith.models import TextEncoder
 
-FORMAT = 2
+FORMAT = 3
+_READABLE = (2, FORMAT)  # 2: from before chunks
 _ENCODED_AT_A_TIME = 32_768
 """Documents handed to the encoder at once: enough to sort by length, few enough to hold."""
 
@@ -49,6 +53,7 @@ class IndexCard:
         prompt: The prompt that the documents were encoded with.
         instruction: The instruction that the model was given, and is given for queries where a search says no other.
         format: The version of the layout.
+        chunks: How many chunks the documents were cut into, each with a vector; None: a vector a document.
     """
 
     model: str
@@ -59,6 +64,12 @@ class IndexCard:
     prompt: str
     instruction: str = ""
     format: int = FORMAT
+    chunks: int | None = None
+
+    @property
+    def vectors(self) -> int:
+        """How many vectors there are."""
+        return self.count if self.chunks is None else self.chunks
 
 
 class Index:
@@ -66,13 +77,21 @@ class Index:
 
     Attributes:
         card: What the index says about itself.
-        vectors: float32 ``[documents, dim]``, unit rows.
+        vectors: float32 ``[documents, dim]`` or ``[chunks, dim]``, unit rows.
+        chunks: Which chunks the documents were cut into; None: each document has one vector.
     """
 
-    def __init__(self, card: IndexCard, vectors: npt.NDArray[np.float32], documents: pa.RecordBatch) -> None:
+    def __init__(
+        self,
+        card: IndexCard,
+        vectors: npt.NDArray[np.float32],
+        documents: pa.RecordBatch,
+        chunks: ChunkTable | None = None,
+    ) -> None:
         """Put the parts together; use :meth:`build` or :meth:`load`."""
         self.card = card
         self.vectors = vectors
+        self.chunks = chunks
         self._documents = documents
 
     @classmethod
@@ -81,6 +100,7 @@ class Index:
         encoder: TextEncoder,
         documents: Mapping[str, str],
         *,
+        chunks: Iterable[Chunk] | None = None,
         dim: int | None = None,
         folder: str | Path | None = None,
         model: str | None = None,
@@ -92,6 +112,9 @@ class Index:
         Args:
             encoder: Makes the vectors, and must make those of the queries.
             documents: id → text.
+            chunks: The parts of the documents that get a vector each, document after document in the same order, as
+                :func:`cosmith.data.chunking.chunk_texts` cuts them; a search then goes by the best chunk of each
+                document. None: each document gets one vector.
             dim: Keep only this many numbers of each vector (for models trained with nested dimensions).
             folder: Write the index there as it is made, so that the vectors need not fit in memory; it takes the
                 folder's name only when it is whole.
@@ -100,8 +123,8 @@ class Index:
             instruction: What takes the place of ``{task}`` in prompts, of the documents and later of the queries.
 
         Raises:
-            InputError: When there are no documents, ``dim`` is not within 1 and the model's dimension, or the folder
-                holds something else than an index.
+            InputError: When there are no documents, the chunks are not theirs, ``dim`` is not within 1 and the model's
+                dimension, or the folder holds something else than an index.
             StorageError: When the folder cannot be written.
         """
         dim = checked_dim(dim, encoder.dimension, "the model's vectors")
@@ -109,6 +132,8 @@ class Index:
             require_replaceable(Path(folder), "index.json", "an index")  # before the work, not after it
         if not documents:
             raise InputError("there are no documents to index", field="documents")
+        cut = None if chunks is None else list(chunks)
+        table = None if cut is None else ChunkTable.of(cut, documents)
         card = IndexCard(
             model=model or model_name(encoder),
             encoder=encoder.fingerprint(),
@@ -117,15 +142,16 @@ class Index:
             count=len(documents),
             prompt=prompt,
             instruction=instruction,
+            chunks=None if cut is None else len(cut),
         )
         ids, texts = list(documents), list(documents.values())
         batch = pa.record_batch(
             [pa.array(ids, type=pa.large_string()), pa.array(texts, type=pa.large_string())], names=["id", "text"]
         )
-        encoded = _encoded(encoder, texts, card)
+        encoded = _encoded(encoder, texts if cut is None else [chunk.in_context for chunk in cut], card)
         if folder is None:
-            return cls(card, np.concatenate(list(encoded)), batch)
-        _write(Path(folder), card, batch, encoded)
+            return cls(card, np.concatenate(list(encoded)), batch, table)
+        _write(Path(folder), card, batch, encoded, table)
         return cls.load(folder)
 
     def __len__(self) -> int:
@@ -153,7 +179,8 @@ class Index:
             instruction: What takes the place of ``{task}`` in it; by default what the index was built with.
 
         Returns:
-            ``[len(texts), min(k, documents)]``; the scores are cosines.
+            ``[len(texts), min(k, documents)]``; the scores are cosines, where documents were cut those of the best
+            chunk of each, and the hits say where it stands.
 
         Raises:
             InputError: When the encoder is another, ``k`` is less than one, or ``dim`` more than the index keeps.
@@ -163,7 +190,10 @@ class Index:
         told = self.card.instruction if instruction is None else instruction
         queries = encoder.encode(list(texts), prompt=prompt, instruction=told, dim=dim)
         vectors = self.vectors if dim == self.card.dim else _cut(self.vectors, dim)
-        return Hits.from_positions(self._names, *search_dense(queries, vectors, k))
+        if self.chunks is None:
+            return Hits.from_positions(self._names, *search_dense(queries, vectors, k))
+        positions, scores, best = search_best_chunk(queries, vectors, self.chunks.offsets, k)
+        return replace(Hits.from_positions(self._names, positions, scores), spans=self.chunks.spans[best])
 
     def require(self, encoder: TextEncoder) -> None:
         """Refuse an encoder that did not make this index.
@@ -212,7 +242,7 @@ class Index:
             InputError: When the folder holds something else than an index.
             StorageError: When it cannot be written.
         """
-        _write(Path(folder), self.card, self._documents, [self.vectors])
+        _write(Path(folder), self.card, self._documents, [self.vectors], self.chunks)
         return Index.load(folder)
 
     @classmethod
@@ -227,14 +257,14 @@ class Index:
         kind = pa.large_string()
         documents = map_batch(folder / "documents.arrow", {"id": kind, "text": kind})
         vectors = map_array(folder / "vectors.npy", np.float32, _REBUILD)
-        if vectors.shape != (card.count, card.dim) or documents.num_rows != card.count:
+        if vectors.shape != (card.vectors, card.dim) or documents.num_rows != card.count:
             raise InputError(
                 f"{documents.num_rows} documents and vectors {vectors.shape} do not match index.json, which says"
-                f" {card.count} of {card.dim} numbers",
+                f" {card.count} and {card.vectors} of {card.dim} numbers",
                 path=folder,
                 remedy=_REBUILD,
             )
-        return cls(card, vectors, documents)
+        return cls(card, vectors, documents, None if card.chunks is None else _read_chunks(folder / "chunks.npy", card))
 
 
 _REBUILD = "Build the index again, with `cosmith index` or Index.build."
@@ -286,20 +316,34 @@ def _cut(vectors: npt.NDArray[np.float32], dim: int) -> npt.NDArray[np.float32]:
 
 
 def _write(
-    folder: Path, card: IndexCard, documents: pa.RecordBatch, vectors: Iterable[npt.NDArray[np.float32]]
+    folder: Path,
+    card: IndexCard,
+    documents: pa.RecordBatch,
+    vectors: Iterable[npt.NDArray[np.float32]],
+    chunks: ChunkTable | None,
 ) -> None:
     require_replaceable(folder, "index.json", "an index")
     with atomic_folder(folder) as place:
-        write_array(place / "vectors.npy", (card.count, card.dim), np.float32, vectors)
+        write_array(place / "vectors.npy", (card.vectors, card.dim), np.float32, vectors)
+        if chunks is not None:
+            write_array(place / "chunks.npy", (len(chunks), 3), np.int64, [chunks.to_array()])
         write_batch(place / "documents.arrow", documents)
         write_json(place / "index.json", asdict(card))
+
+
+def _read_chunks(path: Path, card: IndexCard) -> ChunkTable:
+    array = map_array(path, np.int64, _REBUILD)
+    table = ChunkTable.from_array(array, card.count) if array.shape == (card.vectors, 3) else None
+    if table is None:
+        raise InputError("does not match the documents and vectors beside it", path=path, remedy=_REBUILD)
+    return table
 
 
 def _read_card(path: Path) -> IndexCard:
     try:
         about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         version = about["format"]
-        if version == FORMAT:
+        if version in _READABLE:
             return IndexCard(**about)
     except (FileNotFoundError, NotADirectoryError) as error:
         if not path.parent.exists():

@@ -65,4 +65,8 @@ def rerank(
     steps = np.arange(1, behind.shape[1] + 1, dtype=np.float32)
     lower = np.where(behind != "", scores[:, -1:] - steps, -np.inf).astype(np.float32)
     ids = np.take_along_axis(read.ids, order, axis=1)
-    return Hits(np.concatenate([ids, behind], axis=1), np.concatenate([scores, lower], axis=1))
+    spans = None
+    if hits.spans is not None and read.spans is not None:
+        ordered = np.take_along_axis(read.spans, order[:, :, None], axis=1)
+        spans = np.concatenate([ordered, hits.spans[:, top:]], axis=1)
+    return Hits(np.concatenate([ids, behind], axis=1), np.concatenate([scores, lower], axis=1), spans)

@@ -2,7 +2,7 @@
 
 import typer
 
-from cosmith.cli.data import mine, overlap, synthesise, templates
+from cosmith.cli.data import chunk, mine, overlap, synthesise, templates
 from cosmith.cli.data.filter import filter_data
 
 app = typer.Typer(
@@ -15,3 +15,4 @@ app.command("overlap")(overlap.overlap)
 app.command("mine")(mine.mine)
 app.command("synthesise")(synthesise.synthesise)
 app.command("templates")(templates.templates)
+app.command("chunk")(chunk.chunk)

@@ -1,5 +1,16 @@
 """Documents as people have them, in folders of files of many formats."""
 
 from cosmith.data.documents.document import Document, Link, Section, load_documents, write_documents
+from cosmith.data.documents.folder import DocumentFiles, read_documents
+from cosmith.data.documents.formats import FORMATS
 
-__all__ = ["Document", "Link", "Section", "load_documents", "write_documents"]
+__all__ = [
+    "FORMATS",
+    "Document",
+    "DocumentFiles",
+    "Link",
+    "Section",
+    "load_documents",
+    "read_documents",
+    "write_documents",
+]

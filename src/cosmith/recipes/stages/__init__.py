@@ -21,6 +21,8 @@ STAGE_FUNCTIONS: Mapping[str, str] = {
     "weak-pairs": "cosmith.recipes.stages.rows:pairs_of_documents",
     "self-pairs": "cosmith.recipes.stages.rows:pairs_of_selves",
     "synthesise": "cosmith.recipes.stages.synthesis:synthesise_rows",
+    "documents": "cosmith.recipes.stages.documents:documents",
+    "chunks": "cosmith.recipes.stages.documents:chunks",
     "texts": "cosmith.recipes.stages.pretraining:texts",
     "model": "cosmith.recipes.stages.pretraining:bring_model",
     "initialise": "cosmith.recipes.stages.pretraining:initialise_model",

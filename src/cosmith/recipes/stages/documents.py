@@ -1,0 +1,106 @@
+"""Stages that read documents and cut them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from cosmith.data import reasons, write_rejected
+from cosmith.data.chunking import Chunk, Chunking, chunk_documents, write_chunks
+from cosmith.data.documents import Document, load_documents, read_documents, write_documents
+from cosmith.errors import InputError
+from cosmith.phrases import one_line
+from cosmith.recipes.artefacts import StageContext
+from cosmith.recipes.document_schemas import ChunksStage, DocumentsStage
+
+_EXAMPLES = 5
+_SHOWN = 300  # characters of an example
+
+
+def documents(stage: DocumentsStage, context: StageContext) -> dict[str, Any]:
+    """The documents of a folder, one JSON line each; what cannot be read is told in ``rejected.jsonl``."""
+    folder = context.artefacts.folder(context.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    rejected_file = context.folder / "rejected.jsonl"
+    characters = sections = titles = 0
+
+    def seen(read: Iterator[Document]) -> Iterator[Document]:
+        nonlocal characters, sections, titles
+        for document in read:
+            characters += len(document.text)
+            sections += len(document.sections)
+            titles += bool(document.title)
+            yield document
+
+    found = None
+    try:
+        found = read_documents(stage.path, patterns=stage.patterns, formats=stage.formats, largest=stage.largest)
+        write_documents(folder / "texts.jsonl", seen(iter(found)))
+    except InputError as error:
+        raise context.of_stage(error) from error
+    finally:
+        if found is not None:
+            write_rejected(rejected_file, found.rejected)
+    return {
+        "documents": found.formats.total(),
+        "formats": dict(found.formats.most_common()),
+        "characters": characters,
+        "titles": titles,
+        "sections": sections,
+        "passed_over": dict(found.passed_over.most_common()),
+        "dropped": reasons(found.rejected),
+        "rejected_file": str(rejected_file) if found.rejected else None,
+    }
+
+
+def chunks(stage: ChunksStage, context: StageContext) -> dict[str, Any]:
+    """Texts in parts, one JSON line each; a part's id says its text and where it stands there."""
+    folder = context.artefacts.folder(context.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    measure = context.artefacts.encoder(stage.model).measure()
+    lengths: list[int] = []
+    whole: set[str] = set()
+    examples: list[dict[str, str]] = []
+
+    def seen(cut: Iterator[Chunk]) -> Iterator[Chunk]:
+        for chunk in cut:
+            lengths.append(measure.count(chunk.in_context))
+            whole.add(chunk.document)
+            if len(examples) < _EXAMPLES:
+                shown = one_line(chunk.text, _SHOWN)
+                examples.append({"id": chunk.id, "headings": chunk.context, "text": shown})
+            yield chunk
+
+    try:
+        chunking = Chunking(stage.how, stage.tokens, stage.overlap)
+        cut = chunk_documents(_documents(stage.texts, context), chunking, measure)
+        count = write_chunks(folder / "texts.jsonl", seen(cut))
+    except InputError as error:
+        raise context.of_stage(error) from error
+    if not count:
+        raise InputError("the texts hold nothing to cut", field=f"stages.{context.name}.texts",
+                         remedy="Give texts that say something.")  # fmt: skip
+    return {
+        "texts": len(whole),
+        "chunks": count,
+        "tokens": {"mean": round(float(np.mean(lengths)), 1), "most": max(lengths), "limit": chunking.limit(measure)},
+        "examples": examples,
+    }
+
+
+def _documents(names: list[str], context: StageContext) -> Iterator[Document]:
+    """The texts of all inputs as documents, with their sections where they have some.
+
+    The ids of several inputs begin with the input's name, since two may have the same.
+    """
+    for name in names:
+        before = f"{name}/" if len(names) > 1 else ""
+        if context.artefacts.kind(name) == "texts":
+            for each in load_documents(context.artefacts.folder(name) / "texts.jsonl"):
+                text, title = (each.text, each.title) if each.text.strip() else (each.title, "")
+                yield Document(before + each.id, text, title, each.format, each.sections, each.links)
+        else:
+            for number, text in enumerate(context.artefacts.texts(name)):
+                yield Document(f"{before}{number}", text)

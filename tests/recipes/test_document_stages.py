@@ -1,0 +1,95 @@
+"""From a folder of documents to chunks that a model reads whole."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cosmith.cli.summaries import summary
+from cosmith.data import read_texts
+from cosmith.errors import InputError
+from cosmith.recipes import load_recipe, parse_document, run_recipe
+
+PAGE = (
+    "# Handbook\n\nWelcome.\n\n## Leave\n\n" + "Everyone has thirty days. " * 4 + "\n\n## Travel\n\nBook the train.\n"
+)
+STAGES = """\
+  documents: {{kind: documents, path: {path}}}
+  chunks: {{kind: chunks, texts: documents, tokens: 60}}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    place = tmp_path / "docs"
+    place.mkdir()
+    (place / "handbook.md").write_text(PAGE)
+    (place / "note.txt").write_text("A short note.")
+    (place / "broken.txt").write_bytes("ä".encode("latin-1"))
+    (place / "picture.png").write_bytes(b"x")
+    return place
+
+
+def run(world: Path, tmp_path: Path, stages: str, **overrides: Any) -> dict[str, Any]:
+    text = f"name: t\nprecision: float32\nbase: {world / 'base'}\nstages:\n{stages}"
+    return run_recipe(load_recipe(parse_document(text), overrides=overrides), tmp_path / "run")
+
+
+def test_documents_then_chunks(small_world: Path, tmp_path: Path, folder: Path) -> None:
+    results = run(small_world, tmp_path, STAGES.format(path=folder))
+    read = results["documents"]
+    assert (read["documents"], read["formats"], read["titles"]) == (2, {"markdown": 1, "text": 1}, 1)
+    assert read["passed_over"] == {"of another format": 1}
+    assert read["dropped"] == {"is not UTF-8": 1}
+    assert json.loads(Path(read["rejected_file"]).read_text())["path"] == str(folder / "broken.txt")
+    cut = results["chunks"]
+    assert cut["texts"] == 2
+    assert cut["tokens"]["most"] <= cut["tokens"]["limit"] == 60
+    texts = read_texts(tmp_path / "run" / "chunks" / "texts" / "texts.jsonl")
+    assert cut["chunks"] == len(texts.texts)
+    assert texts.ids[0] == "handbook.md#0-8"
+    assert texts.texts[0] == "Handbook Welcome."
+    assert texts.titles[2] == "Handbook > Leave"
+    assert texts.texts[-1] == "A short note."
+    for name in results:
+        assert summary(name, results[name], tmp_path / "run" / name)
+    assert "2 documents (1 markdown, 1 text), 3 sections" in summary("documents", read, tmp_path)[0]
+
+
+def test_chunks_of_pairs_and_several_inputs(small_world: Path, tmp_path: Path, folder: Path) -> None:
+    pairs = small_world / "pairs.jsonl"
+    stages = (
+        STAGES.format(path=folder) + f"  data: {{kind: source, path: {pairs}}}\n"
+        "  all: {kind: chunks, texts: [documents, data.test], how: tokens, tokens: 20, overlap: 4}\n"
+    )
+    results = run(small_world, tmp_path, stages)
+    ids = read_texts(tmp_path / "run" / "all" / "texts" / "texts.jsonl").ids
+    assert len(set(ids)) == len(ids) == results["all"]["chunks"]
+    assert ids[0].startswith("documents/handbook.md#0-")
+    assert ids[-1].startswith("data.test/")
+
+
+def test_patterns_and_formats_are_said_in_the_recipe(small_world: Path, tmp_path: Path, folder: Path) -> None:
+    stages = STAGES.format(path=folder)
+    results = run(small_world, tmp_path, stages, **{"documents.patterns": "*.txt", "documents.formats": ["text"]})
+    assert results["documents"]["formats"] == {"text": 1}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        ({"documents.formats": "markdow"}, r"stages\.documents\.formats.*Did you mean 'markdown'"),
+        ({"documents.patterns": "*.zip"}, r"stages\.documents.*holds no document"),
+        ({"chunks.overlap": 40}, "over half of tokens"),
+        ({"chunks.tokens": 2}, r"stages\.chunks\.tokens.*too few for the character"),
+        ({"chunks.texts": "base"}, "texts or training rows or a collection is needed"),
+    ],
+)
+def test_refusals_name_the_key(
+    small_world: Path, tmp_path: Path, folder: Path, overrides: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(InputError, match=said):
+        run(small_world, tmp_path, STAGES.format(path=folder), **overrides)
