@@ -10,8 +10,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from cosmith.data.rows import Rejected, write_rejected
-from cosmith.data.tabular import Record, Table
+from cosmith.data.records import Record, Table
+from cosmith.data.rows import Rejected, RejectedRows, write_rejected
 from cosmith.data.texts import text_problem
 from cosmith.errors import InputError
 from cosmith.phrases import counted
@@ -24,28 +24,30 @@ class UnusableError(Exception):
     """Why a record cannot be used; :func:`usable` catches it."""
 
 
-def each_usable(table: Table, build: Callable[[Record], T], bad: list[Rejected]) -> Iterator[T]:
+def each_usable(table: Table, build: Callable[[Record], T], bad: RejectedRows) -> Iterator[T]:
     """What ``build`` makes of the records, one at a time; those for which it gives a reason instead go to ``bad``.
 
     Raises:
         InputError: In the end, when there was no record that can be used.
     """
-    none = True
+    none, rejected, first = True, 0, None
     for record in table.records():
         try:
             if record.problem:
                 raise UnusableError(record.problem)
             built = build(record)
         except UnusableError as reason:
-            bad.append(Rejected(record.line, str(reason), record.raw[:500], str(table.path)))
+            unusable = Rejected(record.line, str(reason), record.raw[:500], str(record.path or table.path))
+            rejected, first = rejected + 1, first or unusable
+            bad.append(unusable)
         else:
             none = False
             yield built
-    if none and bad:
+    if none and first is not None:
         raise InputError(
-            f"has {counted(len(bad), 'row')}, none of which can be used; the first: {bad[0].reason}",
-            path=table.path,
-            line=bad[0].line,
+            f"has {counted(rejected, 'row')}, none of which can be used; the first: {first.reason}",
+            path=first.path,
+            line=first.line,
             remedy="Mend the rows, or name the right columns.",
         )
     if none:
