@@ -13,7 +13,11 @@ from cosmith.errors import ColumnError
 from cosmith.phrases import counted, one_line, share
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cosmith.data import Part, Survey
+    from cosmith.data.ragged import Int32
+    from cosmith.data.tallies import Measure
 
 _BAR = 40  # characters of the longest bar
 
@@ -47,20 +51,8 @@ def inspect(
     Example: cosmith data inspect pairs.jsonl --model all-MiniLM-L6-v2 --against my-beir-folder --html pairs.html
     """
     from cosmith.data import survey
-    from cosmith.data.tallies import Measure
 
-    measure: Measure | None = None
-    limit = None
-    if model is not None:
-        from cosmith.models import Encoder
-
-        encoder = Encoder.load(model)
-        limit = encoder.max_length
-
-        def measure(texts, role):  # type: ignore[no-untyped-def]
-            prompt = "query" if role == "query" else "document"
-            return encoder.tokenize(texts, prompt=prompt).full_lengths
-
+    measure, limit = (None, None) if model is None else _reading(model)
     try:
         found = survey(
             path, query=query, positive=positive, negative=negative or "auto", column=column,
@@ -75,6 +67,18 @@ def inspect(
         write_survey_page(html, found, model)
         manner.note(f"page: {quote(str(html))}")
     manner.result("\n".join(survey_lines(found, model)), found.to_dict() | {"model": model})
+
+
+def _reading(model: str) -> tuple[Measure, int]:
+    """How a model counts tokens, its prompts included, and how many it reads."""
+    from cosmith.models import Encoder
+
+    encoder = Encoder.load(model)
+
+    def measure(texts: Sequence[str], role: str) -> Int32:
+        return encoder.tokenize(texts, prompt="query" if role == "query" else "document").full_lengths
+
+    return measure, encoder.max_length
 
 
 def survey_lines(found: Survey, model: str | None) -> list[str]:
