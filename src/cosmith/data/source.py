@@ -136,7 +136,7 @@ class Source:
         """Write rows as they come as a source, and return it memory-mapped from there.
 
         Memory does not grow with the texts, and by less than a byte for each text of each row: rows and texts wait on
-        the disk, where for a while they stand twice, with about 130 bytes more for each text of each row. The source
+        the disk, where for a while they stand twice, with about 90 bytes more for each text of each row. The source
         that is returned has its groups in memory, a pointer a row and each distinct name.
 
         Args:

@@ -26,7 +26,7 @@ from cosmith.data.python_docs import build_python_docs
 from cosmith.data.python_functions import collect_functions
 from cosmith.errors import ColumnError, InputError
 from cosmith.recipes.artefacts import StageContext
-from cosmith.recipes.pair_splits import Limits, sampled, split_source
+from cosmith.recipes.pair_splits import Limits, PairSplit, SourceSplit, sampled, split_source
 from cosmith.recipes.stage_schemas import CollectionStage, PythonFunctionsStage, SourceStage, StsStage
 from cosmith.recipes.stage_settings import StageSettings
 
@@ -68,7 +68,7 @@ def source(stage: SourceStage, context: StageContext) -> dict[str, Any]:
             dev_limits=Limits(stage.dev_queries, stage.dev_documents),
             test_limits=Limits(stage.test_queries, stage.test_documents),
         )  # fmt: skip
-        splits = keep_split(split.training_rows(whole), split.dev, split.test, settings, context.folder)
+        splits = _keep(split.training_rows(whole), split, settings, context.folder)
     except InputError as error:
         raise InputError(error.problem, path=stage.path, remedy=error.remedy) from error
     finally:
@@ -86,16 +86,17 @@ def source(stage: SourceStage, context: StageContext) -> dict[str, Any]:
     }
 
 
-def keep_split(
-    train: Iterable[TrainingRow],
-    dev: Collection | None,
-    test: Collection | None,
-    settings: SourceSettings,
-    folder: Path,
-) -> dict[str, dict[str, int]]:
+def keep_split(split: PairSplit, settings: SourceSettings, folder: Path) -> dict[str, dict[str, int]]:
     """Write the parts of some pairs into a stage's folder, and count them."""
-    splits = {"train": {"pairs": len(Source.write(folder / "train", "train", train, settings))}}
-    for name, held_out in (("dev", dev), ("test", test)):
+    return _keep(split.train, split, settings, folder)
+
+
+def _keep(
+    rows: Iterable[TrainingRow], split: PairSplit | SourceSplit, settings: SourceSettings, folder: Path
+) -> dict[str, dict[str, int]]:
+    train = Source.write(folder / "train", "train", rows, settings)
+    splits = {"train": {"pairs": len(train)}}
+    for name, held_out in (("dev", split.dev), ("test", split.test)):
         if held_out is not None:
             replace(held_out, instruction=settings.instruction).write_beir(folder / name)
             splits[name] = _counts(held_out)

@@ -78,9 +78,7 @@ def pairs_of_documents(stage: WeakPairsStage, context: StageContext) -> dict[str
         "documents": len(titles),
         "pairs": len(found.rows),
         "from_titles": found.from_titles,
-        "splits": keep_split(
-            split.train, split.dev, split.test, SourceSettings(instruction=stage.instruction), context.folder
-        ),
+        "splits": keep_split(split, SourceSettings(instruction=stage.instruction), context.folder),
         "examples": examples_of(split.train),
     }
 
