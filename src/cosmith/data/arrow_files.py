@@ -37,7 +37,7 @@ class _InPieces(io.RawIOBase):
 
     def __init__(self, handle: IO[bytes], mappings: Sequence[mmap]) -> None:
         super().__init__()
-        self._handle, self._mappings = handle, mappings
+        self._handle, self._mapped = handle, Mapped(mappings)
 
     def writable(self) -> bool:
         return True
@@ -50,14 +50,27 @@ class _InPieces(io.RawIOBase):
         for start in range(0, len(view), _PIECE):
             self._handle.write(view[start : start + _PIECE])
             if len(view) >= _PIECE:
-                let_go(self._mappings)
+                self._mapped.let_go()
         return len(view)
 
 
-def let_go(mappings: Sequence[mmap]) -> None:
-    """Give the pages of mapped files back to the system; they are read again when they are asked for."""
-    for mapping in mappings:
-        mapping.madvise(MADV_DONTNEED)
+class Mapped:
+    """The files that something is mapped from. What is copied or pickled is in memory, and is mapped from none.
+
+    Args:
+        files: They.
+    """
+
+    def __init__(self, files: Sequence[mmap] = ()) -> None:
+        self._files = tuple(files)
+
+    def __reduce__(self) -> tuple[type[Mapped], tuple[()]]:
+        return Mapped, ()
+
+    def let_go(self) -> None:
+        """Give the pages of the files back to the system; they are read again when they are asked for."""
+        for file in self._files:
+            file.madvise(MADV_DONTNEED)
 
 
 def map_batch(path: Path, columns: dict[str, pa.DataType]) -> tuple[pa.RecordBatch, mmap]:

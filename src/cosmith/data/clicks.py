@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from cosmith.data.columns import find_column, require_column
-from cosmith.data.record_values import UnusableError, each_usable, name_of, text_of
+from cosmith.data.record_values import UnusableError, each_usable, name_of, shown, text_of
 from cosmith.data.records import Record
 from cosmith.data.rows import Rejected, TrainingRow, write_rejected
 from cosmith.data.tables import open_table
@@ -154,9 +154,9 @@ def _time_of(value: object, latest: datetime) -> datetime:
     try:
         when = _moment(value)
     except (ValueError, OverflowError, OSError, TypeError):
-        raise UnusableError(f"the time {value!r} cannot be read") from None
+        raise UnusableError(f"the time {shown(value)} cannot be read") from None
     if not _EARLIEST <= when <= latest:
-        raise UnusableError(f"the time {value!r} is {'before 1990' if when < _EARLIEST else 'in the future'}")
+        raise UnusableError(f"the time {shown(value)} is {'before 1990' if when < _EARLIEST else 'in the future'}")
     return when
 
 

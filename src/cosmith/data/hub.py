@@ -45,8 +45,7 @@ def open_hub(name: str) -> Table:
     columns = data.column_names or _columns_seen(data, name)
 
     def records() -> Iterator[Record]:
-        total = getattr(data.info.splits, "total_num_examples", None) if data.info.splits else None
-        with track(f"Reading {name}", total or 0, "rows") as bar:
+        with track(f"Reading {name}", _size(data), "rows") as bar:
             for number, values in enumerate(_reached(data, name), 1):
                 yield Record(number, dict(values), json.dumps(values, ensure_ascii=False, default=str))
                 bar.advance()
@@ -89,6 +88,12 @@ def _reached(data: Any, name: str) -> Iterator[Any]:
         except Exception as error:  # as above; the network may fail at any record
             raise InputError(f"cannot be read on ({_first_line(error)})", path=name, remedy=_OFFLINE) from error
         yield values
+
+
+def _size(data: Any) -> int:
+    """How many records the hub says that there are; 0 where it does not."""
+    splits = data.info.splits or {}
+    return int(getattr(splits.get(str(data.split)), "num_examples", 0) or 0)
 
 
 def _columns_seen(data: Any, name: str) -> list[str]:

@@ -16,6 +16,7 @@ import numpy as np
 
 from cosmith.data.line_texts import LineTexts, Parse, json_text, tsv_text
 from cosmith.data.ragged import Int64
+from cosmith.data.record_values import shown
 from cosmith.data.rows import Rejected, RejectedRows, TrainingRow
 from cosmith.data.tabular import numbered_lines
 from cosmith.errors import InputError, nearest
@@ -189,14 +190,14 @@ def _judgement(fields: list[str]) -> list[str] | str:
     try:
         grade = int(fields[2])
     except ValueError:
-        return f"the score {fields[2]!r} is not a whole number"
-    return fields if abs(grade) < 1 << 31 else f"the score {fields[2]!r} is too large"
+        return f"the score {shown(fields[2])} is not a whole number"
+    return fields if abs(grade) < 1 << 31 else f"the score {shown(fields[2])} is too large"
 
 
 def _missing(fields: Sequence[str], entries: Sequence[int], tables: Sequence[LineTexts]) -> str | None:
     for given, entry, table in zip(fields, entries, tables, strict=False):
         if entry < 0:
-            return f"{table.path.name} has no usable text of the id {given!r}"
+            return f"{table.path.name} has no usable text of the id {shown(given)}"
     return None
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import xxhash
 
 from cosmith.data.ragged import Int64
-from cosmith.data.record_values import UnusableError, name_of, text_of
+from cosmith.data.record_values import UnusableError, name_of, shown, text_of
 from cosmith.data.records import require_file
 from cosmith.data.rows import Rejected, RejectedRows
 from cosmith.data.tabular import parsed_json
@@ -89,7 +89,7 @@ class LineTexts:
         again = np.flatnonzero(self._hashes[1:] == self._hashes[:-1]) + 1
         for entry in again.tolist():
             given, _ = self._read(entry)
-            reason = f"the id {given!r} stands on an earlier line already"
+            reason = f"the id {shown(given)} stands on an earlier line already"
             rejected.append(_rejected(lines[int(order[entry])], reason, self._line(entry), path))
 
     def __len__(self) -> int:

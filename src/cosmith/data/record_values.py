@@ -64,6 +64,15 @@ def usable(table: Table, build: Callable[[Record], T], rejected: str | Path | No
             write_rejected(rejected, bad)
 
 
+def shown(value: object) -> str:
+    """A value as a reason quotes it, cut where it is long: reasons are counted and held."""
+    try:
+        written = repr(value)
+    except (ValueError, RecursionError):  # a number of more digits than Python writes, lists in lists in lists
+        return f"of type {type(value).__name__}"
+    return written if len(written) <= 80 else written[:79] + "…"
+
+
 def text_of(value: object, role: str) -> str:
     """A text that can be used.
 
@@ -97,13 +106,15 @@ def label_of(value: object) -> int:
         try:
             value = int(value)
         except ValueError:
-            raise UnusableError(f"the label {value!r} is not a whole number" if value else "has no label") from None
+            raise UnusableError(
+                f"the label {shown(value)} is not a whole number" if value else "has no label"
+            ) from None
     if value is None:
         raise UnusableError("has no label")
     if not isinstance(value, int):
-        raise UnusableError(f"the label {value!r} is not a whole number")
+        raise UnusableError(f"the label {shown(value)} is not a whole number")
     if not -(2**63) <= value < 2**63:
-        raise UnusableError(f"the label {value!r} does not fit into 64 bits")
+        raise UnusableError(f"the label {shown(value)} does not fit into 64 bits")
     return int(value)
 
 
@@ -114,7 +125,9 @@ def score_of(value: object, role: str) -> float:
     except (ValueError, OverflowError):
         score = math.nan
     if not abs(score) <= _LARGEST_SCORE:  # false for NaN too
-        raise UnusableError(f"{role} {value!r} is not a number" if value not in (None, "") else f"{role} is missing")
+        raise UnusableError(
+            f"{role} {shown(value)} is not a number" if value not in (None, "") else f"{role} is missing"
+        )
     return score
 
 
@@ -124,6 +137,6 @@ def scores_of(value: object) -> tuple[float, ...]:
         try:
             value = json.loads(value)
         except ValueError:
-            raise UnusableError(f"the scores {value!r} are not a list of numbers") from None
+            raise UnusableError(f"the scores {shown(value)} are not a list of numbers") from None
     values = value if isinstance(value, list) else [value]
     return tuple(score_of(each, f"score {number}") for number, each in enumerate(values, 1))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property, partial
-from mmap import mmap
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from cosmith.atomic import atomic_folder, make_folder, require_replaceable, write_json
-from cosmith.data.arrow_files import let_go, map_batch, write_batch
+from cosmith.data.arrow_files import Mapped, map_batch, write_batch
 from cosmith.data.ragged import Float32, Int64, checked_numbers, offsets_of, take_rows
 from cosmith.data.row_arrays import RowArrays, blocks_of, collect_rows, require_text
 from cosmith.data.row_files import Written, write_rows
@@ -42,7 +41,7 @@ class Source:
         texts: The texts; a source made from another by :meth:`select` shares its table, so some may be in no row.
         arrays: The rows, as the properties below give them.
         folder: The folder that it was loaded from, or None for one that exists in memory only.
-        mappings: The files that it is mapped from, if it is.
+        mapped: The files that it is mapped from, if it is.
     """
 
     name: str
@@ -50,7 +49,7 @@ class Source:
     texts: TextTable
     arrays: RowArrays
     folder: Path | None = None
-    mappings: tuple[mmap, ...] = ()
+    mapped: Mapped = field(default_factory=Mapped)
 
     @property
     def query(self) -> Int64:
@@ -169,16 +168,15 @@ class Source:
         """
         folder = Path(folder)
         about, settings = read_about(folder)
-        batch, *mappings = map_batch(folder / "texts.arrow", _TEXT_COLUMNS)
-        texts = TextTable.from_batch(batch)
-        batch, mapping = map_batch(folder / "rows.arrow", _ROW_COLUMNS)
-        arrays = RowArrays.from_batch(batch)
-        mappings.append(mapping)
+        of_texts, texts_file = map_batch(folder / "texts.arrow", _TEXT_COLUMNS)
+        of_rows, rows_file = map_batch(folder / "rows.arrow", _ROW_COLUMNS)
+        texts, arrays = TextTable.from_batch(of_texts), RowArrays.from_batch(of_rows)
+        mapped = Mapped((texts_file, rows_file))
         if (len(texts), len(arrays)) != (about["texts"], about["rows"]):
             raise damaged(folder, "holds other numbers of rows and texts than its source.json says")
-        if problem := arrays.problem(len(texts), partial(let_go, mappings)):
+        if problem := arrays.problem(len(texts), mapped.let_go):
             raise damaged(folder / "rows.arrow", problem[1], field=problem[0])
-        return cls(about["name"], settings, texts, arrays, folder, tuple(mappings))
+        return cls(about["name"], settings, texts, arrays, folder, mapped)
 
     def save(self, folder: str | Path) -> Source:
         """Write the source, with the texts that its rows use, and return it memory-mapped from there.
@@ -227,7 +225,7 @@ class Source:
 
     def let_go(self) -> None:
         """Give the pages of the files that it is mapped from back to the system, e.g. after going through them all."""
-        let_go(self.mappings)
+        self.mapped.let_go()
 
     def _rows(self, start: int, stop: int) -> Iterator[TrainingRow]:
         positive_ends = self.positive_offsets[start : stop + 1].tolist()

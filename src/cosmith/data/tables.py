@@ -56,20 +56,21 @@ def open_table(path: str | Path) -> Table:
     if is_hub_name(str(place.path)):
         return open_hub(str(place.path))
     if not place.path.is_dir():
-        return _whole(open_file(place.path), place)
+        _require_no_split(place)
+        return open_file(place.path)
     if (place.path / "dataset_dict.json").is_file():
         return _open_splits(place)
     if (place.path / "state.json").is_file():
-        return _whole(_joined(place.path, _saved_shards(place.path), "a folder of `datasets`"), place)
+        _require_no_split(place)
+        return _joined(place.path, _saved_shards(place.path), "a folder of `datasets`")
     shards, several = _shards(place)
     return _joined(place.path, shards, f"{several} {open_file(shards[0]).format} file{'s' * (len(shards) > 1)}")
 
 
-def _whole(table: Table, place: Place) -> Table:
-    """What has no splits to choose from."""
+def _require_no_split(place: Place) -> None:
+    """Refuse to choose where there are no splits to choose from."""
     if place.split is not None:
         raise InputError("has no splits", path=place.path, remedy=f"Leave out :{place.split}.")
-    return table
 
 
 def _open_splits(place: Place) -> Table:
@@ -136,7 +137,7 @@ def _shards(place: Place) -> tuple[list[Path], str]:
     for path in files:
         by_split.setdefault(_split_of(path.relative_to(folder)), []).append(path)
     if list(by_split) == [""]:
-        _whole(Table(folder, (), lambda: iter(()), ""), place)
+        _require_no_split(place)
         return files, f"{len(files)}"
     split = _chosen(place, [name for name in by_split if name])
     return by_split[split], f"the split {split!r}, {len(by_split[split])}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,7 +100,7 @@ def _length_chart(part: Part, unit: str, model: str | None) -> alt.LayerChart:
     """Bars of equal width for lengths that double, with a line where the model cuts."""
     import altair as alt
 
-    from cosmith.inspection.charts import PALETTE, WIDTH, styled
+    from cosmith.inspection.charts import PALETTE, styled
 
     bins = part.histogram()
     names = [f"{low:,}–{high:,}" for low, high, _ in bins]
@@ -109,7 +109,7 @@ def _length_chart(part: Part, unit: str, model: str | None) -> alt.LayerChart:
          for name, (low, _, count) in zip(names, bins, strict=True)]
     )  # fmt: skip
     bars = (
-        alt.Chart(data, width=WIDTH)
+        alt.Chart(data)
         .mark_bar()
         .encode(
             y=alt.Y("length:N", sort=names, title=unit),
@@ -124,17 +124,17 @@ def _length_chart(part: Part, unit: str, model: str | None) -> alt.LayerChart:
     return styled([bars], alt.Step(20))
 
 
-def _language_chart(languages: dict[str, int]) -> alt.LayerChart:
+def _language_chart(languages: Mapping[str, int]) -> alt.LayerChart:
     import altair as alt
 
-    from cosmith.inspection.charts import PALETTE, WIDTH, styled
+    from cosmith.inspection.charts import PALETTE, styled
 
     total, shown = sum(languages.values()), list(languages.items())[:8]
     records = [{"language": name, "share": count / total} for name, count in shown]
     if (rest := total - sum(count for _, count in shown)) > 0:
         records.append({"language": "others", "share": rest / total})
     bars = (
-        alt.Chart(alt.InlineData(records), width=WIDTH)
+        alt.Chart(alt.InlineData(records))
         .mark_bar(color=PALETTE["base"])
         .encode(
             y=alt.Y("language:N", sort=[str(each["language"]) for each in records], title=None),

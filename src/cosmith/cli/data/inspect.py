@@ -116,8 +116,8 @@ def _part_lines(part: Part, unit: str, model: str | None) -> list[str]:
     for low, high, count in part.histogram():
         bar = "█" * round(_BAR * count / highest) or ("▏" if count else "")
         mark = " ← cut here" if part.limit is not None and low <= part.limit < high else ""
-        rows.append([f"{low:,}–{high:,}", f"{count:,}", bar.ljust(_BAR) + mark])
-    lines += [line.rstrip() for line in table([unit, plural, " " * _BAR], rows, indent="  ").splitlines()]
+        rows.append([f"{low:,}–{high:,}", f"{count:,}", (bar.ljust(_BAR) + mark).ljust(_BAR + len(" ← cut here"))])
+    lines += table([unit, plural, ""], rows, indent="  ").splitlines()
     if part.limit is not None:
         lines.append(
             f"  {model} reads {part.limit:,} tokens: it cuts {part.overlong_count:,} of them"
