@@ -35,7 +35,7 @@ class TestBeir:
         assert read.rows == [TrainingRow("zweite ü", ("four", "T one")), TrainingRow("first", ("two",), ("T one",))]
         assert read.columns == {"query": "queries.jsonl", "document": "corpus.jsonl", "positive": "train.tsv"}
         assert [(Path(row.path).name, row.line, row.reason) for row in read.rejected] == [
-            ("corpus.jsonl", 4, "the text is only whitespace"),
+            ("corpus.jsonl", 4, "the text is empty"),
             ("corpus.jsonl", 6, "is not JSON: Expecting value at character 1"),
             ("corpus.jsonl", 7, "the id 'd1' stands on an earlier line already"),
             ("train.tsv", 8, "has 2 fields, not query, document and score"),

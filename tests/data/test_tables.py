@@ -141,7 +141,8 @@ class TestFolders:
     def test_other_readers_have_the_same_door(self, tmp_path: Path) -> None:
         _lines(tmp_path / "texts" / "0.jsonl", [{"text": "a", "label": "x"}])
         _lines(tmp_path / "texts" / "1.jsonl", [{"text": "b", "label": "y"}])
-        assert read_texts(tmp_path / "texts", column="text").texts == ["a", "b"]
+        read = read_texts(tmp_path / "texts", column="text")
+        assert (read.ids, read.texts) == (["0.jsonl:1", "1.jsonl:1"], ["a", "b"])
         assert read_classes(tmp_path / "texts").labels == ["x", "y"]
         _lines(tmp_path / "sts" / "0.jsonl", [{"sentence_A": "a", "sentence_B": "b", "label": 0.5}])
         assert read_sts(tmp_path / "sts").scores.tolist() == [0.5]

@@ -86,11 +86,11 @@ class LineTexts:
         order = np.argsort(found, kind="stable")
         self._hashes, self._starts = found[order], np.array(starts, dtype=np.int64)[order]
         self._sizes = np.array(sizes, dtype=np.int64)[order]
-        again = np.flatnonzero(self._hashes[1:] == self._hashes[:-1]) + 1
-        for entry in again.tolist():
+        repeated = np.flatnonzero(self._hashes[1:] == self._hashes[:-1]) + 1
+        for entry in repeated.tolist():
             given, _ = self._read(entry)
-            reason = f"the id {shown(given)} stands on an earlier line already"
-            rejected.append(_rejected(lines[int(order[entry])], reason, self._line(entry), path))
+            problem = f"the id {shown(given)} stands on an earlier line already"
+            rejected.append(_rejected(lines[int(order[entry])], problem, self._line(entry), path))
 
     def __len__(self) -> int:
         return len(self._hashes)

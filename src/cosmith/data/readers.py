@@ -131,7 +131,12 @@ def read_texts(
     def named_text(record: Record) -> tuple[str, str, str]:
         title = "" if title_column is None else str(record.values.get(title_column) or "").strip()
         text = titled_text(record, text_column, title_column)
-        given = str(record.line) if id_column is None else name_of(record.values.get(id_column), "the id")
+        if id_column is not None:
+            given = name_of(record.values.get(id_column), "the id")
+        elif record.path is None:
+            given = str(record.line)
+        else:
+            given = f"{record.path.relative_to(table.path)}:{record.line}"
         if given in line_of:
             raise InputError(
                 f"the id {given!r} stands on line {line_of[given]} already",

@@ -83,7 +83,8 @@ def _part(part: Part, unit: str, model: str | None) -> Markup:
             (f"cut at {part.limit:,} tokens", f"{part.overlong_count:,} ({share(part.overlong_count / part.texts)})"),
             ("tokens cut off", share(part.cut / max(part.total, 1))),
         ]
-    pictures = [figure(_length_chart(part, unit, model), f"How many {unit} they have")]
+    cut = f"In red those of which {model} reads the first {part.limit:,} only." if part.overlong_count else None
+    pictures = [figure(_length_chart(part, unit), f"How many {unit} they have", cut if part.limit else None)]
     if part.languages:
         of = "all" if part.sampled == part.texts else f"{part.sampled:,} of them, chosen by chance"
         pictures.append(figure(_language_chart(part.languages), "Languages", f"Of {of}."))
@@ -96,8 +97,8 @@ def _part(part: Part, unit: str, model: str | None) -> Markup:
     )
 
 
-def _length_chart(part: Part, unit: str, model: str | None) -> alt.LayerChart:
-    """Bars of equal width for lengths that double, with a line where the model cuts."""
+def _length_chart(part: Part, unit: str) -> alt.LayerChart:
+    """A bar for each of the lengths that double, in another colour where the model cuts."""
     import altair as alt
 
     from cosmith.inspection.charts import PALETTE, styled
@@ -113,7 +114,7 @@ def _length_chart(part: Part, unit: str, model: str | None) -> alt.LayerChart:
         .mark_bar()
         .encode(
             y=alt.Y("length:N", sort=names, title=unit),
-            x=alt.X("texts:Q", title="texts", axis=alt.Axis(tickCount=4, format="~s")),
+            x=alt.X("texts:Q", title="texts", axis=alt.Axis(tickCount=4, format=",")),
             color=alt.Color(
                 "cut:N",
                 scale=alt.Scale(domain=[False, True], range=[PALETTE["tuned"], PALETTE["bad"]]),

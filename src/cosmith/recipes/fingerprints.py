@@ -136,7 +136,8 @@ def _behind(recipe: Recipe, name: str, earlier: Mapping[str, str]) -> str:
 
 
 def _read_path(path: str, field: str) -> str:
-    from cosmith.data.tables import is_hub_name, place_of
+    from cosmith.data.hub import is_hub_name
+    from cosmith.data.tables import place_of
 
     if is_hub_name(path):
         return fingerprint_of(path)  # as of a model there: its files are far

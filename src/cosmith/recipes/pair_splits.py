@@ -78,7 +78,7 @@ def split_pairs(
     whole = Source.from_rows("pairs", (TrainingRow(row.query, row.positives, row.negatives, label=0) for row in rows))
     keys = joined_groups(rows, seed)
     split = _split(whole, keys, dev, test, seed, dev_limits, test_limits)
-    return PairSplit([rows[number] for number in np.flatnonzero(split.train)], split.dev, split.test)
+    return PairSplit([rows[number] for number in np.flatnonzero(split.train).tolist()], split.dev, split.test)
 
 
 def split_source(

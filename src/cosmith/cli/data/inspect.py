@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cosmith.data.tallies import Measure
 
 _BAR = 40  # characters of the longest bar
+_MARK = " ← cut from here"
 
 
 def inspect(
@@ -115,8 +116,8 @@ def _part_lines(part: Part, unit: str, model: str | None) -> list[str]:
     rows = []
     for low, high, count in part.histogram():
         bar = "█" * round(_BAR * count / highest) or ("▏" if count else "")
-        mark = " ← cut here" if part.limit is not None and low <= part.limit < high else ""
-        rows.append([f"{low:,}–{high:,}", f"{count:,}", (bar.ljust(_BAR) + mark).ljust(_BAR + len(" ← cut here"))])
+        mark = _MARK if part.limit is not None and low <= part.limit + 1 <= high else ""
+        rows.append([f"{low:,}–{high:,}", f"{count:,}", (bar.ljust(_BAR) + mark).ljust(_BAR + len(_MARK))])
     lines += table([unit, plural, ""], rows, indent="  ").splitlines()
     if part.limit is not None:
         lines.append(
