@@ -24,6 +24,7 @@ FEWEST_GROUPS = 10
 """Below this a test set says nothing, and one part or another would be empty."""
 
 _BLOCK = 1 << 16
+_TEXTS = 256
 _MOST_PERMUTED = 1_000_000
 
 Int64 = npt.NDArray[np.int64]
@@ -263,12 +264,19 @@ def _held_out(name: str, corpus: _Corpus, rows: Int64, limits: Limits, seed: int
     ids = [f"q{number}" for number in chosen.tolist()]
     return Collection(
         name=name,
-        documents=dict(zip(id_of.values(), whole.texts.take(texts), strict=True)),
-        queries=dict(zip(ids, whole.texts.take(queries[chosen]), strict=True)),
+        documents=dict(zip(id_of.values(), _texts(whole, texts), strict=True)),
+        queries=dict(zip(ids, _texts(whole, queries[chosen]), strict=True)),
         relevance={
             query: {id_of[text]: 1 for text in given} for query, given in zip(ids, answers.values(), strict=True)
         },
     )
+
+
+def _texts(whole: Source, numbers: Int64) -> Iterator[str]:
+    """Texts from all over a source; each brings pages of the file into memory that are let go after a few."""
+    for start in range(0, len(numbers), _TEXTS):
+        yield from whole.texts.take(numbers[start : start + _TEXTS])
+        whole.let_go()
 
 
 def _sample(count: int, most: int, random: np.random.Generator) -> Int64:
