@@ -25,7 +25,7 @@ def _records(count: int) -> list[dict[str, Any]]:
             "query": f"query {n % 40}",
             "positive": [f"answer {n}"],
             "negative": f"no answer {n % 7}",
-            "group": f"g{n % 33}",
+            "group": f"g{n % 20}",
         }
         for n in range(count)
     ]

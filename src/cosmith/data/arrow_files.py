@@ -49,8 +49,7 @@ class _InPieces(io.RawIOBase):
         view = memoryview(data).cast("B")
         for start in range(0, len(view), _PIECE):
             self._handle.write(view[start : start + _PIECE])
-            if len(view) >= _PIECE:
-                self._mapped.let_go()
+            self._mapped.let_go()
         return len(view)
 
 
