@@ -88,6 +88,7 @@ def test_texts_and_folders(tmp_path: Path) -> None:
 
 
 def test_the_sample_has_its_size_and_is_fair(tmp_path: Path) -> None:
+    pytest.importorskip("cosmith.data.cleaning")
     path = tmp_path / "t.txt"
     path.write_text("".join(f"text number {n}\n" for n in range(300)))
     (part,) = survey(path, sample=20).parts

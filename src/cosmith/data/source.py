@@ -28,7 +28,7 @@ from cosmith.phrases import counted
 _TEXT_COLUMNS = {"text": pa.large_string(), "hash": pa.int64()}
 _LIST = pa.large_list(pa.int64())
 _ROW_COLUMNS = {"query": pa.int64(), "positives": _LIST, "negatives": _LIST}
-_CHUNK = 4096  # rows that rows() turns into Python objects at a time
+_CHUNK = 256  # rows that rows() turns into Python objects at a time; each text from afar maps 64 kB of the file
 
 
 @dataclass(frozen=True, eq=False, repr=False)

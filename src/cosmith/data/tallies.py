@@ -142,11 +142,11 @@ class Tally:
 
     def detect(self, notes: list[str]) -> None:
         """Find the languages of the sample."""
-        from cosmith.data.cleaning import detect_languages
-
         try:
+            from cosmith.data.cleaning import detect_languages  # type: ignore[import-not-found, unused-ignore]
+
             languages = detect_languages(self.sampled)
-        except InputError as error:
+        except (ImportError, InputError) as error:
             notes.append(f"languages were not looked at: {error}")
             self.sampled = []
             return
