@@ -129,7 +129,8 @@ def main() -> None:
         "Rows of a query, an answer and two negatives, of synthetic words. `MB before` is what the process holds "
         "after a thousand rows; `peak MB` its largest resident set, mapped files included; the last column the part of "
         "it that the system cannot take back by reading files again, looked at every 20 ms. The stage parts the rows "
-        "into training, development and test sets, and writes them."
+        "into training, development and test sets, and writes them: what it holds of a row is its group's key, while "
+        "the split is drawn, and a byte or two; and the files of numbers are gone through at random."
     )
     arguments = ["--rows " + " ".join(map(str, given.rows))]
     interleaved.write_up(
