@@ -87,7 +87,7 @@ def test_what_stands_is_said_only_where_something_does(
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(data, "split_pairs", interrupted)
+    monkeypatch.setattr(data, "split_source", interrupted)
     stopped = cosmith(*run)
     assert stopped.exit_code == 130
     assert "Stopped in the stage 'data'. Start again with: cosmith" in stopped.stderr

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cosmith.data import Source, SourceSettings, TrainingRow, open_rows
+from cosmith.data import Source, SourceSettings, TrainingRow, numbering, open_rows
 from cosmith.errors import InputError, StorageError
 
 words = st.sampled_from(["a", "b", "c", "größer", "☃ snow", "line\nbreak", 'quote"', "d" * 300])
@@ -240,6 +240,22 @@ def test_written_is_as_saved(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="would have no rows"):
         Source.write(tmp_path / "none", "none", [])
     assert sorted(each.name for each in tmp_path.iterdir()) == ["new", "saved"]
+
+
+@given(row_lists(), st.sampled_from([1, 3, 1000]))
+@settings(max_examples=40)  # each waits for the disk several times
+def test_written_on_disk_is_byte_for_byte_what_memory_gives(rows: list[TrainingRow], most_texts: int) -> None:
+    said = SourceSettings(task="sts", weight=0.5)
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        patch.setattr(numbering, "_MOST_TEXTS", most_texts)
+        written = Source.write(folder / "written", "some", iter(rows), said)
+        saved = Source.from_rows("some", rows, said).save(folder / "saved")
+        for file in ("texts.arrow", "rows.arrow", "source.json"):
+            assert (folder / "written" / file).read_bytes() == (folder / "saved" / file).read_bytes()
+        assert written.fingerprint() == saved.fingerprint()
+        assert list(written.rows()) == rows
+        assert {each.name for each in folder.iterdir()} == {"written", "saved"}
 
 
 class TestFingerprint:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
 import numpy as np
 import pytest
 import xxhash
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import cosmith.data
@@ -61,21 +59,6 @@ def test_texts_of_one_hash_are_kept_apart(given_texts: list[str]) -> None:
     assert len(table) == len(set(given_texts)) == len(builder)
     assert table.take(numbers) == given_texts
     assert again == numbers.tolist()
-
-
-@given(any_texts, any_texts, st.sampled_from([1, 7, 100]), st.booleans())
-@settings(max_examples=50)
-def test_texts_in_a_file_are_numbered_as_in_memory(some: list[str], more: list[str], block: int, collide: bool) -> None:
-    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
-        patch.setattr(TextTableBuilder, "_block", block)
-        if collide:
-            patch.setattr(texts, "text_hash", lambda encoded: len(encoded) % 2)
-        builder, in_memory = TextTableBuilder(spill=Path(folder)), TextTableBuilder()
-        for part in (some, more):  # a table may be asked for on the way
-            assert [builder.add(text) for text in part] == [in_memory.add(text) for text in part]
-            table = builder.table()
-            assert table.take(np.arange(len(table))) == in_memory.table().take(np.arange(len(in_memory)))
-        assert not list(Path(folder).iterdir())
 
 
 def test_numbers_out_of_range() -> None:

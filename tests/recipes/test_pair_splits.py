@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cosmith.data import Collection, Source, TrainingRow
+from cosmith.data.splits import split_by_key
 from cosmith.errors import InputError
 from cosmith.recipes import load_recipe, parse_document, run_recipe
-from cosmith.recipes.pair_splits import Limits, joined_groups, split_pairs
+from cosmith.recipes.pair_splits import Limits, joined_groups, sampled, split_pairs, split_source
 
 TEXTS = st.text("abc", min_size=1, max_size=3)
 ROWS = st.lists(
@@ -69,6 +72,70 @@ def test_no_query_of_a_set_is_trained_on(rows: list[TrainingRow], seed: int, que
         assert answers == {text for row in rows if row.query in asked for text in row.positives}
         assert len(part.documents) <= max(documents, len(answers))
     assert split == split_pairs(rows, dev=0.2, test=0.2, seed=seed, dev_limits=limits, test_limits=limits)
+
+
+STOOD: dict[str, Any] = {
+    "train": 63,
+    "dev": [{"q0": "other 2", "q2": "other 18", "q7": "other 27"},
+            ["d2", "d18", "d25", "d27", "d62", "d73", "d78", "d87"]],
+    "test": [{"q0": "query 2", "q6": "other 5", "q9": "other 29"},
+             ["d2", "d5", "d22", "d29", "d42", "d65", "d75", "d89"]],
+}  # fmt: skip
+
+
+def _as_in_memory(
+    rows: list[TrainingRow], keys: list[int], part: str, limits: Limits, seed: int
+) -> tuple[dict[str, str], dict[str, str], dict[str, dict[str, int]]]:
+    """The documents, queries and relevance of a part, drawn from all rows in memory by plain dictionaries."""
+    shares = {"train": 0.6, "dev": 0.2, "test": 0.2}
+    members = np.flatnonzero(split_by_key(np.array(keys, dtype=np.uint64), shares) == list(shares).index(part))
+    corpus: dict[str, str] = {}
+    for row in rows:
+        for text in (*row.positives, *row.negatives):
+            corpus.setdefault(text, f"d{len(corpus)}")
+    answers: dict[str, dict[str, int]] = {}
+    for number in members:
+        row = rows[number]
+        answers.setdefault(row.query, {}).update({corpus[text]: 1 for text in row.positives})
+    whole = Collection(
+        part,
+        {name: text for text, name in corpus.items()},
+        {f"q{number}": query for number, query in enumerate(answers)},
+        {f"q{number}": grades for number, grades in enumerate(answers.values())},
+    )
+    some = sampled(whole, limits, seed)
+    return dict(some.documents), dict(some.queries), {name: dict(some.relevance[name]) for name in some.relevance}
+
+
+@given(ROWS, st.integers(0, 5), st.integers(1, 4), st.integers(1, 30))
+def test_sets_are_drawn_as_from_rows_in_memory(
+    rows: list[TrainingRow], seed: int, queries: int, documents: int
+) -> None:
+    rows = [replace(row, group=None, negatives=(row.query,)) for row in rows]
+    if len(set(joined_groups(rows).tolist())) < 10:
+        return
+    limits = Limits(queries, documents)
+    whole = Source.from_rows("whole", rows)
+    split = split_source(whole, dev=0.2, test=0.2, seed=seed, dev_limits=limits, test_limits=limits)
+    assert list(split.training_rows(whole)) == [row for row, kept in zip(rows, split.train, strict=True) if kept]
+    for part, found in (("dev", split.dev), ("test", split.test)):
+        assert found is not None
+        expected = _as_in_memory(rows, joined_groups(rows, seed).tolist(), part, limits, seed)
+        assert (found.documents, found.queries, found.relevance) == expected
+        assert list(found.documents) == list(expected[0])  # in the same order
+
+
+def test_stays_what_it_is() -> None:
+    # Runs made with one version must find the same split in the next.
+    rows = [TrainingRow(f"query {n % 20}", (f"answer {n}",), group=f"g{n % 15}") for n in range(60)]
+    rows += [TrainingRow(f"other {n}", (f"answer {n}", f"more {n}")) for n in range(30)]
+    limits = Limits(3, 8)
+    split = split_pairs(rows, dev=0.1, test=0.2, seed=3, dev_limits=limits, test_limits=limits)
+    assert split.dev is not None
+    assert split.test is not None
+    assert len(split.train) == STOOD["train"]
+    assert [dict(split.dev.queries), list(split.dev.documents)] == STOOD["dev"]
+    assert [dict(split.test.queries), list(split.test.documents)] == STOOD["test"]
 
 
 def test_without_shares_all_rows_are_for_training() -> None:

@@ -24,7 +24,7 @@ def texts_of(
     from cosmith.data import read_texts
 
     try:
-        file = path / "corpus.jsonl" if path.is_dir() else path
+        file = path / "corpus.jsonl" if (path / "queries.jsonl").is_file() else path
         read = read_texts(file, column=column, part=part, rejected=rejected)
     except ColumnError as error:
         raise error.told_as("--column", "--column ") from error

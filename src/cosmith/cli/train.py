@@ -26,7 +26,9 @@ _WITHOUT_STAGE = ("base", "seed", "max_document_length")
 
 def train(
     context: typer.Context,
-    pairs: Annotated[Path, typer.Option("--pairs", help="JSONL, CSV, TSV or Parquet: a query and its answer a row.")],
+    pairs: Annotated[
+        Path, typer.Option("--pairs", help="A query and its answer a row: a file, a folder, hf:OWNER/NAME.")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The folder of the new model.")],
     model: Annotated[
         str, typer.Option("--model", help="Where to start: a folder, a packaged model's name, a Hugging Face id.")

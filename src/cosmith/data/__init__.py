@@ -7,27 +7,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from cosmith.data.classes import example_pairs, label_pairs, self_pairs
+from cosmith.data.clicks import ClickedDocument, ClicksRead, clicked_rows, read_clicks
 from cosmith.data.collection import Collection
 from cosmith.data.contamination import Overlap, overlap_with_collection, overlap_with_pairs
 from cosmith.data.cut import Cut
 from cosmith.data.general import general_check_collection
-from cosmith.data.readers import (
-    ClassesRead,
-    RowsFile,
-    RowsRead,
-    StsPairs,
-    TextsRead,
-    open_rows,
-    read_classes,
-    read_rows,
-    read_sts,
-    read_texts,
-)
+from cosmith.data.judged_rows import JudgedFiles
+from cosmith.data.readers import ClassesRead, StsPairs, TextsRead, read_classes, read_sts, read_texts
 from cosmith.data.row_lines import write_rows
-from cosmith.data.rows import Rejected, SourceSettings, Task, TrainingRow, reasons, write_rejected
+from cosmith.data.row_readers import RowsFile, RowsRead, open_judged_rows, open_rows, read_rows
+from cosmith.data.rows import Rejected, RejectedFile, SourceSettings, Task, TrainingRow, reasons, write_rejected
 from cosmith.data.source import Source
 from cosmith.data.split_check import SplitCheck, check_split
 from cosmith.data.splits import split_by_group
+from cosmith.data.survey import RejectedKind, Shared, Survey, survey
+from cosmith.data.tables import open_table
+from cosmith.data.tallies import Part, PlacedText
 from cosmith.data.texts import TextTable
 from cosmith.data.time_splits import split_by_row, split_by_time
 from cosmith.data.tokens import RaggedTokens, tokens_of
@@ -54,19 +49,28 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "ClassesRead",
+    "ClickedDocument",
+    "ClicksRead",
     "Collection",
     "Cut",
     "FunctionCorpus",
     "FunctionPair",
+    "JudgedFiles",
     "Overlap",
+    "Part",
+    "PlacedText",
     "RaggedTokens",
     "Rejected",
+    "RejectedFile",
+    "RejectedKind",
     "RowsFile",
     "RowsRead",
+    "Shared",
     "Source",
     "SourceSettings",
     "SplitCheck",
     "StsPairs",
+    "Survey",
     "Task",
     "TextTable",
     "TextsRead",
@@ -74,14 +78,18 @@ __all__ = [
     "WeakPairs",
     "build_python_docs",
     "check_split",
+    "clicked_rows",
     "collect_functions",
     "example_pairs",
     "general_check_collection",
     "label_pairs",
+    "open_judged_rows",
     "open_rows",
+    "open_table",
     "overlap_with_collection",
     "overlap_with_pairs",
     "read_classes",
+    "read_clicks",
     "read_rows",
     "read_sts",
     "read_texts",
@@ -90,6 +98,7 @@ __all__ = [
     "split_by_group",
     "split_by_row",
     "split_by_time",
+    "survey",
     "tokens_of",
     "weak_pairs",
     "write_rejected",

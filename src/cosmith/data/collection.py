@@ -12,9 +12,10 @@ from pathlib import Path
 import xxhash
 
 from cosmith.atomic import atomic_file
+from cosmith.data.records import Record
 from cosmith.data.relevance import read_relevance, relevance_path
 from cosmith.data.rows import Rejected, write_rejected
-from cosmith.data.tabular import Record, json_records
+from cosmith.data.tabular import json_records
 from cosmith.data.texts import document_text, text_problem
 from cosmith.errors import InputError, nearest
 from cosmith.phrases import counted

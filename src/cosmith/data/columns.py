@@ -10,24 +10,43 @@ from pathlib import Path
 from cosmith.errors import ColumnError, InputError
 
 _DOCUMENT = ("text", "document", "passage", "content", "sentence", "positive", "positives", "pos", "answer")
+_FIRST = ("sentence1", "text1", "sentence_a", "text_a")
+_SECOND = ("sentence2", "text2", "sentence_b", "text_b")
 
 # The first of each is the canonical name: where it is there, others are not taken into account.
 SYNONYMS = {
-    "query": ("query", "anchor", "question", "sentence1", "text1"),
-    "positive": ("positive", "positives", "pos", "document", "passage", "answer", "sentence2", "text2"),
+    "query": ("query", "anchor", "question", *_FIRST),
+    "positive": ("positive", "positives", "pos", "document", "passage", "answer", *_SECOND),
+    "positive_scores": ("pos_scores", "positive_scores"),
+    "negative_scores": ("neg_scores", "negative_scores"),
     "label": ("label",),
     "class": ("label", "class", "category", "intent", "cluster"),
     "group": ("group",),
     "document_group": ("document_group",),
-    "scores": ("scores", "score"),
+    "scores": ("scores", "score", "similarity_score"),
     "id": ("_id", "id"),
     "document": _DOCUMENT,
     "text": (*_DOCUMENT, "query", "question", "anchor"),
-    "first": ("sentence1", "text1"),
-    "second": ("sentence2", "text2"),
-    "score": ("score",),
+    "first": _FIRST,
+    "second": _SECOND,
+    "score": ("score", "similarity_score", "label"),
+    "click_query": ("query", "search", "search_term", "q"),
+    "click_document": ("document", "document_id", "doc_id", "item", "item_id", "result", "url"),
+    "click_action": ("action", "event", "event_type", "type"),
+    "click_time": ("time", "timestamp", "date", "datetime", "ts"),
 }
 _NEGATIVE = re.compile(r"neg(?:ative)?s?(?:[_ -]?(\d+))?", re.IGNORECASE)
+
+
+def is_known(name: str) -> bool:
+    """Whether a name is one of those that columns usually have."""
+    plain = name.strip().lower()
+    return _NEGATIVE.fullmatch(plain) is not None or any(plain in names for names in SYNONYMS.values())
+
+
+def is_pair(first: str | None, second: str | None) -> bool:
+    """Whether two columns are those of two texts of which neither is the other's answer."""
+    return (first or "").lower() in _FIRST and (second or "").lower() in _SECOND
 
 
 def find_column(

@@ -1,74 +1,30 @@
-"""Readers of training rows, texts and graded pairs from files.
+"""Readers of texts, of texts with their classes, and of graded pairs.
 
 Each finds the columns by their names, and puts aside the rows that cannot be used, with line number and reason.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from cosmith.data.columns import find_column, find_negatives, require_column
+from cosmith.data.columns import find_column, require_column
 from cosmith.data.record_values import (
-    UnusableError,
-    each_usable,
-    label_of,
     name_of,
     score_of,
-    scores_of,
     text_of,
-    texts_of,
     usable,
 )
-from cosmith.data.rows import Rejected, TrainingRow, write_rejected
-from cosmith.data.tabular import Record, file_format, open_table
+from cosmith.data.records import Record, Table
+from cosmith.data.rows import Rejected
+from cosmith.data.tables import open_table
 from cosmith.data.texts import document_text
 from cosmith.errors import InputError
-from cosmith.phrases import counted
-
-
-@dataclass(frozen=True)
-class RowsRead:
-    """What :func:`read_rows` found.
-
-    Attributes:
-        rows: The rows that can be used.
-        rejected: The others.
-        columns: The column of each part that was found: query, positive, label, group, document_group, scores;
-            negatives joined by a comma.
-        path: The file.
-    """
-
-    rows: list[TrainingRow]
-    rejected: list[Rejected]
-    columns: Mapping[str, str]
-    path: Path
-
-
-@dataclass(frozen=True)
-class RowsFile:
-    """Training rows of a file, read one after another, anew each time that they are gone through.
-
-    Attributes:
-        path: The file.
-        columns: As :class:`RowsRead` has them.
-        rejected: The rows that could not be used when they were last gone through.
-    """
-
-    path: Path
-    columns: Mapping[str, str]
-    rejected: list[Rejected]
-    _read: Callable[[list[Rejected]], Iterator[TrainingRow]]
-
-    def __iter__(self) -> Iterator[TrainingRow]:
-        self.rejected.clear()
-        return self._read(self.rejected)
 
 
 @dataclass(frozen=True)
@@ -142,103 +98,6 @@ class StsPairs:
         return len(self.first)
 
 
-def read_rows(
-    path: str | Path,
-    *,
-    query: str = "auto",
-    positive: str | None = "auto",
-    negative: str | Sequence[str] | None = "auto",
-    label: str | None = "auto",
-    group: str | None = "auto",
-    document_group: str | None = "auto",
-    scores: str | None = "auto",
-    rejected: str | Path | None = None,
-) -> RowsRead:
-    """Read training rows from a JSONL, CSV, TSV or Parquet file (by its suffix; all but Parquet may be gzipped).
-
-    Columns are found by their names (``"auto"``): query, anchor, question, sentence1 or text1; positive, pos,
-    document, passage, answer, sentence2 or text2; negative, neg, negatives, negative_1, negative_2, …; label; group;
-    document_group; scores or score. Positives and negatives are a text or a list of texts; an empty cell is no
-    negative.
-
-    Args:
-        path: The file.
-        query: The column of the query.
-        positive: The column of positives; None for rows that have a label instead.
-        negative: The column of negatives, or several; None for none.
-        label: The column of a whole number; None for none. As with group and scores, a row that lacks it is rejected
-            where there is such a column.
-        group: The column of what a split must keep together; None for none.
-        document_group: The column of the document that the positives are parts of; None for none.
-        scores: The column of a score for each positive, then each negative; None for none.
-        rejected: Where to write the rows that cannot be used, as JSON lines.
-
-    Raises:
-        InputError: When the file is missing, empty, not UTF-8 or not of its format, when a column is not there or
-            could be several, or when no row can be used.
-    """
-    file = open_rows(
-        path,
-        query=query,
-        positive=positive,
-        negative=negative,
-        label=label,
-        group=group,
-        document_group=document_group,
-        scores=scores,
-    )
-    try:
-        rows = list(file)
-    finally:
-        if rejected is not None:
-            write_rejected(rejected, file.rejected)
-    return RowsRead(rows, file.rejected, file.columns, file.path)
-
-
-def open_rows(
-    path: str | Path,
-    *,
-    query: str = "auto",
-    positive: str | None = "auto",
-    negative: str | Sequence[str] | None = "auto",
-    label: str | None = "auto",
-    group: str | None = "auto",
-    document_group: str | None = "auto",
-    scores: str | None = "auto",
-) -> RowsFile:
-    """Training rows of a file that may be larger than memory, read as they are asked for.
-
-    Example::
-
-        source = Source.write("data/pairs", "pairs", open_rows("pairs.jsonl"))
-
-    Args:
-        path: The file.
-        query, positive, negative, label, group, document_group, scores: As :func:`read_rows` has them.
-
-    Raises:
-        InputError: As :func:`read_rows`; that no row can be used shows when they are gone through.
-    """
-    table = open_table(path)
-    found = {
-        "query": require_column(table.columns, query, "query", table.path),
-        "label": find_column(table.columns, label, "label", table.path),
-        "group": find_column(table.columns, group, "group", table.path),
-        "document_group": find_column(table.columns, document_group, "document_group", table.path),
-        "scores": find_column(table.columns, scores, "scores", table.path),
-    }
-    if positive is not None:
-        found["positive"] = require_column(table.columns, positive, "positive", table.path)
-    negatives = find_negatives(table.columns, negative, table.path)
-    columns = {part: column for part, column in found.items() if column is not None}
-
-    def row_of(record: Record) -> TrainingRow:
-        return _row_of(record.values, columns, negatives)
-
-    told = columns | ({"negative": ", ".join(negatives)} if negatives else {})
-    return RowsFile(table.path, told, [], partial(each_usable, table, row_of))
-
-
 def read_texts(
     path: str | Path,
     *,
@@ -264,21 +123,20 @@ def read_texts(
         InputError: As :func:`read_rows`; and when an id stands twice.
     """
     table = open_table(path)
-    choice = table.columns[0] if column == "auto" and len(table.columns) == 1 else column
-    wanted = find_column(table.columns, choice, part, table.path, argument="column")
-    text_column = wanted or require_column(table.columns, choice, "text", table.path, argument="column")
+    text_column, title_column = text_columns(table, column, part)
     others = [name for name in table.columns if name != text_column]
     id_column = find_column(others, "auto", "id", table.path, remedy="Call the right one '_id'.")
-    title_column = "title" if column == "auto" and text_column == "text" and "title" in table.columns else None
     line_of: dict[str, int] = {}
 
     def named_text(record: Record) -> tuple[str, str, str]:
-        value, title = record.values.get(text_column), ""
-        if title_column is not None:
-            value = document_text(record.values.get(title_column), value)
-            title = str(record.values.get(title_column) or "").strip()
-        text = text_of(value, f"the {text_column}")
-        given = str(record.line) if id_column is None else name_of(record.values.get(id_column), "the id")
+        title = "" if title_column is None else str(record.values.get(title_column) or "").strip()
+        text = titled_text(record, text_column, title_column)
+        if id_column is not None:
+            given = name_of(record.values.get(id_column), "the id")
+        elif record.path is None:
+            given = str(record.line)
+        else:
+            given = f"{record.path.relative_to(table.path)}:{record.line}"
         if given in line_of:
             raise InputError(
                 f"the id {given!r} stands on line {line_of[given]} already",
@@ -291,10 +149,32 @@ def read_texts(
         return given, text, title
 
     read, bad = usable(table, named_text, rejected)
-    found = {} if file_format(table.path) == ".txt" else {"text": text_column, "title": title_column, "id": id_column}
+    found = {"text": text_column, "title": title_column, "id": id_column} if table.named else {}
     columns = {each: name for each, name in found.items() if name is not None}
     ids, texts, titles = ([each[part] for each in read] for part in range(3))
     return TextsRead(ids, texts, titles, bad, columns, table.path)
+
+
+def text_columns(table: Table, column: str, part: Literal["text", "document"] = "text") -> tuple[str, str | None]:
+    """The columns of a table's texts and of their titles, if they have some, as :func:`read_texts` finds them.
+
+    Raises:
+        ColumnError: There is none, or several could be it.
+    """
+    choice = table.columns[0] if column == "auto" and len(table.columns) == 1 else column
+    wanted = find_column(table.columns, choice, part, table.path, argument="column")
+    found = wanted or require_column(table.columns, choice, "text", table.path, argument="column")
+    return found, "title" if column == "auto" and found == "text" and "title" in table.columns else None
+
+
+def titled_text(record: Record, column: str, title: str | None) -> str:
+    """The text of a record, behind its title.
+
+    Raises:
+        UnusableError: It cannot be used.
+    """
+    value = record.values.get(column)
+    return text_of(value if title is None else document_text(record.values.get(title), value), f"the {column}")
 
 
 def read_classes(
@@ -303,7 +183,7 @@ def read_classes(
     """Read texts and the names of their classes.
 
     Args:
-        path: A JSONL, CSV, TSV or Parquet file.
+        path: As :func:`cosmith.data.open_table` takes it.
         text: The column of the text; ``"auto"`` knows the usual names, as :func:`read_texts`.
         label: The column of the class, a text or a whole number; ``"auto"``: label, class, category, intent, cluster.
         rejected: Where to write the records that cannot be used, as JSON lines.
@@ -331,7 +211,7 @@ def read_sts(path: str | Path, *, rejected: str | Path | None = None) -> StsPair
     """Read graded pairs from the columns sentence1 (or text1), sentence2 (or text2) and score.
 
     Args:
-        path: A JSONL, CSV, TSV or Parquet file.
+        path: As :func:`cosmith.data.open_table` takes it.
         rejected: Where to write the records that cannot be used, as JSON lines.
 
     Raises:
@@ -357,31 +237,4 @@ def read_sts(path: str | Path, *, rejected: str | Path | None = None) -> StsPair
         [pair[1] for pair in pairs],
         np.array([pair[2] for pair in pairs], dtype=np.float64),
         tuple(bad),
-    )
-
-
-def _row_of(values: Mapping[str, Any], columns: Mapping[str, str], negative_columns: Sequence[str]) -> TrainingRow:
-    query = text_of(values.get(columns["query"]), "the query")
-    positives = texts_of(values.get(columns["positive"]), "positive") if "positive" in columns else ()
-    if not positives and ("positive" in columns or "label" not in columns):
-        raise UnusableError("has no positive")
-    negatives = tuple(text for column in negative_columns for text in texts_of(values.get(column), "negative"))
-    scores = None
-    if "scores" in columns:
-        scores = scores_of(values.get(columns["scores"]))
-        if len(scores) != len(positives) + len(negatives):
-            texts = counted(len(positives) + len(negatives), "text")
-            raise UnusableError(f"has {counted(len(scores), 'score')} for {texts}")
-    return TrainingRow(
-        query,
-        positives,
-        negatives,
-        scores=scores,
-        label=label_of(values.get(columns["label"])) if "label" in columns else None,
-        group=name_of(values.get(columns["group"]), "the group") if "group" in columns else None,
-        document_group=(
-            name_of(values.get(columns["document_group"]), "the document group")
-            if "document_group" in columns
-            else None
-        ),
     )

@@ -10,8 +10,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from cosmith.data.rows import Rejected, write_rejected
-from cosmith.data.tabular import Record, Table
+from cosmith.data.records import Record, Table
+from cosmith.data.rows import Rejected, RejectedRows, write_rejected
 from cosmith.data.texts import text_problem
 from cosmith.errors import InputError
 from cosmith.phrases import counted
@@ -24,28 +24,30 @@ class UnusableError(Exception):
     """Why a record cannot be used; :func:`usable` catches it."""
 
 
-def each_usable(table: Table, build: Callable[[Record], T], bad: list[Rejected]) -> Iterator[T]:
+def each_usable(table: Table, build: Callable[[Record], T], bad: RejectedRows) -> Iterator[T]:
     """What ``build`` makes of the records, one at a time; those for which it gives a reason instead go to ``bad``.
 
     Raises:
         InputError: In the end, when there was no record that can be used.
     """
-    none = True
+    none, rejected, first = True, 0, None
     for record in table.records():
         try:
             if record.problem:
                 raise UnusableError(record.problem)
             built = build(record)
         except UnusableError as reason:
-            bad.append(Rejected(record.line, str(reason), record.raw[:500], str(table.path)))
+            unusable = Rejected(record.line, str(reason), record.raw[:500], str(record.path or table.path))
+            rejected, first = rejected + 1, first or unusable
+            bad.append(unusable)
         else:
             none = False
             yield built
-    if none and bad:
+    if none and first is not None:
         raise InputError(
-            f"has {counted(len(bad), 'row')}, none of which can be used; the first: {bad[0].reason}",
-            path=table.path,
-            line=bad[0].line,
+            f"has {counted(rejected, 'row')}, none of which can be used; the first: {first.reason}",
+            path=first.path,
+            line=first.line,
             remedy="Mend the rows, or name the right columns.",
         )
     if none:
@@ -60,6 +62,15 @@ def usable(table: Table, build: Callable[[Record], T], rejected: str | Path | No
     finally:
         if rejected is not None:
             write_rejected(rejected, bad)
+
+
+def shown(value: object) -> str:
+    """A value as a reason quotes it, cut where it is long: reasons are counted and held."""
+    try:
+        written = repr(value)
+    except (ValueError, RecursionError):  # a number of more digits than Python writes, lists in lists in lists
+        return f"of type {type(value).__name__}"
+    return written if len(written) <= 80 else written[:79] + "…"
 
 
 def text_of(value: object, role: str) -> str:
@@ -95,13 +106,15 @@ def label_of(value: object) -> int:
         try:
             value = int(value)
         except ValueError:
-            raise UnusableError(f"the label {value!r} is not a whole number" if value else "has no label") from None
+            raise UnusableError(
+                f"the label {shown(value)} is not a whole number" if value else "has no label"
+            ) from None
     if value is None:
         raise UnusableError("has no label")
     if not isinstance(value, int):
-        raise UnusableError(f"the label {value!r} is not a whole number")
+        raise UnusableError(f"the label {shown(value)} is not a whole number")
     if not -(2**63) <= value < 2**63:
-        raise UnusableError(f"the label {value!r} does not fit into 64 bits")
+        raise UnusableError(f"the label {shown(value)} does not fit into 64 bits")
     return int(value)
 
 
@@ -112,7 +125,9 @@ def score_of(value: object, role: str) -> float:
     except (ValueError, OverflowError):
         score = math.nan
     if not abs(score) <= _LARGEST_SCORE:  # false for NaN too
-        raise UnusableError(f"{role} {value!r} is not a number" if value not in (None, "") else f"{role} is missing")
+        raise UnusableError(
+            f"{role} {shown(value)} is not a number" if value not in (None, "") else f"{role} is missing"
+        )
     return score
 
 
@@ -122,6 +137,6 @@ def scores_of(value: object) -> tuple[float, ...]:
         try:
             value = json.loads(value)
         except ValueError:
-            raise UnusableError(f"the scores {value!r} are not a list of numbers") from None
+            raise UnusableError(f"the scores {shown(value)} are not a list of numbers") from None
     values = value if isinstance(value, list) else [value]
     return tuple(score_of(each, f"score {number}") for number, each in enumerate(values, 1))

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from cosmith.data.arrow_files import ragged_arrays, ragged_column
-from cosmith.data.ragged import Float32, Int64, offsets_of, take_rows
+from cosmith.data.ragged import Float32, Int64, Value, offsets_of, take_rows
 from cosmith.data.rows import TrainingRow
 from cosmith.data.texts import TextTable, TextTableBuilder, text_problem
 from cosmith.errors import InputError
 
+BLOCK = 1 << 18
+"""Numbers of an array that is larger than memory that are looked at together."""
 _LARGEST_SCORE = float(np.finfo(np.float32).max)
 
 
@@ -68,17 +70,27 @@ class RowArrays:
             document_groups=_taken(self.document_groups, numbers),
         )
 
-    def problem(self, texts: int) -> tuple[str, str] | None:
-        """What contradicts itself in rows over a table of ``texts`` texts, as (column, problem); None if nothing."""
+    def problem(self, texts: int, after_block: Callable[[], None] = lambda: None) -> tuple[str, str] | None:
+        """What contradicts itself in rows over a table of ``texts`` texts, as (column, problem); None if nothing.
+
+        Args:
+            texts: How many texts there are.
+            after_block: Is called when a block of numbers has been looked at.
+        """
         for column in ("query", "positives", "negatives"):
-            numbers = getattr(self, column)
-            if len(numbers) and (int(numbers.min()) < 0 or int(numbers.max()) >= texts):
-                return column, f"refers to texts beyond the {texts} that there are"
+            for numbers in blocks_of(getattr(self, column)):
+                if int(numbers.min()) < 0 or int(numbers.max()) >= texts:
+                    return column, f"refers to texts beyond the {texts} that there are"
+                after_block()
         for column, values, offsets in (
             ("positives", self.positives, self.positive_offsets),
             ("negatives", self.negatives, self.negative_offsets),
         ):
-            if offsets[0] != 0 or offsets[-1] != len(values) or (np.diff(offsets) < 0).any():
+            bad = offsets[0] != 0 or offsets[-1] != len(values)
+            for start in range(0, len(offsets), BLOCK):
+                bad = bad or bool((np.diff(offsets[start : start + BLOCK + 1]) < 0).any())
+                after_block()
+            if bad:
                 return column, "its rows overlap or leave gaps"
         if self.scores is not None and len(self.scores) != len(self.positives) + len(self.negatives):
             return "scores", "does not have a score for each positive and negative"
@@ -115,20 +127,22 @@ class RowArrays:
         )
 
 
-def collect_rows(rows: Iterable[TrainingRow], spill: Path | None = None) -> tuple[TextTable, RowArrays]:
-    """Number the texts of rows as they come, holding no more than hashes, numbers and bytes.
-
-    Args:
-        rows: The rows.
-        spill: A folder in which a file without a name takes the bytes of the texts in place of memory.
+def collect_rows(rows: Iterable[TrainingRow]) -> tuple[TextTable, RowArrays]:
+    """Number the texts of rows as they come, in memory.
 
     Raises:
         InputError: When a row cannot be used.
     """
-    collector = _Collector(spill)
+    collector = _Collector()
     for row in rows:
         collector.add(row)
     return collector.texts.table(), collector.arrays()
+
+
+def blocks_of(values: npt.NDArray[Value]) -> Iterator[npt.NDArray[Value]]:
+    """An array in blocks."""
+    for start in range(0, len(values), BLOCK):
+        yield values[start : start + BLOCK]
 
 
 def require_text(text: object, number: int, role: str) -> None:
@@ -142,19 +156,22 @@ def require_text(text: object, number: int, role: str) -> None:
         raise InputError(f"row {number}: {role} {problem}", remedy=remedy)
 
 
-class _Collector:
-    def __init__(self, spill: Path | None) -> None:
-        self.texts = TextTableBuilder(spill=spill)
-        self.query, self.positives, self.negatives = array("q"), array("q"), array("q")
-        self.positive_counts, self.negative_counts = array("q"), array("q")
-        self.scores, self.labels = array("f"), array("q")
-        self.groups: list[str] = []
-        self.document_groups: list[str] = []
-        self.names: dict[str, str] = {}  # one string object for each group
-        self.has: dict[str, bool] = {}  # whether the rows have scores, a label, a group, a document's group
+class RowCheck:
+    """Refuses rows that cannot be used, and those that do not have what the rows before them had.
 
-    def add(self, row: TrainingRow) -> None:
-        number = len(self.query)
+    Attributes:
+        has: Whether the rows have scores, a label, a group, a document's group; False while there was no row.
+    """
+
+    def __init__(self) -> None:
+        self.has = dict.fromkeys(("scores", "label", "group", "document_group"), False)
+
+    def __call__(self, row: TrainingRow, number: int) -> None:
+        """Check a row.
+
+        Raises:
+            InputError: Naming the row by its number, which is 0 for the first.
+        """
         require_text(row.query, number, "the query")
         for role, texts in (("positive", row.positives), ("negative", row.negatives)):
             if isinstance(texts, str):
@@ -163,9 +180,11 @@ class _Collector:
                 require_text(text, number, f"a {role}")
         if not row.positives and row.label is None:
             raise InputError(f"row {number}: has neither a positive nor a label", remedy="Leave the row out.")
-        for column in ("scores", "label", "group", "document_group"):
+        for column in self.has:
             given = getattr(row, column) is not None
-            if self.has.setdefault(column, given) != given:
+            if not number:
+                self.has[column] = given
+            elif self.has[column] != given:
                 raise InputError(
                     f"row {number}: {'has' if given else 'lacks'} a value for {column}, unlike the rows before",
                     field=column,
@@ -173,6 +192,22 @@ class _Collector:
                 )
         if row.scores is not None:
             _require_scores(row, number)
+
+
+class _Collector:
+    def __init__(self) -> None:
+        self.texts = TextTableBuilder()
+        self.query, self.positives, self.negatives = array("q"), array("q"), array("q")
+        self.positive_counts, self.negative_counts = array("q"), array("q")
+        self.scores, self.labels = array("f"), array("q")
+        self.groups: list[str] = []
+        self.document_groups: list[str] = []
+        self.names: dict[str, str] = {}  # one string object for each group
+        self.check = RowCheck()
+
+    def add(self, row: TrainingRow) -> None:
+        self.check(row, len(self.query))
+        if row.scores is not None:
             self.scores.extend(row.scores)
         self.query.append(self.texts.add(row.query))
         self.positives.extend(map(self.texts.add, row.positives))
@@ -193,10 +228,10 @@ class _Collector:
             offsets_of(_numbers(self.positive_counts)),
             _numbers(self.negatives),
             offsets_of(_numbers(self.negative_counts)),
-            scores=np.array(self.scores, dtype=np.float32) if self.has.get("scores") else None,
-            labels=_numbers(self.labels) if self.has.get("label") else None,
-            groups=self.groups if self.has.get("group") else None,
-            document_groups=self.document_groups if self.has.get("document_group") else None,
+            scores=np.array(self.scores, dtype=np.float32) if self.check.has["scores"] else None,
+            labels=_numbers(self.labels) if self.check.has["label"] else None,
+            groups=self.groups if self.check.has["group"] else None,
+            document_groups=self.document_groups if self.check.has["document_group"] else None,
         )
 
 

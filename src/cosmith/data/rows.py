@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import IO, Any, Literal, Protocol, Self, get_args
 
 from cosmith.atomic import atomic_file
 from cosmith.errors import InputError, nearest
@@ -149,12 +150,51 @@ def reasons(rejected: Sequence[Rejected]) -> dict[str, int]:
     return dict(Counter(row.reason for row in rejected).most_common())
 
 
-def write_rejected(path: str | Path, rejected: Sequence[Rejected]) -> None:
+def write_rejected(path: str | Path, rejected: Iterable[Rejected]) -> None:
     """Write rejected rows as JSON lines, atomically; where there are none, no file is left from an earlier run."""
-    if not rejected:
-        if Path(path).exists():  # where nothing may be written, nothing needs to be removed
-            Path(path).unlink()
-        return
-    with atomic_file(path) as handle:
+    with RejectedFile(path) as file:
         for row in rejected:
-            handle.write(json.dumps(asdict(row), ensure_ascii=False) + "\n")
+            file.append(row)
+
+
+class RejectedRows(Protocol):
+    """Takes the rows that cannot be used: a list, or a :class:`RejectedFile`."""
+
+    def append(self, row: Rejected, /) -> None:
+        """Take a row."""
+
+
+class RejectedFile:
+    """Rejected rows that go to a file of JSON lines as they come, as :func:`write_rejected` writes them.
+
+    The file takes its name when the ``with`` block ends, in whatever way.
+
+    Attributes:
+        path: The file.
+        reasons: How many there were for each reason.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.reasons: Counter[str] = Counter()
+        self._open = ExitStack()
+        self._handle: IO[str] | None = None
+
+    def append(self, row: Rejected) -> None:
+        """Take a row.
+
+        Raises:
+            StorageError: The file cannot be written.
+        """
+        self.reasons[row.reason] += 1
+        if self._handle is None:
+            self._handle = self._open.enter_context(atomic_file(self.path))
+        self._handle.write(json.dumps(asdict(row), ensure_ascii=False) + "\n")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+        if self._handle is None and self.path.exists():  # where nothing may be written, nothing needs to be removed
+            self.path.unlink()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,22 +12,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import xxhash
 
 from cosmith.atomic import atomic_folder, make_folder, require_replaceable, write_json
-from cosmith.data.arrow_files import map_batch, write_batch
+from cosmith.data.arrow_files import Mapped, map_batch, write_batch
 from cosmith.data.ragged import Float32, Int64, checked_numbers, offsets_of, take_rows
-from cosmith.data.row_arrays import RowArrays, collect_rows, require_text
+from cosmith.data.row_arrays import RowArrays, blocks_of, collect_rows, require_text
+from cosmith.data.row_files import Written, write_rows
+from cosmith.data.row_fingerprint import Column, group_bytes, rows_fingerprint
 from cosmith.data.rows import SourceSettings, TrainingRow
+from cosmith.data.source_json import about_of, damaged, read_about
 from cosmith.data.texts import TextTable, TextTableBuilder
-from cosmith.errors import InputError, nearest
+from cosmith.errors import InputError
 from cosmith.phrases import counted
 
-_FORMAT, _VERSION = "cosmith-source", 1
 _TEXT_COLUMNS = {"text": pa.large_string(), "hash": pa.int64()}
 _LIST = pa.large_list(pa.int64())
 _ROW_COLUMNS = {"query": pa.int64(), "positives": _LIST, "negatives": _LIST}
-_CHUNK = 4096  # rows that rows() turns into Python objects at a time
+_CHUNK = 256  # rows that rows() turns into Python objects at a time; each text from afar maps 64 kB of the file
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -41,6 +41,7 @@ class Source:
         texts: The texts; a source made from another by :meth:`select` shares its table, so some may be in no row.
         arrays: The rows, as the properties below give them.
         folder: The folder that it was loaded from, or None for one that exists in memory only.
+        mapped: The files that it is mapped from, if it is.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Source:
     texts: TextTable
     arrays: RowArrays
     folder: Path | None = None
+    mapped: Mapped = field(default_factory=Mapped)
 
     @property
     def query(self) -> Int64:
@@ -121,7 +123,10 @@ class Source:
             InputError: When a row cannot be used (an empty text, neither positive nor label, scores that do not match
                 its texts), or there is none. :func:`cosmith.data.read_rows` puts such rows of a file aside.
         """
-        return cls(name, settings or SourceSettings(), *_collected(name, rows))
+        texts, arrays = collect_rows(rows)
+        if not len(arrays):
+            raise _no_rows(name)
+        return cls(name, settings or SourceSettings(), texts, arrays)
 
     @classmethod
     def write(
@@ -129,8 +134,9 @@ class Source:
     ) -> Source:
         """Write rows as they come as a source, and return it memory-mapped from there.
 
-        In memory are the rows' numbers and, of each distinct text, its hash and where it ends, not its characters:
-        the texts may be larger than memory. While it is written, they stand on the disk twice.
+        Memory does not grow with the texts, and by less than a byte for each text of each row: rows and texts wait on
+        the disk, where for a while they stand twice, with about 90 bytes more for each text of each row. The source
+        that is returned has its groups in memory, a pointer a row and each distinct name.
 
         Args:
             folder: Where to; a source that stands there already is replaced as a whole, as by :meth:`save`.
@@ -145,7 +151,13 @@ class Source:
         folder = Path(folder)
         require_replaceable(folder, "source.json", "a source")
         make_folder(folder.parent)
-        return cls(name, settings or SourceSettings(), *_collected(name, rows, folder.parent)).save(folder)
+        settings = settings or SourceSettings()
+        with atomic_folder(folder) as place:
+            written = write_rows(place, rows, settings, folder.parent)
+            if not written.rows:
+                raise _no_rows(name)
+            write_json(place / "source.json", about_of(name, settings, written))
+        return cls.load(folder)
 
     @classmethod
     def load(cls, folder: str | Path) -> Source:
@@ -155,14 +167,16 @@ class Source:
             InputError: When the folder holds no source, one of another format version, or a damaged one.
         """
         folder = Path(folder)
-        about, settings = _read_about(folder)
-        texts = TextTable.from_batch(map_batch(folder / "texts.arrow", _TEXT_COLUMNS))
-        arrays = RowArrays.from_batch(map_batch(folder / "rows.arrow", _ROW_COLUMNS))
+        about, settings = read_about(folder)
+        of_texts, texts_file = map_batch(folder / "texts.arrow", _TEXT_COLUMNS)
+        of_rows, rows_file = map_batch(folder / "rows.arrow", _ROW_COLUMNS)
+        texts, arrays = TextTable.from_batch(of_texts), RowArrays.from_batch(of_rows)
+        mapped = Mapped((texts_file, rows_file))
         if (len(texts), len(arrays)) != (about["texts"], about["rows"]):
-            raise _damaged(folder, "holds other numbers of rows and texts than its source.json says")
-        if problem := arrays.problem(len(texts)):
-            raise _damaged(folder / "rows.arrow", problem[1], field=problem[0])
-        return cls(about["name"], settings, texts, arrays, folder)
+            raise damaged(folder, "holds other numbers of rows and texts than its source.json says")
+        if problem := arrays.problem(len(texts), mapped.let_go):
+            raise damaged(folder / "rows.arrow", problem[1], field=problem[0])
+        return cls(about["name"], settings, texts, arrays, folder, mapped)
 
     def save(self, folder: str | Path) -> Source:
         """Write the source, with the texts that its rows use, and return it memory-mapped from there.
@@ -183,9 +197,8 @@ class Source:
         with atomic_folder(folder) as place:
             write_batch(place / "texts.arrow", texts.to_batch())
             write_batch(place / "rows.arrow", self.arrays.to_batch(number_of))
-            about = {"format": _FORMAT, "version": _VERSION, "name": self.name, "settings": asdict(self.settings)}
-            about |= {"rows": len(self), "texts": len(texts), "fingerprint": self.fingerprint()}
-            write_json(place / "source.json", about)
+            written = Written(len(self), len(texts), self.fingerprint())
+            write_json(place / "source.json", about_of(self.name, self.settings, written))
         return Source.load(folder)
 
     def __len__(self) -> int:
@@ -208,6 +221,11 @@ class Source:
         """All rows with their texts, in order."""
         for start in range(0, len(self), _CHUNK):
             yield from self._rows(start, min(start + _CHUNK, len(self)))
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Give the pages of the files that it is mapped from back to the system, e.g. after going through them all."""
+        self.mapped.let_go()
 
     def _rows(self, start: int, stop: int) -> Iterator[TrainingRow]:
         positive_ends = self.positive_offsets[start : stop + 1].tolist()
@@ -319,57 +337,24 @@ class Source:
 
     @cached_property
     def _fingerprint(self) -> str:
-        digest = xxhash.xxh3_128(json.dumps(asdict(self.settings), sort_keys=True).encode())
         hashes = self.texts.hashes
-        for part in (
-            hashes[self.query], self.positive_offsets, hashes[self.positives], self.negative_offsets,
-            hashes[self.negatives], self.scores, self.labels,
-        ):  # fmt: skip
-            digest.update(b"none" if part is None else len(part).to_bytes(8, "little"))
-            if part is not None:
-                digest.update(np.ascontiguousarray(part).view(np.uint8).data)
-        for group in self.groups or ():
-            digest.update(f"{len(group)}:{group}".encode())
-        if self.document_groups is not None:
-            digest.update(b"document_groups")
-            for group in self.document_groups:
-                digest.update(f"{len(group)}:{group}".encode())
-        return digest.hexdigest()
+
+        def of_texts(numbers: Int64) -> Column:
+            return len(numbers), (hashes[block] for block in blocks_of(numbers))
+
+        def column(values: npt.NDArray[Any]) -> Column:
+            return len(values), blocks_of(values)
+
+        columns = [
+            of_texts(self.query), column(self.positive_offsets), of_texts(self.positives),
+            column(self.negative_offsets), of_texts(self.negatives),
+            None if self.scores is None else column(self.scores),
+            None if self.labels is None else column(self.labels),
+        ]  # fmt: skip
+        groups = None if self.groups is None else map(group_bytes, self.groups)
+        document_groups = None if self.document_groups is None else map(group_bytes, self.document_groups)
+        return rows_fingerprint(self.settings, columns, groups, document_groups)
 
 
-def _collected(name: str, rows: Iterable[TrainingRow], spill: Path | None = None) -> tuple[TextTable, RowArrays]:
-    texts, arrays = collect_rows(rows, spill)
-    if not len(arrays):
-        raise InputError(f"the source {name!r} would have no rows", remedy="Give at least one row.")
-    return texts, arrays
-
-
-def _read_about(folder: Path) -> tuple[dict[str, Any], SourceSettings]:
-    """What source.json tells."""
-    path = folder / "source.json"
-    if not path.is_file():
-        raise InputError("holds no source (no source.json)", path=folder, remedy="Give one that Source.save wrote.")
-    try:
-        about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        settings = dict(about["settings"])
-        kinds = {"format": str, "version": int, "name": str, "rows": int, "texts": int}
-        if about["format"] != _FORMAT or not all(isinstance(about[key], kind) for key, kind in kinds.items()):
-            raise ValueError("it is not a source's description")
-    except (ValueError, KeyError, TypeError) as error:
-        raise _damaged(path, f"cannot be understood ({error!r})") from error
-    if about["version"] != _VERSION:
-        raise InputError(
-            f"is of format version {about['version']}; this version of Cosmith reads {_VERSION}",
-            path=path,
-            field="version",
-            remedy="Build the source again, or use the version of Cosmith that wrote it.",
-        )
-    known = [field.name for field in fields(SourceSettings)]
-    for key in settings:
-        if key not in known:
-            raise InputError(f"unknown setting {key!r}", path=path, field=f"settings.{key}", remedy=nearest(key, known))
-    return about, SourceSettings(**settings)
-
-
-def _damaged(path: Path, problem: str, field: str | None = None) -> InputError:
-    return InputError(problem, path=path, field=field, remedy="It is damaged; build the source again.")
+def _no_rows(name: str) -> InputError:
+    return InputError(f"the source {name!r} would have no rows", remedy="Give at least one row.")

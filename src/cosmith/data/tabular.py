@@ -1,4 +1,4 @@
-"""Records of JSONL, CSV, TSV and Parquet files, one after another, each with the line where it stands.
+"""Records of files, one after another, each with the line where it stands.
 
 What makes a whole file unusable (missing, empty, not UTF-8) is an error; what makes one record unusable is told with
 that record, so that the caller may put it aside.
@@ -9,51 +9,19 @@ from __future__ import annotations
 import csv
 import gzip
 import json
-import os
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import count
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+from cosmith.data.column_files import arrow_columns, arrow_records, parquet_columns, parquet_records
+from cosmith.data.columns import is_known
+from cosmith.data.records import Record, Table, column_names, require_file
 from cosmith.errors import InputError
 from cosmith.progress import track
 
-FORMATS = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".txt")
-
-
-@dataclass(frozen=True)
-class Record:
-    """One record of a file.
-
-    Attributes:
-        line: Where it begins, counted from 1 (in a Parquet file: which row).
-        values: Its columns; empty where ``problem`` says why it cannot be read.
-        raw: The record as it stands in the file.
-        problem: Why it cannot be read, or empty.
-    """
-
-    line: int
-    values: dict[str, Any]
-    raw: str
-    problem: str = ""
-
-
-@dataclass(frozen=True)
-class Table:
-    """A file of records.
-
-    Attributes:
-        path: The file.
-        columns: The names of its columns; of a JSONL file all keys that occur in it.
-        records: Reads the records, anew at every call.
-    """
-
-    path: Path
-    columns: tuple[str, ...]
-    records: Callable[[], Iterator[Record]]
+FORMATS = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".arrow", ".txt")
+_TRIPLE = ("query", "positive", "negative")
+_PACKED = (".parquet", ".arrow")  # by themselves
 
 
 def file_format(path: Path) -> str:
@@ -67,46 +35,30 @@ def file_format(path: Path) -> str:
         suffixes.pop()
     suffix = suffixes[-1] if suffixes else ""
     if suffix not in FORMATS:
-        remedy = f"Name it by what it holds: {', '.join(FORMATS)}; all but .parquet may end in .gz."
+        remedy = f"Name it by what it holds: {', '.join(FORMATS)}; all but {' and '.join(_PACKED)} may end in .gz."
         raise InputError(f"its suffix {suffix!r} does not say how to read it", path=path, remedy=remedy)
     return suffix
 
 
-def open_table(path: str | Path) -> Table:
+def open_file(path: Path) -> Table:
     """Open a file of records by its suffix.
 
     Raises:
         InputError: When it is missing, empty, not UTF-8 or not of the format that its suffix says.
     """
-    path = Path(path)
     require_file(path)
     suffix = file_format(path)
     if suffix in (".jsonl", ".json"):
-        return Table(path, _json_keys(path), lambda: json_records(path))
+        return Table(path, _json_keys(path), lambda: json_records(path), "JSON lines")
     if suffix == ".csv":
-        return Table(path, _header(path, _csv_header(path)), lambda: _csv_records(path))
+        return Table(path, column_names(path, _csv_header(path), 1), lambda: _csv_records(path), "CSV")
     if suffix == ".tsv":
-        return Table(path, _header(path, _tsv_header(path)), lambda: _tsv_records(path))
+        return _open_tsv(path)
     if suffix == ".txt":
-        return Table(path, ("text",), lambda: _plain_records(path))
-    with _parquet(path) as file:
-        return Table(path, tuple(file.schema_arrow.names), lambda: _parquet_records(path))
-
-
-def require_file(path: Path) -> None:
-    """Refuse a path where there is no file, an empty one, or one that may not be read.
-
-    Raises:
-        InputError: In these cases.
-    """
-    if path.is_dir():
-        raise InputError("is a folder, not a file", path=path, remedy="Give a file.")
-    if not path.exists():
-        raise InputError("there is no such file", path=path, remedy="Check the path.")
-    if not os.access(path, os.R_OK):
-        raise InputError("may not be read", path=path, remedy="Change its permissions.")
-    if path.stat().st_size == 0:
-        raise InputError("is empty", path=path, remedy="Give a file that holds something.")
+        return Table(path, ("text",), lambda: _plain_records(path), "plain text", named=False)
+    if suffix == ".arrow":
+        return Table(path, arrow_columns(path), lambda: arrow_records(path), "Arrow")
+    return Table(path, parquet_columns(path), lambda: parquet_records(path), "Parquet")
 
 
 def numbered_lines(path: Path, what: str = "") -> Iterator[tuple[int, str]]:
@@ -168,7 +120,7 @@ def json_records(path: Path, what: str = "") -> Iterator[Record]:
         text = line.strip()
         if not text:
             continue
-        if first and text.startswith("["):
+        if first and text.startswith("[") and parsed_json(number, text).problem:
             raise InputError(
                 "is a JSON array; one object a line is needed",
                 path=path,
@@ -176,7 +128,7 @@ def json_records(path: Path, what: str = "") -> Iterator[Record]:
                 remedy=f"Convert it, for example: jq -c '.[]' {path.name} > {path.stem}.jsonl",
             )
         first = False
-        yield _json_record(number, text)
+        yield parsed_json(number, text)
     if first:
         raise InputError("holds blank lines only", path=path, remedy="Give a file that holds something.")
 
@@ -194,7 +146,7 @@ def _json_keys(path: Path) -> tuple[str, ...]:
     return tuple(keys)
 
 
-def _json_record(number: int, text: str) -> Record:
+def parsed_json(number: int, text: str) -> Record:
     try:
         values = json.loads(text)
     except json.JSONDecodeError as error:
@@ -203,16 +155,13 @@ def _json_record(number: int, text: str) -> Record:
         return Record(number, {}, text, f"is not JSON that can be read: {error}")
     except RecursionError:
         return Record(number, {}, text, "is nested too deeply")
+    if isinstance(values, list) and len(values) >= 2 and all(isinstance(each, str) for each in values):
+        # ["anchor", "positive", "negative"], as the sets that sentence-transformers were trained on have it.
+        names = ["query", "positive", *(f"negative_{place}" for place in range(1, len(values) - 1))]
+        return Record(number, dict(zip(names, values, strict=True)), text)
     if not isinstance(values, dict):
         return Record(number, {}, text, f"is not a JSON object but of type {type(values).__name__}")
     return Record(number, values, text)
-
-
-def _header(path: Path, names: list[str]) -> tuple[str, ...]:
-    for name in names:
-        if names.count(name) > 1:
-            raise InputError(f"two columns are called {name!r}", path=path, line=1, remedy="Rename one of them.")
-    return tuple(names)
 
 
 class _Lines:
@@ -279,15 +228,20 @@ def _tsv_rows(path: Path) -> Iterator[tuple[int, list[str], str]]:
             yield number, raw.split("\t"), raw
 
 
-def _tsv_header(path: Path) -> list[str]:
-    for _, fields, _ in _tsv_rows(path):
-        return fields
-    raise InputError("holds blank lines only", path=path, remedy="Give a file that holds something.")
+def _open_tsv(path: Path) -> Table:
+    first = next((fields for _, fields, _ in _tsv_rows(path)), None)
+    if first is None:
+        raise InputError("holds blank lines only", path=path, remedy="Give a file that holds something.")
+    if len(first) == len(_TRIPLE) and "triples" in path.name.lower() and not any(map(is_known, first)):
+        # MS MARCO's triples of texts have no header.
+        return Table(path, _TRIPLE, lambda: _tsv_records(path, list(_TRIPLE)), "triples of texts as MS MARCO has them")
+    return Table(path, column_names(path, first, 1), lambda: _tsv_records(path), "TSV")
 
 
-def _tsv_records(path: Path) -> Iterator[Record]:
+def _tsv_records(path: Path, names: list[str] | None = None) -> Iterator[Record]:
     rows = _tsv_rows(path)
-    _, names, _ = next(rows)
+    if names is None:
+        _, names, _ = next(rows)
     for line, fields, raw in rows:
         yield _delimited_record(line, names, fields, raw, "")
 
@@ -303,29 +257,3 @@ def _plain_records(path: Path) -> Iterator[Record]:
         text = line.rstrip("\r\n")
         if text.strip():
             yield Record(number, {"text": text}, text)
-
-
-@contextmanager
-def _parquet(path: Path) -> Iterator[Any]:
-    """Open a Parquet file, and explain what it refuses while it is read."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(path) as file:
-            yield file
-    except UnicodeDecodeError as error:
-        raise InputError(
-            "a text is not UTF-8", path=path, remedy="Write the file again with texts in UTF-8."
-        ) from error
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, OSError) as error:
-        raise InputError(f"is not a whole Parquet file ({error})", path=path, remedy="Write it again.") from error
-
-
-def _parquet_records(path: Path) -> Iterator[Record]:
-    with _parquet(path) as file, track(f"Reading {path.name}", file.metadata.num_rows, "rows") as bar:
-        numbers = count(1)
-        for batch in file.iter_batches(batch_size=4096):
-            for values in batch.to_pylist():
-                yield Record(next(numbers), values, json.dumps(values, ensure_ascii=False, default=str))
-            bar.advance(len(batch))

@@ -6,21 +6,15 @@ only if they share its number, which is how duplicates are kept from becoming fa
 
 from __future__ import annotations
 
-import os
 from array import array
 from collections.abc import Iterable
 from functools import cached_property
-from mmap import ACCESS_READ, mmap
-from pathlib import Path
-from tempfile import TemporaryFile
-from typing import IO
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import xxhash
 
-from cosmith.atomic import explained
 from cosmith.data.ragged import Int64, checked_numbers
 from cosmith.errors import InputError
 from cosmith.phrases import counted
@@ -136,25 +130,15 @@ class TextTable:
 
 
 class TextTableBuilder:
-    """Numbers texts as they come; holds their hashes, where each ends, and their bytes, in memory or in a file.
+    """Numbers texts as they come, in memory; :mod:`cosmith.data.numbering` does it on disk.
 
     Args:
         start: A table to go on from; its texts keep their numbers.
-        spill: A folder in which a file without a name takes the bytes in place of memory; the table maps it, and with
-            the table it goes.
-
-    Raises:
-        StorageError: When the folder may not be written, or its disk is full.
     """
 
-    _block = 1 << 20  # bytes that go to the file at a time
-
-    def __init__(self, start: TextTable | None = None, spill: Path | None = None) -> None:
+    def __init__(self, start: TextTable | None = None) -> None:
         self._start = start._texts if start is not None else pa.array([], type=pa.large_string())
-        self._folder = spill
-        self._spill = None if spill is None else _unnamed_file(spill)
-        self._spilled = 0
-        self._pending = bytearray()  # the bytes that are not in the file
+        self._new = bytearray()  # the texts that are not in the table to go on from
         self._ends = array("q", [0])  # of each text that is not in the table to go on from, after a zero
         self._hashes: array[int] = array("q")
         self._numbers: dict[int, int] = {}
@@ -194,45 +178,22 @@ class TextTableBuilder:
         """The texts so far as a table."""
         if len(self._hashes) > len(self._start):
             count, ends = len(self._ends) - 1, np.array(self._ends, dtype=np.int64)
-            texts = pa.LargeStringArray.from_buffers(count, pa.py_buffer(ends), pa.py_buffer(self._all_bytes()))
+            texts = pa.LargeStringArray.from_buffers(count, pa.py_buffer(ends), pa.py_buffer(self._new))
             # What the table reads must not grow any more: texts that still come go on from it.
             self._start = pa.concat_arrays([self._start, texts]) if len(self._start) else texts
-            self._pending, self._ends, self._spill, self._spilled = bytearray(), array("q", [0]), None, 0
+            self._new, self._ends = bytearray(), array("q", [0])
         return TextTable(self._start, np.array(self._hashes, dtype=np.int64))
 
     def _append(self, encoded: bytes, value: int) -> int:
         number = len(self._hashes)
         self._hashes.append(value)
-        self._pending += encoded
+        self._new += encoded
         self._ends.append(self._ends[-1] + len(encoded))
-        if self._spill is not None and len(self._pending) >= self._block:
-            self._flush(self._spill)
         return number
-
-    def _flush(self, spill: IO[bytes]) -> None:
-        with explained(self._folder or Path()):
-            spill.write(self._pending)
-            spill.flush()
-        self._spilled += len(self._pending)
-        self._pending.clear()
-
-    def _all_bytes(self) -> bytearray | mmap:
-        if self._spill is None or not self._spilled:
-            return self._pending
-        self._flush(self._spill)
-        return mmap(self._spill.fileno(), 0, access=ACCESS_READ)
 
     def _bytes(self, number: int) -> bytes:
         place = number - len(self._start)
         if place < 0:
             text: str = self._start[number].as_py()
             return text.encode()
-        begin, end = self._ends[place], self._ends[place + 1]
-        if self._spill is not None and begin < self._spilled:  # no text stands in both: blocks end where texts do
-            return os.pread(self._spill.fileno(), end - begin, begin)
-        return bytes(self._pending[begin - self._spilled : end - self._spilled])
-
-
-def _unnamed_file(folder: Path) -> IO[bytes]:
-    with explained(folder):
-        return TemporaryFile(dir=folder)
+        return bytes(self._new[self._ends[place] : self._ends[place + 1]])

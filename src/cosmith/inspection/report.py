@@ -76,19 +76,20 @@ def report_page(run: RunRecord) -> str:
     body = [element("section", element("h2", title), content, id=name) for name, title, content in found]
     return "<!doctype html>\n" + element(
         "html",
-        _head(run),
+        page_head(f"{run.name}: report"),
         element("body", element("main", _opening(run), contents, *body)),
         lang="en",
     )
 
 
-def _head(run: RunRecord) -> Markup:
+def page_head(title: str) -> Markup:
+    """The head of a page, with the style sheet in it."""
     style = (Path(__file__).parent / "report.css").read_text(encoding="utf-8")
     return element(
         "head",
         Markup('<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'),
         Markup('<meta name="color-scheme" content="light dark">'),
-        element("title", f"{run.name}: report"),
+        element("title", title),
         element("style", Markup(style)),
     )
 

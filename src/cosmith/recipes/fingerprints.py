@@ -136,8 +136,13 @@ def _behind(recipe: Recipe, name: str, earlier: Mapping[str, str]) -> str:
 
 
 def _read_path(path: str, field: str) -> str:
+    from cosmith.data.hub import is_hub_name
+    from cosmith.data.tables import place_of
+
+    if is_hub_name(path):
+        return fingerprint_of(path)  # as of a model there: its files are far
     try:
-        return content_fingerprint(path)
+        return content_fingerprint(place_of(path).path)
     except InputError as error:
         raise InputError(error.problem, path=error.path, field=field, remedy=error.remedy) from error
 

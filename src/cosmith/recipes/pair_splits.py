@@ -1,19 +1,33 @@
-"""Development and test sets from a team's own pairs."""
+"""Development and test sets from a team's own pairs, however many they are.
+
+Beside the arrays that the source is mapped from, what is held of R rows are a random number for each row's group, what
+sorting these takes (:func:`cosmith.data.splits.split_by_key`), a byte for each row and each text, and 24 bytes for each
+row of a held-out part: with ten million rows half a gigabyte, whatever the texts are. Rows with groups take 40 bytes
+each more.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from cosmith.data import Collection, TrainingRow, split_by_group
+from cosmith.data import Collection, Source, TrainingRow
+from cosmith.data.splits import group_key, split_by_key
 from cosmith.errors import InputError
 from cosmith.phrases import counted
 
 FEWEST_GROUPS = 10
 """Below this a test set says nothing, and one part or another would be empty."""
+
+_BLOCK = 1 << 16
+_TEXTS = 256
+_MOST_PERMUTED = 1_000_000
+
+Int64 = npt.NDArray[np.int64]
 
 
 Parter = Callable[[Mapping[str, float]], Mapping[str, npt.NDArray[np.int64]]]
@@ -29,6 +43,21 @@ class PairSplit:
     test: Collection | None
 
 
+@dataclass(frozen=True, eq=False)
+class SourceSplit:
+    """The same of a source: of each row whether it is for training, bool [R]; and the sets."""
+
+    train: npt.NDArray[np.bool_]
+    dev: Collection | None
+    test: Collection | None
+
+    def training_rows(self, whole: Source) -> Iterator[TrainingRow]:
+        """The rows for training, one after another."""
+        for start in range(0, len(whole), _BLOCK):
+            numbers = start + np.flatnonzero(self.train[start : start + _BLOCK])
+            yield from whole.select(numbers).rows()
+
+
 @dataclass(frozen=True)
 class Limits:
     """The most queries and documents of a set that is split off."""
@@ -37,16 +66,37 @@ class Limits:
     documents: int
 
 
+_DEV_LIMITS = Limits(500, 2_000)
+_TEST_LIMITS = Limits(2_000, 20_000)
+
+
 def split_pairs(
     rows: Sequence[TrainingRow],
     *,
     dev: float,
     test: float,
     seed: int,
-    dev_limits: Limits = Limits(500, 2_000),
-    test_limits: Limits = Limits(2_000, 20_000),
+    dev_limits: Limits = _DEV_LIMITS,
+    test_limits: Limits = _TEST_LIMITS,
     part: Parter | None = None,
 ) -> PairSplit:
+    """As :func:`split_source`, of rows in memory, of which some may have a group and others none."""
+    whole = Source.from_rows("pairs", (TrainingRow(row.query, row.positives, row.negatives, label=0) for row in rows))
+    keys = joined_groups(rows, seed)
+    split = _split(whole, keys, dev, test, seed, dev_limits, test_limits, part)
+    return PairSplit([rows[number] for number in np.flatnonzero(split.train).tolist()], split.dev, split.test)
+
+
+def split_source(
+    whole: Source,
+    *,
+    dev: float,
+    test: float,
+    seed: int,
+    dev_limits: Limits = _DEV_LIMITS,
+    test_limits: Limits = _TEST_LIMITS,
+    part: Parter | None = None,
+) -> SourceSplit:
     """Part rows into training rows, a development and a test set.
 
     Rows with the same query (but for case and spacing) or the same group stay together, also by way of a third, so
@@ -54,7 +104,7 @@ def split_pairs(
     whether a new query finds its answer in the known corpus.
 
     Args:
-        rows: All rows.
+        whole: All rows.
         dev: Share of the rows for the development set, 0 for none.
         test: Share of the rows for the test set, 0 for none.
         seed: Chooses the split and the samples.
@@ -65,35 +115,56 @@ def split_pairs(
     Raises:
         InputError: There are too few separate queries, or the rows of a set have no answers.
     """
+    return _split(whole, joined_groups(whole.rows(), seed), dev, test, seed, dev_limits, test_limits, part)
+
+
+def _split(
+    whole: Source,
+    keys: npt.NDArray[np.uint64],
+    dev: float,
+    test: float,
+    seed: int,
+    dev_limits: Limits,
+    test_limits: Limits,
+    part: Parter | None,
+) -> SourceSplit:
     shares = {"train": 1 - dev - test} | ({"dev": dev} if dev else {}) | ({"test": test} if test else {})
-    keys = joined_groups(rows)
     if len(shares) == 1:
-        return PairSplit(list(rows), None, None)
-    if part is None and len(set(keys)) < FEWEST_GROUPS:
+        return SourceSplit(np.ones(len(whole), dtype=np.bool_), None, None)
+    groups = len(np.unique(keys))
+    if part is None and groups < FEWEST_GROUPS:
         raise InputError(
-            f"too few to split: {counted(len(rows), 'row')} with"
-            f" {counted(len(set(keys)), 'separate query or group', 'separate queries or groups')}",
+            f"too few to split: {counted(len(whole), 'row')} with"
+            f" {counted(groups, 'separate query or group', 'separate queries or groups')}",
             remedy="Give more rows, or say `dev: 0` and `test: 0` and evaluate on sets of your own.",
         )
-    parts = split_by_group(keys, shares, seed) if part is None else part(shares)
-    corpus = _corpus(rows)
+    parts = split_by_key(keys, shares) if part is None else _numbered(part(shares), len(whole))
+    corpus = _Corpus(whole)
 
     def collection(name: str, limits: Limits) -> Collection | None:
-        if name not in parts:
+        if name not in shares:
             return None
-        return sampled(_collection(name, [rows[number] for number in parts[name]], corpus), limits, seed)
+        return _held_out(name, corpus, np.flatnonzero(parts == list(shares).index(name)), limits, seed)
 
-    train = [rows[number] for number in parts["train"]]
-    return PairSplit(train, collection("dev", dev_limits), collection("test", test_limits))
+    return SourceSplit(parts == 0, collection("dev", dev_limits), collection("test", test_limits))
+
+
+def _numbered(parts: Mapping[str, Int64], count: int) -> npt.NDArray[np.uint8]:
+    """The number of each row's part: uint8 [count]."""
+    numbers = np.zeros(count, dtype=np.uint8)
+    for number, rows in enumerate(parts.values()):
+        numbers[rows] = number
+    return numbers
 
 
 def sampled(whole: Collection, limits: Limits, seed: int) -> Collection:
     """At most so many queries of a collection, by chance, with their judged documents and others up to the limit."""
     random = np.random.default_rng(seed)
-    queries = _sample(list(whole.queries), limits.queries, random)
+    names = list(whole.queries)
+    queries = [names[number] for number in _sample(len(names), limits.queries, random)]
     kept = {document for query in queries for document in whole.relevance.get(query, {})}
     others = [document for document in whole.documents if document not in kept]
-    kept.update(_sample(others, max(0, limits.documents - len(kept)), random))
+    kept.update(others[number] for number in _sample(len(others), max(0, limits.documents - len(kept)), random))
     return replace(
         whole,
         documents={name: text for name, text in whole.documents.items() if name in kept},
@@ -103,58 +174,131 @@ def sampled(whole: Collection, limits: Limits, seed: int) -> Collection:
     )
 
 
-def joined_groups(rows: Sequence[TrainingRow]) -> list[str]:
-    """A name for each row, the same for rows that must stay together: by query, by group, or by way of others."""
-    parent: dict[str, str] = {}
+def joined_groups(rows: Iterable[TrainingRow], seed: int = 0) -> npt.NDArray[np.uint64]:
+    """A key for each row, the same for rows that must stay together: by query, by group, or by way of others.
 
-    def root(name: str) -> str:
-        parent.setdefault(name, name)
+    Args:
+        rows: The rows; they are gone through once.
+        seed: Another seed gives other keys, and another order of them.
+
+    Returns:
+        uint64 [rows], for :func:`cosmith.data.splits.split_by_key`.
+    """
+    queries, groups, grouped = array("Q"), array("Q"), array("q")
+    for number, row in enumerate(rows):
+        queries.append(group_key(f"query {' '.join(row.query.casefold().split())}", seed))
+        if row.group is not None:
+            groups.append(group_key(f"group {row.group}", seed))
+            grouped.append(number)
+    keys = np.frombuffer(queries, dtype=np.uint64) if queries else np.zeros(0, dtype=np.uint64)
+    return _joined(keys, np.frombuffer(groups, dtype=np.uint64), np.array(grouped)) if groups else keys
+
+
+def _joined(keys: npt.NDArray[np.uint64], groups: npt.NDArray[np.uint64], grouped: Int64) -> npt.NDArray[np.uint64]:
+    """The keys of the rows' queries, those that a group joins made one; ``grouped``: which rows the groups are of."""
+    names = np.unique(np.concatenate([keys, groups]))
+    parent = array("q", range(len(names)))
+
+    def root(name: int) -> int:
         while parent[name] != name:
             parent[name] = parent[parent[name]]
             name = parent[name]
         return name
 
-    names = [f"query {' '.join(row.query.casefold().split())}" for row in rows]
-    for name, row in zip(names, rows, strict=True):
-        root(name)
-        if row.group is not None:
-            parent[root(name)] = root(f"group {row.group}")
-    return [root(name) for name in names]
+    for start in range(0, len(groups), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        of_queries = np.searchsorted(names, keys[grouped[block]]).tolist()
+        for query, group in zip(of_queries, np.searchsorted(names, groups[block]).tolist(), strict=True):
+            parent[root(query)] = root(group)
+    roots = np.frombuffer(parent, dtype=np.int64)
+    while not np.array_equal(further := roots[roots], roots):
+        roots = further
+    return names[roots[np.searchsorted(names, keys)]]
 
 
-def _corpus(rows: Sequence[TrainingRow]) -> dict[str, str]:
-    """Every distinct document of the rows: text → id."""
-    ids: dict[str, str] = {}
-    for text in _documents(rows):
-        ids.setdefault(text, f"d{len(ids)}")
-    return ids
+class _Corpus:
+    """Every distinct document of a source, numbered by its first occurrence."""
+
+    def __init__(self, whole: Source) -> None:
+        self.whole = whole
+        self.count = sum(map(len, self._documents()))
+
+    def places(self, texts: Int64) -> Int64:
+        """The numbers of the documents that are these texts, ascending."""
+        return self._found(lambda start, block: start + np.flatnonzero(np.isin(block, texts)))
+
+    def texts(self, places: Int64) -> Int64:
+        """The text numbers of the documents with these numbers, which ascend."""
+        return self._found(
+            lambda start, block: block[places[(places >= start) & (places < start + len(block))] - start]
+        )
+
+    def _found(self, of_block: Callable[[int, Int64], Int64]) -> Int64:
+        found, start = [np.zeros(0, dtype=np.int64)], 0
+        for block in self._documents():
+            found.append(of_block(start, block))
+            start += len(block)
+        return np.concatenate(found)
+
+    def _documents(self) -> Iterator[Int64]:
+        """The text numbers of the documents in order, those of some rows at a time."""
+        seen = np.zeros(len(self.whole.texts), dtype=np.bool_)
+        for start in range(0, len(self.whole), _BLOCK):
+            rows = self.whole.arrays.take(np.arange(start, min(start + _BLOCK, len(self.whole))))
+            texts = np.empty(len(rows.positives) + len(rows.negatives), dtype=np.int64)
+            texts[rows.places_of_positives] = rows.positives
+            texts[rows.places_of_negatives] = rows.negatives
+            distinct, first = np.unique(texts, return_index=True)
+            new = ~seen[distinct]
+            seen[distinct] = True
+            self.whole.let_go()
+            yield texts[np.sort(first[new])]
 
 
-def _documents(rows: Sequence[TrainingRow]) -> Iterator[str]:
-    for row in rows:
-        yield from row.positives
-        yield from row.negatives
-
-
-def _collection(name: str, rows: Sequence[TrainingRow], corpus: dict[str, str]) -> Collection:
-    """The queries of some rows over all documents."""
-    answers: dict[str, dict[str, int]] = {}
-    for row in rows:
-        if row.positives:
-            answers.setdefault(row.query, {}).update({corpus[text]: 1 for text in row.positives})
-    if not answers:
+def _held_out(name: str, corpus: _Corpus, rows: Int64, limits: Limits, seed: int) -> Collection:
+    """A sample of the queries of some rows, over a sample of all documents, as :func:`sampled` draws it."""
+    whole = corpus.whole
+    rows = rows[whole.positive_offsets[rows + 1] > whole.positive_offsets[rows]]
+    if not len(rows):
         problem = f"no row of the {name} part has a positive, so there is nothing to search for"
         raise InputError(problem, remedy="Say `dev: 0` and `test: 0` and evaluate on a set of your own.")
+    asked = whole.query[rows]
+    queries = asked[np.sort(np.unique(asked, return_index=True)[1])]
+    random = np.random.default_rng(seed)
+    chosen = _sample(len(queries), limits.queries, random)
+    answers: dict[int, dict[int, int]] = {int(query): {} for query in queries[chosen]}
+    for row in rows[np.isin(asked, queries[chosen])].tolist():
+        positives = whole.positives[whole.positive_offsets[row] : whole.positive_offsets[row + 1]]
+        answers[int(whole.query[row])].update(dict.fromkeys(positives.tolist(), 1))
+    kept = corpus.places(np.unique(np.array([text for given in answers.values() for text in given])))
+    others = _sample(corpus.count - len(kept), max(0, limits.documents - len(kept)), random)
+    # The n-th of the others comes behind as many of the kept as have no more than n others before them.
+    others = others + np.searchsorted(kept - np.arange(len(kept)), others, side="right")
+    places = np.sort(np.concatenate([kept, others]))
+    texts = corpus.texts(places)
+    id_of = {text: f"d{place}" for text, place in zip(texts.tolist(), places.tolist(), strict=True)}
+    ids = [f"q{number}" for number in chosen.tolist()]
     return Collection(
         name=name,
-        documents={number: text for text, number in corpus.items()},
-        queries={f"q{number}": query for number, query in enumerate(answers)},
-        relevance={f"q{number}": grades for number, grades in enumerate(answers.values())},
+        documents=dict(zip(id_of.values(), _texts(whole, texts), strict=True)),
+        queries=dict(zip(ids, _texts(whole, queries[chosen]), strict=True)),
+        relevance={
+            query: {id_of[text]: 1 for text in given} for query, given in zip(ids, answers.values(), strict=True)
+        },
     )
 
 
-def _sample(items: list[str], most: int, random: np.random.Generator) -> list[str]:
-    """At most ``most`` of the items, by chance, in their order."""
-    if len(items) <= most:
-        return items
-    return [items[number] for number in np.sort(random.permutation(len(items))[:most])]
+def _texts(whole: Source, numbers: Int64) -> Iterator[str]:
+    """Texts from all over a source; each brings pages of the file into memory that are let go after a few."""
+    for start in range(0, len(numbers), _TEXTS):
+        yield from whole.texts.take(numbers[start : start + _TEXTS])
+        whole.let_go()
+
+
+def _sample(count: int, most: int, random: np.random.Generator) -> Int64:
+    """At most ``most`` of the numbers below ``count``, by chance, ascending."""
+    if count <= most:
+        return np.arange(count)
+    if count > _MOST_PERMUTED:  # a permutation would take eight bytes for each
+        return np.sort(random.choice(count, most, replace=False, shuffle=False))
+    return np.sort(random.permutation(count)[:most])

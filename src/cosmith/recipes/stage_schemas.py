@@ -50,10 +50,13 @@ class PythonFunctionsStage(StageSettings):
 
 
 class SourceStage(StageSettings):
-    """A file of rows (JSONL, CSV, TSV, Parquet): training pairs, and development and test sets split off them."""
+    """Rows: training pairs, and development and test sets split off them. However many: they are streamed."""
 
     kind: Literal["source"] = "source"
-    path: InputPath = Field(description="The file of rows.")
+    path: InputPath = Field(
+        description="A file (JSONL, CSV, TSV, Parquet, Arrow), a folder of such files, of `datasets`, BEIR or MS MARCO "
+        "(`PATH:SPLIT` says which split), or `hf:OWNER/NAME[:CONFIGURATION][:SPLIT]`, a data set of the hub."
+    )
     query: str = Field("auto", description="Column of the queries; `auto` knows the usual names.")
     positive: str = Field("auto", description="Column of the answers: a text or a list of texts.")
     negative: str = Field("auto", description="Column of the non-answers, if there is one.")

@@ -255,7 +255,7 @@ class Index:
         folder = Path(folder)
         card = _read_card(folder / "index.json")
         kind = pa.large_string()
-        documents = map_batch(folder / "documents.arrow", {"id": kind, "text": kind})
+        documents, _ = map_batch(folder / "documents.arrow", {"id": kind, "text": kind})
         vectors = map_array(folder / "vectors.npy", np.float32, _REBUILD)
         if vectors.shape != (card.vectors, card.dim) or documents.num_rows != card.count:
             raise InputError(

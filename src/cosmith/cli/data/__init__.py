@@ -2,7 +2,7 @@
 
 import typer
 
-from cosmith.cli.data import chunk, mine, overlap, synthesise, templates
+from cosmith.cli.data import chunk, inspect, mine, overlap, synthesise, templates
 from cosmith.cli.data.filter import filter_data
 
 app = typer.Typer(
@@ -10,6 +10,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="Look at data, and make training rows of what there is.\n\nExample: cosmith data inspect pairs.jsonl",
 )
+app.command("inspect")(inspect.inspect)
 app.command("filter")(filter_data)
 app.command("overlap")(overlap.overlap)
 app.command("mine")(mine.mine)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from cosmith.atomic import atomic_file
 from cosmith.data import (
     Collection,
+    RejectedFile,
     Source,
     SourceSettings,
     TrainingRow,
-    read_rows,
+    open_rows,
     read_sts,
     reasons,
     split_by_group,
@@ -25,11 +28,12 @@ from cosmith.data.python_functions import collect_functions
 from cosmith.data.time_splits import split_by_row, split_by_time, time_of, times_of
 from cosmith.errors import ColumnError, InputError
 from cosmith.recipes.artefacts import StageContext
-from cosmith.recipes.pair_splits import Limits, PairSplit, Parter, sampled, split_pairs
+from cosmith.recipes.pair_splits import Limits, PairSplit, Parter, SourceSplit, sampled, split_source
 from cosmith.recipes.stage_schemas import CollectionStage, PythonFunctionsStage, SourceStage, StsStage
 from cosmith.recipes.stage_settings import StageSettings
 
 _EXAMPLES = 5
+_WHOLE = ".rows"  # where all rows wait for being parted
 
 
 def python_functions(stage: PythonFunctionsStage, context: StageContext) -> dict[str, Any]:
@@ -51,53 +55,63 @@ def python_functions(stage: PythonFunctionsStage, context: StageContext) -> dict
 
 
 def source(stage: SourceStage, context: StageContext) -> dict[str, Any]:
-    """A file of rows, parted into training rows, a development and a test set."""
-    rejected_file = context.folder / "rejected.jsonl"
-    with columns_by_key(stage, context):
-        read = read_rows(
-            stage.path, query=stage.query, positive=stage.positive, negative=stage.negative,
-            group=stage.group if stage.time is None else stage.time,
-            document_group=stage.document_group, rejected=rejected_file,
-        )  # fmt: skip
-    rows, rejected = read.rows, read.rejected
-    try:
-        split = split_pairs(
-            rows, dev=stage.dev, test=stage.test, seed=context.seed,
-            dev_limits=Limits(stage.dev_queries, stage.dev_documents),
-            test_limits=Limits(stage.test_queries, stage.test_documents),
-            part=_parter(stage, [row.group for row in rows], context.seed),
-        )  # fmt: skip
-    except InputError as error:
-        raise InputError(error.problem, path=stage.path, remedy=error.remedy) from error
-    prompts = None if stage.prompts is None else (stage.prompts[0], stage.prompts[1])
+    """Rows, parted into training rows, a development and a test set; read, parted and written as they come."""
     settings = SourceSettings(
         task=stage.task, instruction=stage.instruction, loss=stage.loss, temperature=stage.temperature,
-        in_batch_negatives=stage.in_batch_negatives, prompts=prompts,
+        in_batch_negatives=stage.in_batch_negatives,
+        prompts=None if stage.prompts is None else (stage.prompts[0], stage.prompts[1]),
     )  # fmt: skip
+    with columns_by_key(stage, context), RejectedFile(context.folder / "rejected.jsonl") as rejected:
+        file = open_rows(
+            stage.path, query=stage.query, positive=stage.positive, negative=stage.negative,
+            group=stage.group if stage.time is None else stage.time, document_group=stage.document_group,
+        )  # fmt: skip
+        whole = Source.write(context.folder / _WHOLE, "whole", file.into(rejected), settings)
+    try:
+        split = split_source(
+            whole, dev=stage.dev, test=stage.test, seed=context.seed,
+            dev_limits=Limits(stage.dev_queries, stage.dev_documents),
+            test_limits=Limits(stage.test_queries, stage.test_documents),
+            part=_parter(stage, whole, context.seed),
+        )  # fmt: skip
+        splits = _keep(split.training_rows(whole), split, settings, context.folder)
+    except InputError as error:
+        raise InputError(error.problem, path=stage.path, remedy=error.remedy) from error
+    finally:
+        shutil.rmtree(context.folder / _WHOLE, ignore_errors=True)
+    train = Source.load(context.folder / "train")
+    step = max(1, len(train) // _EXAMPLES)
     return {
-        "pairs": len(rows),
-        "columns": dict(read.columns),
-        "dropped": reasons(rejected),
-        "rejected_file": str(rejected_file) if rejected else None,
-        "splits": keep_split(split, settings, context.folder),
-        "examples": examples_of(split.train),
+        "pairs": len(whole),
+        "format": file.format,
+        "columns": dict(file.columns),
+        "dropped": dict(rejected.reasons.most_common()),
+        "rejected_file": str(rejected.path) if rejected.reasons else None,
+        "splits": splits,
+        "examples": examples_of([train.row(number) for number in range(0, len(train), step)[:_EXAMPLES]]),
     }
 
 
-def _parter(stage: SourceStage, groups: Sequence[str | None], seed: int) -> Parter | None:
+def _parter(stage: SourceStage, whole: Source, seed: int) -> Parter | None:
     """How rows are parted, from what their column of groups, or of times, says; None: by group."""
     if stage.split == "group":
         return None
     if stage.split == "row":
-        return lambda shares: split_by_row(len(groups), shares, seed)
-    times = times_of(groups)
+        return lambda shares: split_by_row(len(whole), shares, seed)
+    times = times_of(whole.groups or ())
     begins = {} if stage.test_from is None else {"test": time_of(stage.test_from)}
     return lambda shares: split_by_time(times, shares, begins=begins)
 
 
 def keep_split(split: PairSplit, settings: SourceSettings, folder: Path) -> dict[str, dict[str, int]]:
     """Write the parts of some pairs into a stage's folder, without what crosses, and count them."""
-    train = Source.write(folder / "train", "train", split.train, settings)
+    return _keep(split.train, split, settings, folder)
+
+
+def _keep(
+    rows: Iterable[TrainingRow], split: PairSplit | SourceSplit, settings: SourceSettings, folder: Path
+) -> dict[str, dict[str, int]]:
+    train = Source.write(folder / "train", "train", rows, settings)
     splits = {"train": _parted(train, [each for each in (split.dev, split.test) if each is not None])}
     for name, held_out in (("dev", split.dev), ("test", split.test)):
         if held_out is not None:
@@ -148,12 +162,13 @@ def collection(stage: CollectionStage, context: StageContext) -> dict[str, Any]:
 
 
 def sts(stage: StsStage, context: StageContext) -> dict[str, Any]:
-    """A file of scored text pairs, checked and copied as it is."""
+    """Scored text pairs, checked and written as JSON lines."""
     rejected_file = context.folder / "rejected.jsonl"
     pairs = read_sts(stage.path, rejected=rejected_file)
-    folder = context.folder / "sts"
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(stage.path, folder / Path(stage.path).name)
+    with atomic_file(context.folder / "sts" / "pairs.jsonl") as handle:
+        for first, second, score in zip(pairs.first, pairs.second, pairs.scores.tolist(), strict=True):
+            row = {"sentence1": first, "sentence2": second, "score": score}
+            handle.write(json.dumps(row, ensure_ascii=False) + "\n")
     return {
         "pairs": len(pairs),
         "dropped": reasons(pairs.rejected),

@@ -1,0 +1,232 @@
+"""Readers of training rows.
+
+Each finds the columns by their names, and puts aside the rows that cannot be used, with line number and reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from cosmith.data.columns import find_column, find_negatives, is_pair, require_column
+from cosmith.data.judged_rows import JudgedFiles, judged_files, judged_rows
+from cosmith.data.record_values import (
+    UnusableError,
+    each_usable,
+    label_of,
+    name_of,
+    scores_of,
+    text_of,
+    texts_of,
+)
+from cosmith.data.records import Record
+from cosmith.data.rows import Rejected, RejectedRows, TrainingRow, write_rejected
+from cosmith.data.tables import open_table, place_of
+from cosmith.phrases import counted
+
+
+@dataclass(frozen=True)
+class RowsRead:
+    """What :func:`read_rows` found.
+
+    Attributes:
+        rows: The rows that can be used.
+        rejected: The others.
+        columns: The column of each part that was found: query, positive, label, group, document_group, scores;
+            negatives joined by a comma.
+        path: The file.
+    """
+
+    rows: list[TrainingRow]
+    rejected: list[Rejected]
+    columns: Mapping[str, str]
+    path: Path
+
+
+@dataclass(frozen=True)
+class RowsFile:
+    """Training rows of a file, read one after another, anew each time that they are gone through.
+
+    Attributes:
+        path: The file.
+        columns: As :class:`RowsRead` has them.
+        rejected: The rows that could not be used when they were last gone through.
+        format: What the file is, in words.
+    """
+
+    path: Path
+    columns: Mapping[str, str]
+    rejected: list[Rejected]
+    _read: Callable[[RejectedRows], Iterator[tuple[Path, int, TrainingRow]]]
+    format: str = ""
+
+    def __iter__(self) -> Iterator[TrainingRow]:
+        self.rejected.clear()
+        return self.into(self.rejected)
+
+    def into(self, rejected: RejectedRows) -> Iterator[TrainingRow]:
+        """The rows; those that cannot be used go elsewhere than to :attr:`rejected`, e.g. to a file."""
+        return (row for _, _, row in self._read(rejected))
+
+    def placed(self, rejected: RejectedRows) -> Iterator[tuple[Path, int, TrainingRow]]:
+        """The same, each with the file and the line where it stands."""
+        return self._read(rejected)
+
+
+def read_rows(
+    path: str | Path,
+    *,
+    query: str = "auto",
+    positive: str | None = "auto",
+    negative: str | Sequence[str] | None = "auto",
+    label: str | None = "auto",
+    group: str | None = "auto",
+    document_group: str | None = "auto",
+    scores: str | None = "auto",
+    rejected: str | Path | None = None,
+) -> RowsRead:
+    """Read training rows from a file, a folder or the hub, as :func:`open_rows` finds them, all into memory.
+
+    Columns are found by their names (``"auto"``): query, anchor, question, sentence1, sentence_A or text1; positive,
+    pos, document, passage, answer, sentence2, sentence_B or text2; negative, neg, negatives, negative_1, negative_2,
+    …; label; group; document_group; scores or score, or pos_scores with neg_scores. Positives and negatives are a text
+    or a list of texts; an empty cell is no negative. Beside two texts of which neither answers the other (sentence1
+    and sentence2) a label is their similarity, unless there is a score.
+
+    Args:
+        path: As :func:`open_rows` takes it.
+        query: The column of the query.
+        positive: The column of positives; None for rows that have a label instead.
+        negative: The column of negatives, or several; None for none.
+        label: The column of a whole number; None for none. As with group and scores, a row that lacks it is rejected
+            where there is such a column.
+        group: The column of what a split must keep together; None for none.
+        document_group: The column of the document that the positives are parts of; None for none.
+        scores: The column of a score for each positive, then each negative; None for none.
+        rejected: Where to write the rows that cannot be used, as JSON lines.
+
+    Raises:
+        InputError: When the file is missing, empty, not UTF-8 or not of its format, when a column is not there or
+            could be several, or when no row can be used.
+    """
+    file = open_rows(
+        path,
+        query=query,
+        positive=positive,
+        negative=negative,
+        label=label,
+        group=group,
+        document_group=document_group,
+        scores=scores,
+    )
+    try:
+        rows = list(file)
+    finally:
+        if rejected is not None:
+            write_rejected(rejected, file.rejected)
+    return RowsRead(rows, file.rejected, file.columns, file.path)
+
+
+def open_rows(
+    path: str | Path,
+    *,
+    query: str = "auto",
+    positive: str | None = "auto",
+    negative: str | Sequence[str] | None = "auto",
+    label: str | None = "auto",
+    group: str | None = "auto",
+    document_group: str | None = "auto",
+    scores: str | None = "auto",
+) -> RowsFile:
+    """Training rows that may be larger than memory, read as they are asked for.
+
+    Example::
+
+        source = Source.write("data/pairs", "pairs", open_rows("pairs.jsonl"))
+
+    Args:
+        path: What :func:`cosmith.data.open_table` opens: a file (JSONL, CSV, TSV, Parquet, Arrow; the text formats may
+            be gzipped), a folder of such files or of `datasets`, a data set of the hub. Or a folder in the layout of
+            BEIR or MS MARCO, whose judgements are the rows: those called train, unless ``PATH:SPLIT`` says others.
+        query, positive, negative, label, group, document_group, scores: As :func:`read_rows` has them.
+
+    Raises:
+        InputError: As :func:`read_rows`; that no row can be used shows when they are gone through.
+    """
+    place = place_of(path)
+    if place.path.is_dir() and (files := judged_files(place.path, place.split)) is not None:
+        return open_judged_rows(files)
+    table = open_table(path)
+    found = {
+        "query": require_column(table.columns, query, "query", table.path),
+        "label": find_column(table.columns, label, "label", table.path),
+        "group": find_column(table.columns, group, "group", table.path),
+        "document_group": find_column(table.columns, document_group, "document_group", table.path),
+        "scores": find_column(table.columns, scores, "scores", table.path),
+    }
+    if positive is not None:
+        found["positive"] = require_column(table.columns, positive, "positive", table.path)
+    if is_pair(found["query"], found.get("positive")) and found["scores"] is None and label == scores == "auto":
+        # Beside two texts of which neither answers the other, sentence-transformers has their similarity as `label`.
+        found["scores"], found["label"] = found["label"], None
+    if found["scores"] is None and scores == "auto":
+        found |= {
+            part: find_column(table.columns, "auto", part, table.path)
+            for part in ("positive_scores", "negative_scores")
+        }
+    negatives = find_negatives(table.columns, negative, table.path)
+    columns = {part: column for part, column in found.items() if column is not None}
+
+    def row_of(record: Record) -> tuple[Path, int, TrainingRow]:
+        return record.path or table.path, record.line, _row_of(record.values, columns, negatives)
+
+    told = columns | ({"negative": ", ".join(negatives)} if negatives else {})
+    return RowsFile(table.path, told, [], partial(each_usable, table, row_of), table.format)
+
+
+def open_judged_rows(files: JudgedFiles) -> RowsFile:
+    """Training rows of documents, queries and judgements or triples of ids, read as they are asked for.
+
+    Args:
+        files: The three files; :func:`open_rows` finds them in a folder.
+    """
+    return RowsFile(files.judgements, files.columns, [], partial(judged_rows, files), files.format)
+
+
+def _row_of(values: Mapping[str, Any], columns: Mapping[str, str], negative_columns: Sequence[str]) -> TrainingRow:
+    query = text_of(values.get(columns["query"]), "the query")
+    positives = texts_of(values.get(columns["positive"]), "positive") if "positive" in columns else ()
+    if not positives and ("positive" in columns or "label" not in columns):
+        raise UnusableError("has no positive")
+    negatives = tuple(text for column in negative_columns for text in texts_of(values.get(column), "negative"))
+    scores = None
+    of_both = "positive_scores" in columns and ("negative_scores" in columns or not negative_columns)
+    if "scores" in columns or of_both:
+        scores = (
+            _scores_of_both(values, columns, bool(negatives)) if of_both else scores_of(values.get(columns["scores"]))
+        )
+        if len(scores) != len(positives) + len(negatives):
+            texts = counted(len(positives) + len(negatives), "text")
+            raise UnusableError(f"has {counted(len(scores), 'score')} for {texts}")
+    return TrainingRow(
+        query,
+        positives,
+        negatives,
+        scores=scores,
+        label=label_of(values.get(columns["label"])) if "label" in columns else None,
+        group=name_of(values.get(columns["group"]), "the group") if "group" in columns else None,
+        document_group=(
+            name_of(values.get(columns["document_group"]), "the document group")
+            if "document_group" in columns
+            else None
+        ),
+    )
+
+
+def _scores_of_both(values: Mapping[str, Any], columns: Mapping[str, str], negatives: bool) -> tuple[float, ...]:
+    """The scores of positives and negatives, which FlagEmbedding has in a column each."""
+    scores = scores_of(values.get(columns["positive_scores"]))
+    return scores + (scores_of(values.get(columns["negative_scores"])) if negatives else ())

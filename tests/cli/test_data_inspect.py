@@ -1,0 +1,105 @@
+"""`cosmith data inspect`: what it prints and writes."""
+
+from __future__ import annotations
+
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from cosmith.cli.app import app, flags_first
+from cosmith.models import tiny_encoder
+
+
+def cosmith(*arguments: Any) -> Result:
+    return CliRunner().invoke(app, flags_first([str(argument) for argument in arguments]))
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    rows = [{"question": f"how do I reset number {n}?", "answer": f"Press button {n} " * (n + 1)} for n in range(20)]
+    rows += [rows[0], {"question": "", "answer": "x"}, {"question": "<b>bold</b>"}]
+    path = tmp_path / "pairs.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def test_for_people(pairs: Path, tmp_path: Path) -> None:
+    test = tmp_path / "test.csv"
+    test.write_text("query,positive\nHow do I reset number 3?,x\n")
+    done = cosmith("data", "inspect", pairs, "--against", test)
+    assert done.exit_code == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[:3] == [
+        f"{pairs}: JSON lines", "21 rows that can be used, of which 1 stood before",
+        "columns: query 'question', positive 'answer'",
+    ]  # fmt: skip
+    assert (
+        "21 queries, 20 different (4.8 % repeated); words: half have at most 6, 95 % at most 6, all at most 6" in lines
+    )
+    assert ["5–8", "21", "█" * 40] in [line.split() for line in lines]
+    assert "  1 × the query is empty (line 22)" in lines
+    assert f"{test}: 1 of its 1 queries stand here too" in lines
+    assert f"{test}: 0 of its 1 documents stand here too" in lines
+
+
+def test_for_machines_and_with_a_model(pairs: Path, tmp_path: Path) -> None:
+    tiny_encoder("bert", max_length=16).save(tmp_path / "model")
+    done = cosmith("--json", "data", "inspect", pairs, "--model", tmp_path / "model")
+    assert done.exit_code == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["rows"], found["unit"], found["model"]) == (21, "tokens", str(tmp_path / "model"))
+    query, answer = found["parts"]
+    assert query["limit"] == answer["limit"] == 16
+    lengths = {int(length): count for length, count in answer["lengths"].items()}
+    assert answer["overlong_count"] == sum(count for length, count in lengths.items() if length > 16) > 0
+    assert answer["cut_length"] == sum((length - 16) * count for length, count in lengths.items() if length > 16)
+    assert [kind["reason"] for kind in found["rejected"]] == ["the query is empty", "has no positive"]
+    told = cosmith("data", "inspect", pairs, "--model", tmp_path / "model").stdout
+    assert "← cut from here" in told
+    assert f"reads 16 tokens: it cuts {answer['overlong_count']} of them" in told
+
+
+class _Closed(HTMLParser):
+    """Checks that every tag that is opened is closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_a_page(pairs: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    done = cosmith("data", "inspect", pairs, "--html", page, "--against", pairs)
+    assert done.exit_code == 0, done.stderr
+    text = page.read_text(encoding="utf-8")
+    parser = _Closed()
+    parser.feed(text)
+    assert not parser.open
+    assert text.count("<figure>") >= 2
+    assert "<b>bold</b>" not in text
+    assert "What cannot be used" in text
+    assert "https://" not in text
+    assert "<script" not in text
+
+
+def test_which_column_is_said_by_the_option(tmp_path: Path) -> None:
+    (tmp_path / "pairs.csv").write_text("left,right\na,b\n")
+    done = cosmith("data", "inspect", tmp_path / "pairs.csv")
+    assert done.exit_code == 1
+    assert "[--query]" in done.stderr
+    assert "Say which it is: --query COLUMN" in done.stderr
+    assert cosmith("data", "inspect", tmp_path / "pairs.csv", "--query", "left", "--positive", "right").exit_code == 0
+    missing = cosmith("data", "inspect", tmp_path / "none.csv")
+    assert missing.exit_code == 1
+    assert "there is no such file" in missing.stderr
