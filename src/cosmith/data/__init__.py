@@ -27,7 +27,7 @@ from cosmith.data.source import Source
 from cosmith.data.splits import split_by_group
 from cosmith.data.texts import TextTable
 from cosmith.data.tokens import RaggedTokens, tokens_of
-from cosmith.data.weak_pairs import WeakPairs, weak_pairs
+from cosmith.data.weak_pairs import PairLimits, WeakPairs, weak_pairs
 
 if TYPE_CHECKING:
     from cosmith.data.python_docs import build_python_docs
@@ -54,6 +54,7 @@ __all__ = [
     "Cut",
     "FunctionCorpus",
     "FunctionPair",
+    "PairLimits",
     "RaggedTokens",
     "Rejected",
     "RowsFile",

@@ -2,12 +2,13 @@
 
 import typer
 
-from cosmith.cli.data import synthesise, templates
+from cosmith.cli.data import pairs, synthesise, templates
 
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
     help="Look at data, and make training rows of what there is.\n\nExample: cosmith data inspect pairs.jsonl",
 )
+app.command("pairs")(pairs.pairs)
 app.command("synthesise")(synthesise.synthesise)
 app.command("templates")(templates.templates)

@@ -1,5 +1,6 @@
 """Documents as people have them, in folders of files of many formats."""
 
 from cosmith.data.documents.document import Document, Link, Section, load_documents, write_documents
+from cosmith.data.documents.tables import open_documents
 
-__all__ = ["Document", "Link", "Section", "load_documents", "write_documents"]
+__all__ = ["Document", "Link", "Section", "load_documents", "open_documents", "write_documents"]

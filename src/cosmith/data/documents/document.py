@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from cosmith.atomic import atomic_file
 
@@ -78,7 +79,20 @@ def load_documents(path: str | Path) -> Iterator[Document]:
     """The documents that :func:`write_documents` wrote, one after another."""
     with Path(path).open(encoding="utf-8") as handle:
         for line in handle:
-            values = json.loads(line)
-            values["sections"] = tuple(Section(**each) for each in values["sections"])
-            values["links"] = tuple(Link(**each) for each in values["links"])
-            yield Document(id=values.pop("_id"), **values)
+            yield document_of(json.loads(line))
+
+
+def document_of(values: Mapping[str, Any]) -> Document:
+    """A document of what :func:`write_documents` writes of it; ``_id`` and ``text`` are enough.
+
+    Raises:
+        KeyError, TypeError: When these are missing, or sections or links are other than it writes them.
+    """
+    return Document(
+        id=values["_id"],
+        text=values["text"],
+        title=values.get("title") or "",
+        format=values.get("format") or "text",
+        sections=tuple(Section(**each) for each in values.get("sections") or ()),
+        links=tuple(Link(**each) for each in values.get("links") or ()),
+    )
