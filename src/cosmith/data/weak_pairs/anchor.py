@@ -94,9 +94,9 @@ class AnchorTexts:
         seen = set()
         for link in document.links:
             text, target = " ".join(link.text.split()), target_key(document.id, link.target)
-            if target is None or (text, target) in seen:
+            if target is None or (folded(text), target) in seen:
                 continue
-            seen.add((text, target))
+            seen.add((folded(text), target))
             problem = _problem(text, self._form)
             if problem:
                 yield Pair("anchor", text, "", link.target, document.id, link.start, link.stop, problem)

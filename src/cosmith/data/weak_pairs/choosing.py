@@ -92,8 +92,9 @@ class Candidates:
 def chosen(candidates: Candidates, finds_queries: Sequence[bool], limits: PairLimits) -> UInt8:
     """What becomes of each candidate: :data:`KEPT`, or the number of the reason why not.
 
-    Of the same pair in several forms or places, the first stays. Where a document has too many, those of the forms
-    that were named earlier stay, of one form those that a hash of their texts puts first: evenly over the document.
+    Of the same pair, that of the form that was named first stays, of one form the first. Where a document has too
+    many, those of the forms that were named earlier stay, of one form those that a hash of their texts puts first:
+    evenly over the document.
 
     Args:
         candidates: N candidates in the order in which they were found.
@@ -110,6 +111,7 @@ def chosen(candidates: Candidates, finds_queries: Sequence[bool], limits: PairLi
     outcome[(outcome == KEPT) & ~may_share & (_sharing(query, document, ~may_share) > limits.most_shared)] = SHARED
     for key in (_hashes(candidates.text), _hashes(candidates.place)):
         alive = np.flatnonzero(outcome == KEPT)
+        alive = alive[np.argsort(form[alive], kind="stable")]
         first = np.zeros(len(alive), dtype=bool)
         first[np.unique(key[alive], return_index=True)[1]] = True
         outcome[alive[~first]] = AGAIN

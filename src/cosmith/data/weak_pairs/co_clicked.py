@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 import xxhash
 
 from cosmith.data.ragged import Int64
@@ -35,7 +36,7 @@ class Clicked(Protocol):
         """The id of the document that was chosen."""
 
     @property
-    def clicks(self) -> float:
+    def count(self) -> float:
         """How often; rows of the same query and document are added up."""
 
 
@@ -45,7 +46,7 @@ class Click:
 
     query: str
     document: str
-    clicks: float = 1.0
+    count: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def co_clicked_pairs(clicks: Iterable[Clicked], form: CoClicked, folder: Path | 
         spill.add([click.query, click.document])
         queries.append(_hash(folded(click.query)))
         documents.append(_hash(click.document))
-        counts.append(click.clicks)
+        counts.append(click.count)
     if not len(spill):
         return
     edges = _Edges.added_up(queries, documents, counts)
@@ -102,9 +103,9 @@ def co_clicked_pairs(clicks: Iterable[Clicked], form: CoClicked, folder: Path | 
 class _Edges:
     """Queries and documents with their clicks, each pair once, by document."""
 
-    query: np.ndarray[tuple[int], np.dtype[np.uint64]]
-    document: np.ndarray[tuple[int], np.dtype[np.uint64]]
-    clicks: np.ndarray[tuple[int], np.dtype[np.float64]]
+    query: npt.NDArray[np.uint64]
+    document: npt.NDArray[np.uint64]
+    clicks: npt.NDArray[np.float64]
     row: Int64
 
     @classmethod
@@ -122,7 +123,7 @@ class _Edges:
             order[begins],
         )
 
-    def rank_within_document(self, among: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Int64:
+    def rank_within_document(self, among: npt.NDArray[np.bool_]) -> Int64:
         """The place of each edge by its clicks among those of its document, from 0; ties: the first in the log."""
         order = np.lexsort((self.row, -self.clicks, ~among, self.document))
         place = np.arange(len(order))

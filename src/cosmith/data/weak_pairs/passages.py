@@ -13,7 +13,7 @@ Span = tuple[int, int]
 _BLANK_LINE = re.compile(r"\n[^\S\n]*\n\s*")
 # A mark behind two letters or more (no initial, no "e.g.") and before something that can begin a sentence; the marks of
 # Chinese and Japanese; the end of a paragraph.
-_SENTENCE_END = re.compile(r"\w\w[.!?][\"')\]»”’]*\s+(?![a-z])|[。！？]\s*|\n\s*\n\s*")
+_SENTENCE_END = re.compile(r"\w\w[.!?][\"')\]»”’]*\s++(?![a-z])|[。！？]\s*|\n\s*\n\s*")
 
 
 def trimmed(text: str, start: int, stop: int) -> Span:
