@@ -73,7 +73,7 @@ def test_a_document_gives_no_more_than_it_may() -> None:
 
 
 def test_counts_add_up_and_examples_are_of_their_form() -> None:
-    documents = [long_document(str(n), 20) for n in range(7)] + [Document("t", "Short.", "Title")]
+    documents = [long_document(str(n), 40) for n in range(7)] + [Document("t", "Short.", "Title")]
     made = weak_pairs(documents, ["title", "first-sentence", "neighbours"])
     assert made.documents == 8
     assert list(made.counts) == ["title", "first-sentence", "neighbours"]

@@ -303,10 +303,10 @@ def short():
 def test_a_docstring_finds_its_function() -> None:
     document = Document("m.py", CODE, format="python")
     (pair,) = weak_pairs([document], [Docstring()]).pairs
-    assert pair.query == "Cut a text into parts at any of the marks."
+    assert pair.query == "Cut a text into parts at any of the marks"
     assert pair.positive.startswith("def split(text, marks):\n    parts, last = [], 0\n")
     assert "Cut a text" not in pair.positive
-    assert CODE[pair.start : pair.stop] == pair.query
+    assert CODE[pair.start : pair.stop] == f"{pair.query}."
     assert weak_pairs([document], ["docstring"]).counts["docstring"].dropped == {"body too short": 1}
     prose = Document("a", f"A sentence of its own. {REST}")
     made = weak_pairs([prose, document], [*DEFAULT_FORMS, "inverse-cloze", "neighbours", "heading", "question"])

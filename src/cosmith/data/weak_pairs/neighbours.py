@@ -1,7 +1,7 @@
-"""Paragraph → the next one: neighbouring pieces of a text as in cpt-text (arXiv:2201.10005, Section 2.1).
+"""Paragraph → the next one: neighbouring pieces of a text as in cpt-text (arXiv:2201.10005).
 
-Contriever (arXiv:2112.09118, Section 3.1) draws its two pieces at random from one text, where they may overlap;
-neighbours share no words by construction.
+Contriever (arXiv:2112.09118) draws its two pieces at random from one text, where they may overlap;
+neighbours share no sentence.
 """
 
 from __future__ import annotations
