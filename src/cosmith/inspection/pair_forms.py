@@ -32,7 +32,7 @@ def pair_forms(forms: Mapping[str, Mapping[str, Any]], examples: Sequence[Mappin
         [
             table(["form", "candidates", "left out", "pairs"], counts),
             element("details", element("summary", "Why candidates were left out"),
-                    table(["form", "reason", "number"], reasons)) if reasons else None,
+                    table(["form", "reason", "number"], reasons, class_="words")) if reasons else None,
             *(_sample(name, [each for each in examples if each.get("form") == name]) for name in forms),
         ]
     )  # fmt: skip
@@ -52,5 +52,5 @@ def _sample(name: str, examples: Sequence[Mapping[str, Any]]) -> Markup | None:
     return element(
         "details",
         element("summary", f"A sample of the form {name}"),
-        table(["query", "what it is to find", "from"], rows),
+        table(["query", "what it is to find", "from"], rows, class_="words"),
     )

@@ -82,10 +82,10 @@ def form_named(said: str | Mapping[str, Any] | Form, **unless_said: Any) -> Form
     if not isinstance(said, str | Mapping):
         return said
     given = {"name": said} if isinstance(said, str) else dict(said)
-    name = given.pop("name", None)
+    name = str(given.pop("name", ""))
     if name not in FORMS:
-        problem = "a form with settings needs a name" if name is None else f"unknown form {name!r}"
-        raise InputError(problem, field="forms", remedy=nearest(str(name), FORMS))
+        problem = f"unknown form {name!r}" if name else "a form with settings needs a name"
+        raise InputError(problem, field="forms", remedy=nearest(name, FORMS))
     settings = FORMS[name].settings
     known = [field.name for field in fields(settings)]
     for key in given:
