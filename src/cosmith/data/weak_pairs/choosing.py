@@ -123,10 +123,12 @@ def chosen(candidates: Candidates, finds_queries: Sequence[bool], limits: PairLi
 
 def _sharing(query: UInt64, document: UInt64, counted: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
     """In how many documents each candidate's query occurs, those that are not ``counted`` left out."""
-    both = query * np.uint64(0x9E3779B97F4A7C15) ^ document  # wraps around: one number for the two
-    numbers = np.flatnonzero(counted)
-    once = numbers[np.unique(both[numbers], return_index=True)[1]]
-    names, sizes = np.unique(query[once], return_counts=True)
+    both = query[counted] * np.uint64(0x9E3779B97F4A7C15)  # wraps around
+    both ^= document[counted]  # one number for the two
+    once = np.unique(both, return_index=True)[1]
+    del both
+    names, sizes = np.unique(query[counted][once], return_counts=True)
+    del once
     if not len(names):
         return np.zeros(len(query), dtype=np.int64)
     place = np.minimum(np.searchsorted(names, query), len(names) - 1)
@@ -142,7 +144,8 @@ def _place_in_run(values: UInt64) -> npt.NDArray[np.int64]:
 
 
 def _hashes(values: array[int]) -> UInt64:
-    return np.array(values, dtype=np.uint64)
+    """The same numbers in the same memory."""
+    return np.frombuffer(values, dtype=np.uint64) if len(values) else np.zeros(0, dtype=np.uint64)
 
 
 def _hash(text: str) -> int:

@@ -102,8 +102,8 @@ def weak_pairs(
 
     By default the title of each document finds its body or, where there is no title, its first sentence the rest.
     Documents are gone through once and may be more than memory holds: texts of candidates stand on the disk until it
-    is known which are kept. In memory are 42 bytes a candidate (form ``anchor``: besides 16 bytes a document and 36 a
-    link; ``co-clicked``: 40 a row of the log and 48 a pair).
+    is known which are kept. In memory are 42 bytes a candidate, and about 100 while it is decided (form ``anchor``:
+    besides 16 bytes a document and 36 a link; ``co-clicked``: 40 a row of the log and 48 a pair).
 
     Args:
         documents: The documents, each with an id of its own.
