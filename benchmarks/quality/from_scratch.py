@@ -18,6 +18,7 @@ from benchmarks.quality.outcomes import Outcomes, Values, difference, options
 from benchmarks.quality.subsets import draw_test
 from cosmith import Collection, Encoder, Source, TrainingRow, TrainingSettings, evaluate_retrieval, evaluate_sts, train
 from cosmith.data import StsPairs, collect_functions, read_sts, weak_pairs
+from cosmith.data.documents import Document
 from cosmith.evaluation import bootstrap_interval
 from cosmith.models import initialise
 from cosmith.training.pretraining import pretrain
@@ -78,8 +79,9 @@ def main() -> None:
     given = parser.parse_args()
     paragraphs = read_paragraphs(given.data / "wiki-en-sample" / "text.txt", given.paragraphs, given.seed)
     functions, functions_test = split_functions(given.functions, given.queries, given.seed)
+    documents = [Document(str(number), text) for number, text in enumerate(paragraphs)]
     sources = [
-        Source.from_rows("paragraphs", weak_pairs([""] * len(paragraphs), paragraphs).rows),
+        Source.from_rows("paragraphs", weak_pairs(documents).rows),
         Source.from_rows("functions", functions),
     ]
     sts = read_sts(given.data / "stsb" / "test.tsv")

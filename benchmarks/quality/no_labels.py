@@ -16,6 +16,7 @@ from benchmarks.quality.outcomes import Outcomes, Values, differences, options, 
 from benchmarks.quality.subsets import draw_test, told
 from cosmith import Collection, Encoder, Source, TrainingSettings, evaluate_retrieval, train
 from cosmith.data import self_pairs, weak_pairs
+from cosmith.data.documents import Document
 from cosmith.evaluation import evaluate_bm25
 from cosmith.mining import mine_hard_negatives
 
@@ -44,7 +45,8 @@ def simcse(texts: Sequence[str], given: argparse.Namespace) -> Encoder:
 
 def heads(texts: Sequence[str], given: argparse.Namespace, start: Encoder) -> Encoder:
     """The first sentence of each document against the rest of it, with a mined hard negative."""
-    source = Source.from_rows("heads", weak_pairs([""] * len(texts), texts).rows)
+    documents = [Document(str(number), text) for number, text in enumerate(texts)]
+    source = Source.from_rows("heads", weak_pairs(documents).rows)
     return train(start, [mine_hard_negatives(start, source).source], settings_of(given, "default"))
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from cosmith.cli.summaries import summary
 from cosmith.data import Source
+from cosmith.data.documents import Document, Link, Section, write_documents
 from cosmith.errors import InputError
 from cosmith.inspection import write_report
 from cosmith.recipes import load_recipe, parse_document, run_recipe
@@ -97,14 +98,98 @@ def test_titles_are_kept_apart_and_texts_stay_whole(tmp_path: Path) -> None:
     loaded = load_recipe(str(tmp_path / "run" / "recipe.resolved.yaml"))
     artefacts = Artefacts(loaded.recipe, tmp_path / "run")
     assert artefacts.texts("documents")[0] == f"Part 0   0. {BODY}"
-    titles, bodies = artefacts.documents("documents")
-    assert titles == [*(f"Part {n}" for n in range(20)), "Only a title", ""]
-    assert bodies[20] == ""
+    documents = list(artefacts.documents("documents"))
+    assert [each.title for each in documents] == [*(f"Part {n}" for n in range(20)), "Only a title", ""]
+    assert documents[20].text == ""
     assert (results["pairs"]["pairs"], results["pairs"]["from_titles"]) == (21, 20)
     assert set(results["pairs"]["splits"]) == {"train", "test"}
     assert "21 rows of 22 documents, 20 by their titles" in summary("weak-pairs", results["pairs"], tmp_path)
     train = Source.load(tmp_path / "run" / "pairs" / "train")
     assert {row.positives[0] for row in train.rows()} <= {*(f"{n}. {BODY}" for n in range(20)), rows[-1]["text"][52:]}
+
+
+def test_weak_pairs_in_several_forms_are_counted_shown_and_kept_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    documents = []
+    for n in range(24):
+        parts = (f"Preface {n} of it.", f"Using part {n}", f"How does part {n} work?", f"Turn {n} on. {BODY}")
+        text = "\n\n".join([*parts, "See also", BODY])
+        sections = (
+            Section("", 0, 0, len(parts[0])),
+            Section(parts[1], 1, text.index(parts[2]), text.index("See also") - 2),
+            Section("See also", 1, len(text) - len(BODY), len(text)),
+        )
+        links = (Link(f"a link to part {n + 1}", f"{(n + 1) % 24}.md", 0, 7),)
+        documents.append(Document(f"{n}.md", text, f"Part {n}", "markdown", sections, links))
+    write_documents(tmp_path / "documents.jsonl", documents)
+    threads = tmp_path / "threads.jsonl"
+    threads.write_text(json.dumps({"title": "Does it work at all?", "answers": [{"text": BODY, "score": 2}]}) + "\n{\n")
+    stages = f"""
+  pairs:
+    kind: weak-pairs
+    texts: documents
+    forms: [title, question, {{name: heading, context: none}}, anchor, forum]
+    threads: {threads}
+    test: 0.3
+"""
+    # What a stage that reads a folder hands on; the stage `texts` reads titles and texts only.
+    monkeypatch.setattr(Artefacts, "documents", lambda self, name: iter(documents))
+    texts = f"  documents: {{kind: texts, path: {tmp_path / 'documents.jsonl'}}}\n"
+    results = run(tmp_path, texts + stages.lstrip("\n"))["pairs"]
+    forms = results["forms"]
+    assert {name: (each["candidates"], each["kept"]) for name, each in forms.items()} == {
+        "title": (24, 24), "question": (24, 24), "heading": (48, 24), "anchor": (24, 24), "forum": (1, 1),
+    }  # fmt: skip
+    assert forms["heading"]["dropped"] == {"the heading says nothing of its own": 24}
+    assert (results["pairs"], results["from_titles"], list(results["dropped"].values())) == (97, 24, [1])
+    assert {example["form"] for example in results["examples"]} == set(forms)
+    told = "\n".join(summary("weak-pairs", results, tmp_path))
+    assert "97 rows of 24 documents, 24 by their titles" in told
+    assert "heading, left out: the heading says nothing of its own 24" in told
+    assert "question, e.g. How does part 0 work?" in told
+    page = write_report(tmp_path / "run").read_text(encoding="utf-8")
+    assert "A sample of the form question" in page
+    assert "Why candidates were left out" in page
+    train = Source.load(tmp_path / "run" / "pairs" / "train")
+    assert train.groups is not None
+    held_out = {f"{n}.md" for n in range(24)} - set(train.groups)
+    assert held_out
+    assert train.groups == train.document_groups
+    readable = [
+        json.loads(line)["text"]
+        for line in (tmp_path / "run" / "pairs" / "texts" / "texts.jsonl").open(encoding="utf-8")
+    ]
+    for n in range(24):
+        mine = next(text for text in readable if f"Turn {n} on." in text)
+        for said in (f"Part {n} ", f"Using part {n}\n", f"How does part {n} work?"):
+            assert (said in mine) == (f"{n}.md" not in held_out)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ("texts: texts, forms: [titel]", r"stages\.pairs\.forms.*unknown form 'titel' \(Did you mean 'title'\?\)"),
+        ("texts: texts, forms: [{name: heading, context: all}]", "context is 'all'"),
+        ("texts: texts, forms: []", "forms"),
+        ("texts: texts, forms: forum", r"\[stages\.pairs\.threads\].*made of threads"),
+        ("forms: title", "give texts, or threads"),
+    ],
+)
+def test_forms_that_cannot_be_made_name_the_key(settings: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "texts.txt"
+    path.write_text(f"{BODY} {BODY}\n" * 3)
+    with pytest.raises(InputError, match=said):
+        run(tmp_path, f"  texts: {{kind: texts, path: {path}}}\n  pairs: {{kind: weak-pairs, {settings}}}\n")
+
+
+def test_weak_pairs_of_threads_alone(tmp_path: Path) -> None:
+    threads = tmp_path / "threads.jsonl"
+    threads.write_text("".join(json.dumps({"title": f"Question {n}?", "answers": [BODY + str(n)], "accepted_answer": 0})
+                               + "\n" for n in range(12)))  # fmt: skip
+    told = run(tmp_path, f"  pairs: {{kind: weak-pairs, forms: forum, threads: {threads}, dev: 0}}\n")["pairs"]
+    assert (told["pairs"], told["documents"], set(told["splits"])) == (12, 0, {"train", "test"})
+    assert not (tmp_path / "run" / "pairs" / "texts").exists()
 
 
 def test_documents_without_pairs_say_what_else_to_do(tmp_path: Path) -> None:

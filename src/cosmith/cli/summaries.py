@@ -7,6 +7,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
+from cosmith.cli.data.pair_forms import form_lines
 from cosmith.cli.manner import first_code_lines, table
 from cosmith.phrases import counted, one_line, size
 from cosmith.progress import clock
@@ -45,8 +46,10 @@ def _data(result: Result, folder: Path) -> list[str]:
         of = f" of {counted(result['classes'], 'class', 'classes')}" if "classes" in result else ""
         if "graded_pairs" in result:
             of = f" of {counted(result['alike'], 'pair')} that are alike, of {result['graded_pairs']:,}"
-        if "from_titles" in result:
-            of = f" of {counted(result['documents'], 'document')}, {result['from_titles']:,} by their titles"
+        if "forms" in result:
+            of = f" of {counted(result['documents'], 'document')}"
+            if "from_titles" in result:
+                of += f", {result['from_titles']:,} by their titles"
         lines.append(counted(result["pairs"], "row") + of)
     if result.get("columns"):
         lines.append("columns: " + ", ".join(f"{part} {name!r}" for part, name in result["columns"].items()))
@@ -60,6 +63,8 @@ def _data(result: Result, folder: Path) -> list[str]:
         lines.append(f"{name}: " + ", ".join(counted(count, *_NOUNS[what]) for what, count in counts.items()))
     if result.get("distractors"):
         lines.append(f"in the test set {counted(result['distractors'], 'document')} without a query to answer")
+    if "forms" in result:
+        return lines + form_lines(result["forms"], result["examples"])
     for example in result.get("examples", [])[:1]:
         code = first_code_lines(example["document"])
         lines += ["e.g. " + one_line(example["query"]), *(f"     {line}" for line in code)]

@@ -26,7 +26,7 @@ from cosmith.data.tallies import Part, PlacedText
 from cosmith.data.texts import TextTable
 from cosmith.data.time_splits import split_by_row, split_by_time
 from cosmith.data.tokens import RaggedTokens, tokens_of
-from cosmith.data.weak_pairs import WeakPairs, weak_pairs
+from cosmith.data.weak_pairs import PairLimits, WeakPairs, weak_pairs
 
 if TYPE_CHECKING:
     from cosmith.data.python_docs import build_python_docs
@@ -57,6 +57,7 @@ __all__ = [
     "FunctionPair",
     "JudgedFiles",
     "Overlap",
+    "PairLimits",
     "Part",
     "PlacedText",
     "RaggedTokens",

@@ -243,7 +243,7 @@ def read_batch(files: Iterable[_File], limits: Limits) -> _Read:
             continue
         for function in functions:
             read.found += 1
-            query, reason = _judge(function, limits)
+            query, reason = query_of(function, limits)
             if reason:
                 read.dropped[reason] += 1
                 continue
@@ -252,8 +252,8 @@ def read_batch(files: Iterable[_File], limits: Limits) -> _Read:
     return read
 
 
-def _judge(function: DocumentedFunction, limits: Limits) -> tuple[str, str]:
-    """The query of a function, and the reason why it cannot be used (empty: it can)."""
+def query_of(function: DocumentedFunction, limits: Limits) -> tuple[str, str]:
+    """The first sentence of a function's docstring as a query, and why the two are no pair (empty: they are one)."""
     if function.nested:
         return "", "inside another function"
     if function.stub:

@@ -47,8 +47,11 @@ class DocumentedFunction:
 def functions_of(path: Path) -> list[DocumentedFunction] | None:
     """The documented functions of a file, in its order; ``None`` if it is not Python of this version."""
     text = read_source(path)
-    if text is None:
-        return None
+    return None if text is None else functions_in(text)
+
+
+def functions_in(text: str) -> list[DocumentedFunction] | None:
+    """The documented functions of a source with line feeds at the ends of lines; as :func:`functions_of`."""
     if not ('"""' in text or "'''" in text):
         return []  # one-line docstrings in single quotes are too rare to pay for parsing all such files
     tree = _parsed(text)

@@ -7,6 +7,7 @@ from typing import Any
 
 from cosmith.inspection import charts, wording
 from cosmith.inspection.markup import Markup, element, facts, joined, table
+from cosmith.inspection.pair_forms import pair_forms
 from cosmith.inspection.passages import passage
 from cosmith.inspection.pictures import figure
 from cosmith.inspection.run_record import RunRecord, StageView
@@ -46,7 +47,7 @@ def _data(stage: StageView, titled: bool) -> Markup:
             _origin(example),
             passage(example.get("document", ""), lines=9),
         )
-        for example in result.get("examples", [])[:3]
+        for example in ([] if result.get("forms") else result.get("examples", [])[:3])
     ]
     return joined(
         [
@@ -57,6 +58,7 @@ def _data(stage: StageView, titled: bool) -> Markup:
             _written(result.get("by_sort") or {}, result.get("samples") or {}),
             _splits(result.get("splits") or {}),
             _dropped(result.get("dropped") or {}),
+            pair_forms(result["forms"], result["examples"]) if result.get("forms") else None,
             element("h3", "Examples") if examples else None,
             element("ul", *examples, class_="plain") if examples else None,
         ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -16,6 +16,7 @@ from cosmith.recipes.stage_schemas import StsStage
 
 if TYPE_CHECKING:
     from cosmith.data import Collection, Source, StsPairs, TextsRead
+    from cosmith.data.documents import Document
     from cosmith.evaluation import Scores
     from cosmith.models import CrossEncoder, Encoder, LateInteractionEncoder, SparseEncoder
     from cosmith.recipes.remembered import RememberedVectors
@@ -93,13 +94,15 @@ class Artefacts:
             return source.texts.take(np.unique(np.concatenate([source.query, source.positives, source.negatives])))
         return self._texts_read(name).texts
 
-    def documents(self, name: str) -> tuple[list[str], list[str]]:
-        """Raw texts as titles and bodies; only those of a file have titles of their own."""
+    def documents(self, name: str) -> Iterator[Document]:
+        """Raw texts as documents, one after another; only those of a file have titles, sections and links."""
+        from cosmith.data.documents import Document, load_documents
+
         if self.kind(name) == "texts":
-            read = self._texts_read(name)
-            return read.titles, read.bodies
-        texts = self.texts(name)
-        return [""] * len(texts), texts
+            yield from load_documents(self.folder(name) / "texts.jsonl")
+        else:
+            for number, text in enumerate(self.texts(name)):
+                yield Document(str(number), text)
 
     def passages(self, name: str) -> dict[str, str]:
         """Texts that can be the answer to something, by their ids: those of a file, the documents of a collection, or

@@ -50,7 +50,7 @@ def reference() -> str:
 
 def _outputs(model: type[BaseModel]) -> str:
     """What a stage of the kind leaves for others to name, with every part asked for."""
-    asked: dict[str, Any] = {"train_split": "train", "dev_split": "dev"}
+    asked: dict[str, Any] = {"train_split": "train", "dev_split": "dev", "texts": ["texts"]}
     settings = model.model_construct(**{key: value for key, value in asked.items() if key in model.model_fields})
     outputs: Mapping[str, Kind] = settings.outputs()  # type: ignore[attr-defined]
     words = [f"`NAME.{output}` ({CALLED[kind]})" if output else f"`NAME` ({CALLED[kind]})"

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from cosmith.recipes.form_choice import FormChoice
 from cosmith.recipes.loss_choice import LossChoice
 from cosmith.recipes.references import InputPath, Kind, TextsName
 from cosmith.recipes.stage_settings import Count, OneOrMore, Share, StageSettings
@@ -42,16 +43,28 @@ class ClassesStage(StageSettings):
 
 
 class WeakPairsStage(StageSettings):
-    """Training pairs from documents without any: a title and its body, or a first sentence and the rest; parted as the
-    pairs of `source` are. The output `texts` is all that may be read before the test: held-out heads are not in it."""
+    """Training pairs from documents without any, in the forms that are asked for (see weak-pairs.md); parted as the
+    pairs of `source` are, those of a document together. The output `texts` is all that may be read before the test:
+    held-out titles and queries are not in it."""
 
     kind: Literal["weak-pairs"] = "weak-pairs"
-    texts: Annotated[list[TextsName], OneOrMore, Field(min_length=1)] = Field(
-        description="The documents: texts, best with a column `title`; training rows; or a collection's documents."
+    texts: Annotated[list[TextsName], OneOrMore] = Field(
+        [],
+        description="The documents: texts, best with a column `title`; training rows; or a collection's documents. "
+        "None where all forms are made of something else.",
     )
-    shortest_query: Count = Field(12, description="Characters of a first sentence; a shorter one takes the next along.")
-    shortest_document: Count = Field(40, description="Characters of the rest; a document with less gives no pair.")
+    forms: Annotated[list[FormChoice], OneOrMore, Field(min_length=1)] = Field(
+        ["title", "first-sentence"],
+        description="Their names, or mappings of `name` and settings; what two of them find, the one named first has.",
+    )
+    threads: InputPath | None = Field(None, description="A file of forum threads, for the form `forum`.")
+    shortest_query: Count = Field(
+        12, description="Characters of a first sentence; a shorter one takes the next along. Of a question or a drawn "
+        "sentence, where the form does not say it itself.",
+    )  # fmt: skip
+    shortest_document: Count = Field(40, description="Characters of what is found; a document with less gives no pair.")
     most_shared: Count = Field(3, description="A head that more documents share says little of any, and gives no pair.")
+    most_per_document: Count = Field(16, description="Pairs of a document, those of forms named earlier first.")
     instruction: str = Field("", description="As in `source`.")
     dev: Share = Field(0.1, description="Share of the pairs kept for the development set.")
     test: Share = Field(0.1, description="Share of the pairs kept for the test set.")
@@ -62,9 +75,15 @@ class WeakPairsStage(StageSettings):
             raise ValueError("dev and test together must stay below 1, or nothing is left to train on")
         return self
 
+    @model_validator(mode="after")
+    def _something_to_make_pairs_of(self) -> WeakPairsStage:
+        if not self.texts and self.threads is None:
+            raise ValueError("give texts, or threads for the form forum")
+        return self
+
     def outputs(self) -> dict[str, Kind]:
         held_out: dict[str, Kind] = {name: "collection" for name in ("dev", "test") if getattr(self, name)}
-        return {"train": "source", **held_out, "texts": "texts"}
+        return {"train": "source", **held_out, **({"texts": "texts"} if self.texts else {})}
 
 
 class SelfPairsStage(StageSettings):

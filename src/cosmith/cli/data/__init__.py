@@ -2,7 +2,7 @@
 
 import typer
 
-from cosmith.cli.data import chunk, inspect, mine, overlap, synthesise, templates
+from cosmith.cli.data import chunk, inspect, mine, overlap, pairs, synthesise, templates
 from cosmith.cli.data.filter import filter_data
 
 app = typer.Typer(
@@ -13,6 +13,7 @@ app = typer.Typer(
 app.command("inspect")(inspect.inspect)
 app.command("filter")(filter_data)
 app.command("overlap")(overlap.overlap)
+app.command("pairs")(pairs.pairs)
 app.command("mine")(mine.mine)
 app.command("synthesise")(synthesise.synthesise)
 app.command("templates")(templates.templates)

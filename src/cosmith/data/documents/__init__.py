@@ -3,6 +3,7 @@
 from cosmith.data.documents.document import Document, Link, Section, load_documents, write_documents
 from cosmith.data.documents.folder import DocumentFiles, read_documents
 from cosmith.data.documents.formats import FORMATS
+from cosmith.data.documents.tables import open_documents
 
 __all__ = [
     "FORMATS",
@@ -11,6 +12,7 @@ __all__ = [
     "Link",
     "Section",
     "load_documents",
+    "open_documents",
     "read_documents",
     "write_documents",
 ]

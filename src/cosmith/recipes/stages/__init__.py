@@ -18,7 +18,7 @@ STAGE_FUNCTIONS: Mapping[str, str] = {
     "sts": "cosmith.recipes.stages.data:sts",
     "classes": "cosmith.recipes.stages.rows:classes",
     "graded-pairs": "cosmith.recipes.stages.rows:rows_of_grades",
-    "weak-pairs": "cosmith.recipes.stages.rows:pairs_of_documents",
+    "weak-pairs": "cosmith.recipes.stages.weak_pairs:pairs_of_documents",
     "self-pairs": "cosmith.recipes.stages.rows:pairs_of_selves",
     "synthesise": "cosmith.recipes.stages.synthesis:synthesise_rows",
     "documents": "cosmith.recipes.stages.documents:documents",

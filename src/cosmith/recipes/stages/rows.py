@@ -12,15 +12,13 @@ from cosmith.data import (
     read_sts,
     reasons,
     self_pairs,
-    weak_pairs,
 )
 from cosmith.errors import InputError
 from cosmith.mining import graded_rows
 from cosmith.recipes.artefacts import StageContext
-from cosmith.recipes.pair_splits import split_pairs
-from cosmith.recipes.row_schemas import ClassesStage, GradedPairsStage, SelfPairsStage, WeakPairsStage
-from cosmith.recipes.stages.data import columns_by_key, examples_of, keep_split
-from cosmith.recipes.stages.pretraining import all_texts, keep_texts
+from cosmith.recipes.row_schemas import ClassesStage, GradedPairsStage, SelfPairsStage
+from cosmith.recipes.stages.data import columns_by_key, examples_of
+from cosmith.recipes.stages.pretraining import all_texts
 
 
 def classes(stage: ClassesStage, context: StageContext) -> dict[str, Any]:
@@ -49,37 +47,6 @@ def classes(stage: ClassesStage, context: StageContext) -> dict[str, Any]:
         "dropped": reasons(read.rejected),
         "rejected_file": str(rejected_file) if read.rejected else None,
         "examples": examples_of(list(source.rows())),
-    }
-
-
-def pairs_of_documents(stage: WeakPairsStage, context: StageContext) -> dict[str, Any]:
-    """Rows of a document's head and the rest of it, parted into training rows, a development and a test set."""
-    titles: list[str] = []
-    bodies: list[str] = []
-    for name in stage.texts:
-        more_titles, more_bodies = context.artefacts.documents(name)
-        titles, bodies = titles + more_titles, bodies + more_bodies
-    try:
-        found = weak_pairs(
-            titles, bodies, shortest_query=stage.shortest_query, shortest_document=stage.shortest_document,
-            most_shared=stage.most_shared,
-        )  # fmt: skip
-        split = split_pairs(found.rows, dev=stage.dev, test=stage.test, seed=context.seed)
-    except InputError as error:
-        raise context.of_stage(error) from error
-    readable = {row.query for row in split.train}
-    texts = [f"{title} {body}".strip() for title, body in zip(titles, bodies, strict=True)]
-    for number, row in zip(found.numbers, found.rows, strict=True):
-        if row.query not in readable:
-            texts[number] = row.positives[0]
-    texts = list(dict.fromkeys(texts))
-    keep_texts(context.folder / "texts", [str(number) for number in range(len(texts))], texts)
-    return {
-        "documents": len(titles),
-        "pairs": len(found.rows),
-        "from_titles": found.from_titles,
-        "splits": keep_split(split, SourceSettings(instruction=stage.instruction), context.folder),
-        "examples": examples_of(split.train),
     }
 
 

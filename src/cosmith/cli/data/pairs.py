@@ -1,0 +1,110 @@
+"""`cosmith data pairs`: training pairs of documents, clicks and threads, without labels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cosmith.cli.data.pair_forms import form_lines
+from cosmith.cli.manner import manner_of
+from cosmith.cli.texts import beside, rejected_value, warn_of_rejected
+from cosmith.errors import ColumnError, InputError
+from cosmith.phrases import counted
+
+if TYPE_CHECKING:
+    from cosmith.data import Rejected
+    from cosmith.data.documents import Document
+
+
+def pairs(
+    context: typer.Context,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where the pairs go, as JSON lines.")],
+    documents: Annotated[
+        Path | None,
+        typer.Argument(help="JSONL, CSV, TSV, Parquet or .txt (a document a row), or a BEIR folder."),
+    ] = None,
+    forms: Annotated[
+        str | None,
+        typer.Option(
+            "--forms",
+            help="Names with commas between: title, heading, question, forum, first-sentence, docstring,"
+            " inverse-cloze, neighbours, anchor. What two find, the one named first has. Default:"
+            " title,first-sentence for documents, forum for threads.",
+        ),
+    ] = None,
+    threads: Annotated[
+        Path | None, typer.Option("--threads", help="Threads with answers (JSONL, Parquet), for the form forum.")
+    ] = None,
+    column: Annotated[str, typer.Option("--column", help="The column of the text; auto: found by its name.")] = "auto",
+    shortest_document: Annotated[
+        int, typer.Option("--shortest-document", min=1, help="Characters of what is found.")
+    ] = 40,
+    most_shared: Annotated[
+        int, typer.Option("--most-shared", min=1, help="Documents that may share a query; more, and it is left out.")
+    ] = 3,
+    most_per_document: Annotated[
+        int, typer.Option("--most-per-document", min=1, help="Pairs of a document, of forms named earlier first.")
+    ] = 16,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Chooses what is drawn.")] = 0,
+) -> None:
+    """Make training pairs of what goes together in documents: no labels, no language model.
+
+    Example: cosmith data pairs documents.jsonl --forms title,heading --output pairs.jsonl
+    """
+    from cosmith.atomic import atomic_file
+    from cosmith.data import PairLimits, weak_pairs, write_rejected
+    from cosmith.data.weak_pairs import form_named, open_threads
+
+    manner = manner_of(context)
+    rejected_file = beside(output, ".rejected.jsonl")
+    read = None if documents is None else _documents(documents, column)
+    posts = None if threads is None else open_threads(threads)
+    if read is None and posts is None:
+        raise InputError("neither documents nor threads are given", remedy="Name a file of documents.")
+    default = (["title", "first-sentence"] if read is not None else []) + (["forum"] if posts is not None else [])
+    named = default if forms is None else [name.strip() for name in forms.split(",")]
+    try:
+        found = weak_pairs(
+            () if read is None else read,
+            [form_named(name, seed=seed) for name in named],
+            limits=PairLimits(shortest_document, most_shared, most_per_document),
+            threads=posts,
+            folder=None,
+        )
+    except InputError as error:
+        options = {"forms": "--forms", "threads": "--threads", "texts": None}
+        field = options.get(error.field or "", error.field)
+        raise InputError(error.problem, path=error.path, line=error.line, field=field, remedy=error.remedy) from error
+    with atomic_file(output) as handle:
+        for pair in found.pairs:
+            row = {"query": pair.query, "positive": pair.positive, "group": pair.document,
+                   "document_group": pair.document, "form": pair.form, "origin": pair.origin}  # fmt: skip
+            handle.write(json.dumps(row, ensure_ascii=False) + "\n")
+    rejected: list[Rejected] = [*getattr(read, "rejected", ()), *getattr(posts, "rejected", ())]
+    write_rejected(rejected_file, rejected)
+    warn_of_rejected(rejected, rejected_file, manner)
+    counts = {name: asdict(each) for name, each in found.counts.items()}
+    examples = [
+        {"form": name, "query": pair.query, "document": pair.positive}
+        for name, some in found.examples.items()
+        for pair in some
+    ]
+    told = f"{counted(len(found), 'pair')} of {counted(found.documents, 'document')}, in {output}"
+    value = {"pairs": len(found), "documents": found.documents, "output": str(output), "forms": counts,
+             "examples": examples, **rejected_value(rejected, rejected_file)}  # fmt: skip
+    manner.result("\n".join([told, *form_lines(counts, examples)]), value)
+
+
+def _documents(path: Path, column: str) -> Iterable[Document]:
+    """The documents of a table, or of the corpus of a BEIR folder."""
+    from cosmith.data.documents import open_documents
+
+    try:
+        return open_documents(path / "corpus.jsonl" if path.is_dir() else path, column=column)
+    except ColumnError as error:
+        raise error.told_as("--column", "--column ") from error
