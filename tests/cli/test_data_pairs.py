@@ -69,4 +69,26 @@ def test_what_cannot_be_done_is_said_by_the_option(arguments: list[str], said: s
 def test_nothing_to_make_pairs_of(tmp_path: Path) -> None:
     done = pairs("-o", tmp_path / "pairs.jsonl")
     assert done.exit_code == 1
-    assert "neither documents nor threads are given" in done.output
+    assert "neither documents nor threads nor clicks are given" in done.output
+
+
+def test_pairs_of_a_folder_and_of_a_click_log(tmp_path: Path) -> None:
+    folder, output = tmp_path / "handbook", tmp_path / "pairs.jsonl"
+    (folder / "finance").mkdir(parents=True)
+    (folder / "a.md").write_text(
+        f"# Start\n\nSee [how to claim costs](finance/travel.md). {BODY}\n\n## Who pays the ticket?\n\n{BODY}\n"
+    )
+    (folder / "finance" / "travel.md").write_text(f"# Travel\n\n{BODY} For a flight.\n")
+    done = pairs(folder, "--forms", "title,question,anchor", "-o", output, "--json")
+    assert done.exit_code == 0, done.output
+    found = {name: each["kept"] for name, each in json.loads(done.stdout)["forms"].items()}
+    assert found == {"title": 2, "question": 1, "anchor": 1}
+    anchor = next(json.loads(line) for line in output.open() if "anchor" in line)
+    assert (anchor["query"], anchor["group"], anchor["origin"]) == ("how to claim costs", "finance/travel.md", "a.md")
+    clicks = tmp_path / "clicks.csv"
+    clicks.write_text("query,document\n" + "vpn wont start,d1\n" * 2 + "connect to vpn,d1\n" * 3 + "vpn,d1\n" + ",d1\n")
+    done = pairs("--clicks", clicks, "-o", output, "--json")
+    assert done.exit_code == 0, done.output
+    rows = read_rows(output).rows
+    assert [(row.query, row.positives, row.group) for row in rows] == [("vpn wont start", ("connect to vpn",), "d1")]
+    assert json.loads(done.stdout)["rejected"] == 1

@@ -173,7 +173,7 @@ def test_weak_pairs_in_several_forms_are_counted_shown_and_kept_apart(
         ("texts: texts, forms: [{name: heading, context: all}]", "context is 'all'"),
         ("texts: texts, forms: []", "forms"),
         ("texts: texts, forms: forum", r"\[stages\.pairs\.threads\].*made of threads"),
-        ("forms: title", "give texts, or threads"),
+        ("forms: title", "give texts, threads"),
     ],
 )
 def test_forms_that_cannot_be_made_name_the_key(settings: str, said: str, tmp_path: Path) -> None:
@@ -190,6 +190,14 @@ def test_weak_pairs_of_threads_alone(tmp_path: Path) -> None:
     told = run(tmp_path, f"  pairs: {{kind: weak-pairs, forms: forum, threads: {threads}, dev: 0}}\n")["pairs"]
     assert (told["pairs"], told["documents"], set(told["splits"])) == (12, 0, {"train", "test"})
     assert not (tmp_path / "run" / "pairs" / "texts").exists()
+
+
+def test_weak_pairs_of_clicks_alone(tmp_path: Path) -> None:
+    clicks = tmp_path / "clicks.tsv"
+    lines = [f"{query} {n}\td{n}\n" * 2 for n in range(12) for query in ("short words", "other words")]
+    clicks.write_text("query\tdocument\n" + "".join(lines) + "\tdx\n")
+    told = run(tmp_path, f"  pairs: {{kind: weak-pairs, forms: co-clicked, clicks: {clicks}, dev: 0}}\n")["pairs"]
+    assert (told["pairs"], set(told["splits"]), list(told["dropped"].values())) == (12, {"train", "test"}, [1])
 
 
 def test_documents_without_pairs_say_what_else_to_do(tmp_path: Path) -> None:

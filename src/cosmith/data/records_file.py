@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from cosmith.data.record_values import each_usable
+from cosmith.data.records import Record, Table
 from cosmith.data.rows import Rejected
-from cosmith.data.tabular import Record, Table
 
 T = TypeVar("T")
 

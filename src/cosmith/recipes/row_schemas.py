@@ -58,6 +58,9 @@ class WeakPairsStage(StageSettings):
         description="Their names, or mappings of `name` and settings; what two of them find, the one named first has.",
     )
     threads: InputPath | None = Field(None, description="A file of forum threads, for the form `forum`.")
+    clicks: InputPath | None = Field(
+        None, description="A click log (query, document, action, time), for the form `co-clicked`."
+    )
     shortest_query: Count = Field(
         12, description="Characters of a first sentence; a shorter one takes the next along. Of a question or a drawn "
         "sentence, where the form does not say it itself.",
@@ -77,8 +80,8 @@ class WeakPairsStage(StageSettings):
 
     @model_validator(mode="after")
     def _something_to_make_pairs_of(self) -> WeakPairsStage:
-        if not self.texts and self.threads is None:
-            raise ValueError("give texts, or threads for the form forum")
+        if not self.texts and self.threads is None and self.clicks is None:
+            raise ValueError("give texts, threads for the form forum, or clicks for the form co-clicked")
         return self
 
     def outputs(self) -> dict[str, Kind]:

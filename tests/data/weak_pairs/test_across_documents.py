@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cosmith.data import ClickedDocument
 from cosmith.data.documents import Document, Link
-from cosmith.data.weak_pairs import Anchor, Answer, Click, CoClicked, Forum, Thread, open_threads, weak_pairs
+from cosmith.data.weak_pairs import Anchor, Answer, CoClicked, Forum, Thread, open_threads, weak_pairs
 from cosmith.data.weak_pairs.anchor import page_key, target_key
 from cosmith.data.weak_pairs.co_clicked import co_clicked_pairs
 from cosmith.data.weak_pairs.forum import thread_pairs
@@ -107,8 +108,12 @@ def test_an_anchor_that_is_the_title_is_the_title_pair() -> None:
 # --- clicks ----------------------------------------------------------------------------------------------------------
 
 
-def clicked(*rows: tuple[str, str, float], **settings: Any) -> list[tuple[str, str]]:
-    pairs = co_clicked_pairs([Click(*row) for row in rows], CoClicked(**settings))
+def click(query: str, document: str, count: int) -> ClickedDocument:
+    return ClickedDocument(query, document, {"click": count}, None, None)
+
+
+def clicked(*rows: tuple[str, str, int], **settings: Any) -> list[tuple[str, str]]:
+    pairs = co_clicked_pairs([click(*row) for row in rows], CoClicked(**settings))
     return [(pair.query, pair.positive) for pair in pairs if not pair.problem]
 
 
@@ -133,7 +138,7 @@ def test_clicks_are_added_up_over_rows_and_documents() -> None:
     ]  # fmt: skip
     assert clicked(*rows)[0] in {("one way", "other way"), ("other way", "one way")}, "2 + 2 go before 3"
     assert len(clicked(*rows)) == 2
-    made = weak_pairs(forms=["co-clicked"], clicks=[Click(*row) for row in rows])
+    made = weak_pairs(forms=["co-clicked"], clicks=[click(*row) for row in rows])
     assert made.documents == 0
     assert {(row.group, row.document_group) for row in made.rows} == {("d1", "d1"), ("d2", "d2")}
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from cosmith.data import PairLimits, Source, weak_pairs
 from cosmith.data.documents import Document, Section, open_documents, write_documents
-from cosmith.data.weak_pairs import Click, FirstSentence, Heading, InverseCloze, Neighbours, Title
+from cosmith.data.weak_pairs import FirstSentence, Heading, InverseCloze, Neighbours, Title
 from cosmith.data.weak_pairs.choosing import AGAIN, KEPT, OVER, SHARED, Candidates, chosen
 from cosmith.data.weak_pairs.pair import Pair
 from cosmith.errors import InputError
@@ -148,7 +148,7 @@ def test_choosing_is_as_counting_by_hand(
         (["title", "title"], {}, "title is named twice"),
         ([], {}, "no form is named"),
         (["forum"], {}, "made of threads"),
-        (["title"], {"clicks": [Click("a", "b")]}, "only the form co-clicked uses"),
+        (["title"], {"clicks": []}, "only the form co-clicked uses"),
         ([Heading()], {}, r"none of the documents \(1\) gives a pair; heading: 0 candidates"),
     ],
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,7 +17,8 @@ from cosmith.phrases import counted
 
 if TYPE_CHECKING:
     from cosmith.data import Rejected
-    from cosmith.data.documents import Document
+    from cosmith.data.documents import Document, DocumentFiles
+    from cosmith.data.records_file import RecordsFile
 
 
 def pairs(
@@ -26,19 +26,22 @@ def pairs(
     output: Annotated[Path, typer.Option("--output", "-o", help="Where the pairs go, as JSON lines.")],
     documents: Annotated[
         Path | None,
-        typer.Argument(help="JSONL, CSV, TSV, Parquet or .txt (a document a row), or a BEIR folder."),
+        typer.Argument(help="A folder of documents, a table or .txt (a document a row), or a BEIR folder."),
     ] = None,
     forms: Annotated[
         str | None,
         typer.Option(
             "--forms",
             help="Names with commas between: title, heading, question, forum, first-sentence, docstring,"
-            " inverse-cloze, neighbours, anchor. What two find, the one named first has. Default:"
-            " title,first-sentence for documents, forum for threads.",
+            " inverse-cloze, neighbours, anchor, co-clicked. What two find, the one named first has. Default:"
+            " title,first-sentence for documents, forum for threads, co-clicked for clicks.",
         ),
     ] = None,
     threads: Annotated[
         Path | None, typer.Option("--threads", help="Threads with answers (JSONL, Parquet), for the form forum.")
+    ] = None,
+    clicks: Annotated[
+        Path | None, typer.Option("--clicks", help="A click log (query, document, action), for the form co-clicked.")
     ] = None,
     column: Annotated[str, typer.Option("--column", help="The column of the text; auto: found by its name.")] = "auto",
     shortest_document: Annotated[
@@ -57,16 +60,18 @@ def pairs(
     Example: cosmith data pairs documents.jsonl --forms title,heading --output pairs.jsonl
     """
     from cosmith.atomic import atomic_file
-    from cosmith.data import PairLimits, weak_pairs, write_rejected
+    from cosmith.data import PairLimits, read_clicks, weak_pairs, write_rejected
     from cosmith.data.weak_pairs import form_named, open_threads
 
     manner = manner_of(context)
     rejected_file = beside(output, ".rejected.jsonl")
     read = None if documents is None else _documents(documents, column)
     posts = None if threads is None else open_threads(threads)
-    if read is None and posts is None:
-        raise InputError("neither documents nor threads are given", remedy="Name a file of documents.")
-    default = (["title", "first-sentence"] if read is not None else []) + (["forum"] if posts is not None else [])
+    log = None if clicks is None else read_clicks(clicks)
+    default = ["title", "first-sentence"] if read is not None else []
+    default += [name for name, given in (("forum", posts), ("co-clicked", log)) if given is not None]
+    if not default:
+        raise InputError("neither documents nor threads nor clicks are given", remedy="Name a file or a folder.")
     named = default if forms is None else [name.strip() for name in forms.split(",")]
     try:
         found = weak_pairs(
@@ -74,10 +79,11 @@ def pairs(
             [form_named(name, seed=seed) for name in named],
             limits=PairLimits(shortest_document, most_shared, most_per_document),
             threads=posts,
+            clicks=None if log is None else log.clicks,
             folder=None,
         )
     except InputError as error:
-        options = {"forms": "--forms", "threads": "--threads", "texts": None}
+        options = {"forms": "--forms", "threads": "--threads", "clicks": "--clicks", "texts": None}
         field = options.get(error.field or "", error.field)
         raise InputError(error.problem, path=error.path, line=error.line, field=field, remedy=error.remedy) from error
     with atomic_file(output) as handle:
@@ -85,7 +91,7 @@ def pairs(
             row = {"query": pair.query, "positive": pair.positive, "group": pair.document,
                    "document_group": pair.document, "form": pair.form, "origin": pair.origin}  # fmt: skip
             handle.write(json.dumps(row, ensure_ascii=False) + "\n")
-    rejected: list[Rejected] = [*getattr(read, "rejected", ()), *getattr(posts, "rejected", ())]
+    rejected: list[Rejected] = [row for each in (read, posts, log) if each is not None for row in each.rejected]
     write_rejected(rejected_file, rejected)
     warn_of_rejected(rejected, rejected_file, manner)
     counts = {name: asdict(each) for name, each in found.counts.items()}
@@ -100,11 +106,14 @@ def pairs(
     manner.result("\n".join([told, *form_lines(counts, examples)]), value)
 
 
-def _documents(path: Path, column: str) -> Iterable[Document]:
-    """The documents of a table, or of the corpus of a BEIR folder."""
-    from cosmith.data.documents import open_documents
+def _documents(path: Path, column: str) -> RecordsFile[Document] | DocumentFiles:
+    """The documents of a table, of the corpus of a BEIR folder, or of another folder."""
+    from cosmith.data.documents import open_documents, read_documents
 
+    corpus = path / "corpus.jsonl"
+    if path.is_dir() and not corpus.is_file():
+        return read_documents(path)
     try:
-        return open_documents(path / "corpus.jsonl" if path.is_dir() else path, column=column)
+        return open_documents(corpus if path.is_dir() else path, column=column)
     except ColumnError as error:
         raise error.told_as("--column", "--column ") from error

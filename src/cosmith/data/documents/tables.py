@@ -10,8 +10,9 @@ from typing import Any
 from cosmith.data.columns import find_column, require_column
 from cosmith.data.documents.document import Document, document_of
 from cosmith.data.record_values import UnusableError, name_of, text_of
+from cosmith.data.records import Record
 from cosmith.data.records_file import RecordsFile
-from cosmith.data.tabular import Record, open_table
+from cosmith.data.tables import open_table
 
 
 def open_documents(path: str | Path, *, column: str = "auto") -> RecordsFile[Document]:

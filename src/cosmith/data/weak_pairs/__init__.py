@@ -2,7 +2,7 @@
 
 from cosmith.data.weak_pairs.anchor import GENERIC_ANCHORS, Anchor
 from cosmith.data.weak_pairs.choosing import PairLimits
-from cosmith.data.weak_pairs.co_clicked import Click, CoClicked
+from cosmith.data.weak_pairs.co_clicked import Clicked, CoClicked
 from cosmith.data.weak_pairs.docstring import Docstring
 from cosmith.data.weak_pairs.first_sentence import FirstSentence
 from cosmith.data.weak_pairs.forms import DEFAULT_FORMS, FORMS, Form, form_named, name_of_form
@@ -22,7 +22,7 @@ __all__ = [
     "GENERIC_HEADINGS",
     "Anchor",
     "Answer",
-    "Click",
+    "Clicked",
     "CoClicked",
     "Docstring",
     "FirstSentence",

@@ -25,7 +25,7 @@ from cosmith.data.weak_pairs.spill import Spill
 
 
 class Clicked(Protocol):
-    """A row of a click log, whatever it is read by."""
+    """A row of a click log, as :class:`cosmith.data.ClickedDocument` is one."""
 
     @property
     def query(self) -> str:
@@ -38,15 +38,6 @@ class Clicked(Protocol):
     @property
     def count(self) -> float:
         """How often; rows of the same query and document are added up."""
-
-
-@dataclass(frozen=True)
-class Click:
-    """How often a document was chosen after a query."""
-
-    query: str
-    document: str
-    count: float = 1.0
 
 
 @dataclass(frozen=True)

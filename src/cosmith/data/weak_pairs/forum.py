@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from cosmith.data.record_values import UnusableError, name_of, text_of
+from cosmith.data.records import Record
 from cosmith.data.records_file import RecordsFile
-from cosmith.data.tabular import Record, open_table
+from cosmith.data.tables import open_table
 from cosmith.data.weak_pairs.pair import Pair
 from cosmith.data.weak_pairs.settings import require_choice, require_number
 from cosmith.errors import InputError

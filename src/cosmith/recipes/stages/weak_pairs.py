@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 import xxhash
 
 from cosmith.atomic import atomic_file
-from cosmith.data import PairLimits, SourceSettings, TrainingRow, WeakPairs, reasons, weak_pairs, write_rejected
+from cosmith.data import (
+    PairLimits,
+    SourceSettings,
+    TrainingRow,
+    WeakPairs,
+    read_clicks,
+    reasons,
+    weak_pairs,
+    write_rejected,
+)
 from cosmith.data.weak_pairs import form_named, open_threads
 from cosmith.errors import InputError
 from cosmith.recipes.artefacts import StageContext
@@ -26,16 +35,19 @@ def pairs_of_documents(stage: WeakPairsStage, context: StageContext) -> dict[str
     """Rows of what goes together in documents, parted into training rows, a development and a test set."""
     try:
         threads = None if stage.threads is None else open_threads(stage.threads)
+        clicks = None if stage.clicks is None else read_clicks(stage.clicks)
         found = weak_pairs(
             _documents(stage, context),
             [form_named(form, shortest_query=stage.shortest_query, seed=context.seed) for form in stage.forms],
             limits=PairLimits(stage.shortest_document, stage.most_shared, stage.most_per_document),
             threads=threads,
+            clicks=None if clicks is None else clicks.clicks,
         )
         split = split_pairs(list(found.rows), dev=stage.dev, test=stage.test, seed=context.seed)
     except InputError as error:
         raise context.of_stage(error) from error
-    rejected, rejected_file = threads.rejected if threads else [], context.folder / "rejected.jsonl"
+    rejected = [*(threads.rejected if threads else ()), *(clicks.rejected if clicks else ())]
+    rejected_file = context.folder / "rejected.jsonl"
     write_rejected(rejected_file, rejected)
     if stage.texts:
         _keep_readable(stage, context, found, split.train)
