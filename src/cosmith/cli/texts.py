@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from cosmith.data import Collection, Cut, Rejected, StsPairs, TextsRead
+    from cosmith.data.documents import Document, DocumentFiles
+    from cosmith.data.records_file import RecordsFile
     from cosmith.models import Encoder
 
 
@@ -31,6 +33,30 @@ def texts_of(
     manner.note(f"{counted(len(read.texts), 'text')}{of_columns(read)} in {file}")
     warn_of_rejected(read.rejected, rejected, manner)
     return read
+
+
+def documents_of(
+    path: Path, column: str, *, patterns: Sequence[str] | None = None, formats: Sequence[str] | None = None
+) -> RecordsFile[Document] | DocumentFiles:
+    """The documents of a table, of the corpus of a BEIR folder, of another folder, or of one file that is a document.
+
+    Raises:
+        InputError: When patterns or formats are said, which only choose among the files of a folder.
+    """
+    from cosmith.data.documents import open_documents, read_documents
+    from cosmith.data.tabular import FORMATS
+
+    corpus = path / "corpus.jsonl"
+    table = corpus if corpus.is_file() else path
+    if not table.is_file() or not set(FORMATS) & {suffix.lower() for suffix in table.suffixes}:
+        return read_documents(path, patterns=patterns, formats=formats)
+    if patterns or formats:
+        option = "--pattern" if patterns else "--format"
+        raise InputError("is for folders of documents", field=option, remedy="Leave it out.")
+    try:
+        return open_documents(table, column=column)
+    except ColumnError as error:
+        raise error.told_as("--column", "--column ") from error
 
 
 def of_columns(read: TextsRead) -> str:

@@ -7,17 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cosmith.cli.manner import Manner, manner_of
-from cosmith.cli.texts import beside, rejected_value, texts_of
+from cosmith.cli.manner import manner_of
+from cosmith.cli.texts import beside, documents_of, rejected_value, warn_of_rejected
 from cosmith.errors import InputError
 from cosmith.phrases import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from cosmith.data import Rejected
     from cosmith.data.chunking import TextMeasure
-    from cosmith.data.documents import Document, DocumentFiles
+    from cosmith.data.documents import Document
+    from cosmith.data.records_file import RecordsFile
 
 
 _WORDS = 256  # of a chunk, where neither a number nor a model is said
@@ -52,7 +50,7 @@ def chunk(
     """
     from cosmith.data import write_rejected
     from cosmith.data.chunking import Chunking, chunk_documents, write_chunks
-    from cosmith.data.documents import read_documents
+    from cosmith.data.documents import DocumentFiles, read_documents
 
     manner = manner_of(context)
     rejected_file = beside(output, ".rejected.jsonl")
@@ -62,48 +60,27 @@ def chunk(
     except InputError as error:
         raise InputError(error.problem, field=f"--{error.field}", remedy=error.remedy) from error
     measure = None if model is None else _measure(model)
-    files: DocumentFiles | None = None
-    documents: Iterable[Document]
-    rejected: list[Rejected]
-    if _is_table(path):
-        if pattern or format:
-            raise InputError("is for folders of documents", field="--pattern" if pattern else "--format",
-                             remedy="Leave it out.")  # fmt: skip
-        documents, rejected = _documents_of(path, column, manner, rejected_file)
+    # A .txt is a text a line where texts are wanted whole; to be cut it is one text.
+    if path.is_file() and path.suffix.lower() == ".txt":
+        documents: RecordsFile[Document] | DocumentFiles = read_documents(path, patterns=pattern, formats=format)
     else:
-        documents = files = read_documents(path, patterns=pattern, formats=format)
-        rejected = files.rejected
+        documents = documents_of(path, column, patterns=pattern, formats=format)
     count = write_chunks(output, chunk_documents(documents, chunking, measure))
     value: dict[str, Any] = {"chunks": count, "output": str(output)}
+    write_rejected(rejected_file, documents.rejected)
+    if isinstance(documents, DocumentFiles):
+        value |= {
+            "documents": documents.formats.total(),
+            "formats": documents.formats,
+            "passed_over": documents.passed_over,
+        }
+        manner.note(documents.describe())
+        for first in documents.rejected[:1]:
+            manner.warn(f"{first.path}: {first.reason}; all that cannot be read are in {rejected_file}")
+    else:
+        warn_of_rejected(documents.rejected, rejected_file, manner)
     told = f"{counted(count, 'chunk')} in {output}"
-    if files is not None:
-        write_rejected(rejected_file, rejected)
-        value |= {"documents": files.formats.total(), "formats": files.formats, "passed_over": files.passed_over}
-        manner.note(files.describe())
-        if rejected:
-            manner.warn(f"{rejected[0].path}: {rejected[0].reason}; all that cannot be read are in {rejected_file}")
-    manner.result(told, value | rejected_value(rejected, rejected_file))
-
-
-def _is_table(path: Path) -> bool:
-    """Whether a file holds many texts rather than one."""
-    return path.is_file() and bool({".jsonl", ".csv", ".tsv", ".parquet", ".gz"} & {path.suffix.lower()})
-
-
-def _documents_of(
-    path: Path, column: str, manner: Manner, rejected_file: Path
-) -> tuple[Iterable[Document], list[Rejected]]:
-    """The texts of a file as documents, with their sections where the file says them."""
-    from cosmith.data.documents import Document, load_documents
-    from cosmith.data.tabular import open_table
-
-    if path.suffix.lower() == ".jsonl" and "sections" in open_table(path).columns:
-        return load_documents(path), []
-    read = texts_of(path, column, manner, rejected=rejected_file)
-    parts = zip(read.ids, read.texts, read.bodies, read.titles, strict=True)
-    return [
-        Document(name, body, title) if body else Document(name, text) for name, text, body, title in parts
-    ], read.rejected
+    manner.result(told, value | rejected_value(documents.rejected, rejected_file))
 
 
 def _measure(model: str) -> TextMeasure:

@@ -11,14 +11,12 @@ import typer
 
 from cosmith.cli.data.pair_forms import form_lines
 from cosmith.cli.manner import manner_of
-from cosmith.cli.texts import beside, rejected_value, warn_of_rejected
-from cosmith.errors import ColumnError, InputError
+from cosmith.cli.texts import beside, documents_of, rejected_value, warn_of_rejected
+from cosmith.errors import InputError
 from cosmith.phrases import counted
 
 if TYPE_CHECKING:
     from cosmith.data import Rejected
-    from cosmith.data.documents import Document, DocumentFiles
-    from cosmith.data.records_file import RecordsFile
 
 
 def pairs(
@@ -65,7 +63,7 @@ def pairs(
 
     manner = manner_of(context)
     rejected_file = beside(output, ".rejected.jsonl")
-    read = None if documents is None else _documents(documents, column)
+    read = None if documents is None else documents_of(documents, column)
     posts = None if threads is None else open_threads(threads)
     log = None if clicks is None else read_clicks(clicks)
     default = ["title", "first-sentence"] if read is not None else []
@@ -104,16 +102,3 @@ def pairs(
     value = {"pairs": len(found), "documents": found.documents, "output": str(output), "forms": counts,
              "examples": examples, **rejected_value(rejected, rejected_file)}  # fmt: skip
     manner.result("\n".join([told, *form_lines(counts, examples)]), value)
-
-
-def _documents(path: Path, column: str) -> RecordsFile[Document] | DocumentFiles:
-    """The documents of a table, of the corpus of a BEIR folder, or of another folder."""
-    from cosmith.data.documents import open_documents, read_documents
-
-    corpus = path / "corpus.jsonl"
-    if path.is_dir() and not corpus.is_file():
-        return read_documents(path)
-    try:
-        return open_documents(corpus if path.is_dir() else path, column=column)
-    except ColumnError as error:
-        raise error.told_as("--column", "--column ") from error

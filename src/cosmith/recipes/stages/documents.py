@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from cosmith.data import reasons, write_rejected
 from cosmith.data.chunking import Chunk, Chunking, chunk_documents, write_chunks
-from cosmith.data.documents import Document, load_documents, read_documents, write_documents
+from cosmith.data.documents import Document, read_documents, write_documents
 from cosmith.errors import InputError
 from cosmith.phrases import one_line
 from cosmith.recipes.artefacts import StageContext
@@ -97,10 +98,5 @@ def _documents(names: list[str], context: StageContext) -> Iterator[Document]:
     """
     for name in names:
         before = f"{name}/" if len(names) > 1 else ""
-        if context.artefacts.kind(name) == "texts":
-            for each in load_documents(context.artefacts.folder(name) / "texts.jsonl"):
-                text, title = (each.text, each.title) if each.text.strip() else (each.title, "")
-                yield Document(before + each.id, text, title, each.format, each.sections, each.links)
-        else:
-            for number, text in enumerate(context.artefacts.texts(name)):
-                yield Document(f"{before}{number}", text)
+        for each in context.artefacts.documents(name):
+            yield replace(each, id=before + each.id)
