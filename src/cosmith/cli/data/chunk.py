@@ -50,7 +50,7 @@ def chunk(
     """
     from cosmith.data import write_rejected
     from cosmith.data.chunking import Chunking, chunk_documents, write_chunks
-    from cosmith.data.documents import DocumentFiles, read_documents
+    from cosmith.data.documents import DocumentFiles, read_documents, with_text
 
     manner = manner_of(context)
     rejected_file = beside(output, ".rejected.jsonl")
@@ -65,7 +65,7 @@ def chunk(
         documents: RecordsFile[Document] | DocumentFiles = read_documents(path, patterns=pattern, formats=format)
     else:
         documents = documents_of(path, column, patterns=pattern, formats=format)
-    count = write_chunks(output, chunk_documents(documents, chunking, measure))
+    count = write_chunks(output, chunk_documents(map(with_text, documents), chunking, measure))
     value: dict[str, Any] = {"chunks": count, "output": str(output)}
     write_rejected(rejected_file, documents.rejected)
     if isinstance(documents, DocumentFiles):

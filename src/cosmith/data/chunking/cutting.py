@@ -90,8 +90,7 @@ def chunk_documents(
         measure: Counts tokens, :meth:`cosmith.models.Encoder.measure`; None counts words.
 
     Yields:
-        At least one chunk of every document that is not white space only, in the order of their text; one that is
-        nothing but a title has the title for its text.
+        At least one chunk of every document that is not white space only, in the order of their text.
 
     Raises:
         InputError: When no limit is given, or it is so low that a single character has no room.
@@ -100,7 +99,7 @@ def chunk_documents(
     measure = measure or WordMeasure()
     limit = chunking.limit(measure)
     for document in documents:
-        yield from _Cutting(_with_text(document), chunking, measure, limit).chunks()
+        yield from _Cutting(document, chunking, measure, limit).chunks()
 
 
 def chunk_texts(
@@ -108,10 +107,6 @@ def chunk_texts(
 ) -> Iterator[Chunk]:
     """Cut texts without structure (id → text), as :func:`chunk_documents`."""
     return chunk_documents((Document(name, text) for name, text in texts.items()), chunking, measure)
-
-
-def _with_text(document: Document) -> Document:
-    return document if document.text.strip() else Document(document.id, document.title, format=document.format)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Documents as people have them, in folders of files of many formats."""
 
-from cosmith.data.documents.document import Document, Link, Section, load_documents, write_documents
+from cosmith.data.documents.document import Document, Link, Section, load_documents, with_text, write_documents
 from cosmith.data.documents.folder import DocumentFiles, read_documents
 from cosmith.data.documents.formats import FORMATS
 from cosmith.data.documents.tables import open_documents
@@ -14,5 +14,6 @@ __all__ = [
     "load_documents",
     "open_documents",
     "read_documents",
+    "with_text",
     "write_documents",
 ]

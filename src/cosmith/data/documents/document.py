@@ -67,6 +67,11 @@ class Document:
     links: tuple[Link, ...] = ()
 
 
+def with_text(document: Document) -> Document:
+    """The document; one that is nothing but a title as one whose text that is."""
+    return document if document.text.strip() else Document(document.id, document.title, format=document.format)
+
+
 def write_documents(path: str | Path, documents: Iterable[Document]) -> None:
     """Write documents as JSON lines, atomically; :func:`cosmith.data.read_texts` reads the file as well."""
     with atomic_file(path) as handle:

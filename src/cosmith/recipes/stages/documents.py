@@ -10,7 +10,7 @@ import numpy as np
 
 from cosmith.data import reasons, write_rejected
 from cosmith.data.chunking import Chunk, Chunking, chunk_documents, write_chunks
-from cosmith.data.documents import Document, read_documents, write_documents
+from cosmith.data.documents import Document, read_documents, with_text, write_documents
 from cosmith.errors import InputError
 from cosmith.phrases import one_line
 from cosmith.recipes.artefacts import StageContext
@@ -99,4 +99,4 @@ def _documents(names: list[str], context: StageContext) -> Iterator[Document]:
     for name in names:
         before = f"{name}/" if len(names) > 1 else ""
         for each in context.artefacts.documents(name):
-            yield replace(each, id=before + each.id)
+            yield replace(with_text(each), id=before + each.id)
