@@ -185,8 +185,14 @@ def test_qwen3_embedding_pools_an_appended_token_follows_its_reranker_and_merges
     small_world: Path, decoder: Path, tmp_path: Path
 ) -> None:
     train = BRIEF | {"adapter_rank": 2, "dims": [16, 8]}
+    weak_file = tmp_path.with_name(
+        f"{tmp_path.name}.jsonl"
+    )  # other queries than those of the test set, or the run would be refused
+    with weak_file.open("w", encoding="utf-8") as file:
+        for row in said(small_world, "pairs.jsonl"):
+            file.write(json.dumps(row | {"query": f"weak {row['query']}"}) + "\n")
     overrides = {
-        "weak": {"path": str(small_world / "pairs.jsonl")},
+        "weak": {"path": str(weak_file)},
         "data": {"path": str(small_world / "pairs.jsonl"), "dev": 0.2, "test": 0.2, "instruction": "find the words"},
         "best": {"least": None, "top": 0.5},
         "mined": {"negatives": 2, "ratio": None},
@@ -236,7 +242,8 @@ def test_a_stage_follows_the_scores_of_a_reranker(small_world: Path, decoder: Pa
     with scored.open("w", encoding="utf-8") as file:
         for number, row in enumerate(rows):
             others = [rows[(number + step) % len(rows)]["positive"] for step in (1, 2, 3)]
-            file.write(json.dumps(row | {"negative": others, "scores": [3.0, 1.0, -1.0, 0.0]}) + "\n")
+            scored_row = {"query": f"about {row['query']}", "negative": others, "scores": [3.0, 1.0, -1.0, 0.0]}
+            file.write(json.dumps(row | scored_row) + "\n")
     overrides = {
         "data": {"path": str(small_world / "pairs.jsonl"), "dev": 0.2, "test": 0.2},
         "scored": {"path": str(scored)},
