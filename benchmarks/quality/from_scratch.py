@@ -70,8 +70,11 @@ def main() -> None:
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--max-length", type=int, default=128)
-    parser.add_argument("--epochs", type=float, default=2.0, help="over the texts, of learning the language")
-    parser.add_argument("--steps", type=int, default=300, help="of 128 pairs")
+    parser.add_argument("--epochs", type=float, default=4.0, help="over the texts, of learning the language")
+    parser.add_argument("--language-batch", type=int, default=32)
+    parser.add_argument("--language-length", type=int, default=64, help="tokens of a piece of text")
+    parser.add_argument("--mask-rate", type=float, default=0.3)
+    parser.add_argument("--steps", type=int, default=600, help="of 128 pairs")
     parser.add_argument("--points", type=int, default=6, help="measurements along the way of the pairs")
     parser.add_argument("--queries", type=int, default=300, help="of each retrieval test")
     parser.add_argument("--seed", type=int, default=0)
@@ -102,8 +105,14 @@ def main() -> None:
         seed=given.seed,
     )
     outcomes.take(RANDOM, lambda: measured(start.copy()))
-    settings = TrainingSettings(epochs=given.epochs, batch_size=64, learning_rate=1e-3, seed=given.seed)
-    language = pretrain(start, texts, settings)
+    settings = TrainingSettings(
+        epochs=given.epochs,
+        batch_size=given.language_batch,
+        learning_rate=1e-3,
+        max_document_length=given.language_length,
+        seed=given.seed,
+    )
+    language = pretrain(start, texts, settings, mask_rate=given.mask_rate)
     outcomes.take(LANGUAGE, lambda: measured(language.copy()))
     for name, begin in ((PLAIN, start), (FULL, language)):
         if len(steps_of(outcomes, name)) < given.points:
@@ -198,7 +207,8 @@ def write(given: argparse.Namespace, outcomes: Outcomes) -> None:
     notes = (
         f"{given.layers} layers of width {given.hidden}, random weights, byte-level BPE of {given.vocabulary:,} tokens "
         f"learnt from {given.paragraphs:,} paragraphs of Wikipedia and {given.functions:,} functions of the installed "
-        f"Python packages. Masked language: {given.epochs:g} passes over both. Pairs: first sentence and rest of the "
+        f"Python packages. Masked language: {given.epochs:g} passes over both in pieces of {given.language_length} "
+        f"tokens, {given.language_batch} a step, {given.mask_rate:.0%} masked. Pairs: first sentence and rest of the "
         f"paragraphs, docstring sentence and function; {given.points * every_of(given)} steps of 128 at "
         f"{given.max_length} tokens, temperature 0.05. Tests: STSBenchmark's test split; SciFact's and held-out "
         "packages' functions, "
