@@ -60,7 +60,7 @@ def _opening(found: Survey) -> Markup:
         facts(
             [
                 *((f"column of {part}", name) for part, name in found.columns.items()),
-                (f"{noun}s that stood before", f"{found.repeated_rows:,}"),
+                (f"{noun}s that repeat an earlier one", f"{found.repeated_rows:,}"),
             ]
         ),
         *(element("p", note, class_="note") for note in found.notes),

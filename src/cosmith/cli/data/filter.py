@@ -15,6 +15,7 @@ from cosmith.errors import ColumnError, InputError
 from cosmith.phrases import one_line
 
 if TYPE_CHECKING:
+    from cosmith.data import TextsRead
     from cosmith.data.cleaning import Filter, Step
     from cosmith.data.cleaning.lengths import Tokenize
 
@@ -23,7 +24,7 @@ _HELP = "Leave out texts with fewer {}."
 
 def filter_data(
     context: typer.Context,
-    path: Annotated[Path, typer.Argument(help="Training rows, or texts: JSONL, CSV, TSV, Parquet, .txt.")],
+    path: Annotated[Path, typer.Argument(help="Training rows, or texts: JSONL, CSV, TSV, Parquet, .txt, or a folder.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Where what is kept goes, as JSON lines.")],
     kind: Annotated[
         Literal["auto", "rows", "texts"],
@@ -129,11 +130,8 @@ def _filter_texts(
 
     rejected_file, dropped_file = beside(output, ".rejected.jsonl"), beside(output, ".dropped.jsonl")
     read = texts_of(path, column, manner, rejected=rejected_file)
-    records: list[dict[str, Any]] = [
-        {"_id": name, **({"title": title} if title else {}), "text": text}
-        for name, title, text in zip(read.ids, read.titles, read.bodies, strict=True)
-    ]
-    cleaned, left = clean_records(_as_documents(read.path, records), filters, tokenize=tokenize)
+    records = _whole_records(read)
+    cleaned, left = clean_records(records, filters, tokenize=tokenize)
     dropped = ({**records[number], **asdict(fault)} for number, fault in cleaned.dropped.items())
     _write_lines(dropped_file, dropped)
     _write_lines(output, left)
@@ -169,17 +167,28 @@ def _holds_rows(path: Path, kind: str, query: str, positive: str) -> bool:
     return True
 
 
-def _as_documents(path: Path, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The records as the file has them, where they are documents with sections and links."""
-    if path.suffix != ".jsonl":
+def _whole_records(read: TextsRead) -> list[dict[str, Any]]:
+    """The texts that were read with all that stands beside them: sections and links of documents, where chunks are
+    from; of files that no program of ours has written, with their ids and titles."""
+    from cosmith.data.documents import document_values, is_document_folder, read_documents
+
+    records: list[dict[str, Any]] = [
+        {"_id": name, **({"title": title} if title else {}), "text": text}
+        for name, title, text in zip(read.ids, read.titles, read.bodies, strict=True)
+    ]
+    if is_document_folder(read.path):
+        found = list(map(document_values, read_documents(read.path)))
+    elif read.path.suffix == ".jsonl":
+        try:
+            with read.path.open(encoding="utf-8") as lines:
+                found = [json.loads(line) for line in lines]
+        except ValueError:  # there are lines that were put aside
+            return records
+    else:
         return records
-    try:
-        with path.open(encoding="utf-8") as lines:
-            found = [json.loads(line) for line in lines]
-    except ValueError:  # there are lines that were put aside, which no program of ours has written
-        return records
-    whole = len(found) == len(records) and all("sections" in value for value in found)
-    return found if whole else records
+    named = all(isinstance(value, dict) and "text" in value and "_id" in value for value in found)
+    ids = [str(value["_id"]) for value in found] if named else []
+    return found if ids == read.ids else records
 
 
 def _tokenize(model: str | None, needed: bool) -> Tokenize | None:

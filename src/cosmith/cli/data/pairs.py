@@ -59,6 +59,7 @@ def pairs(
     """
     from cosmith.atomic import atomic_file
     from cosmith.data import PairLimits, read_clicks, weak_pairs, write_rejected
+    from cosmith.data.documents import DocumentFiles
     from cosmith.data.weak_pairs import form_named, open_threads
 
     manner = manner_of(context)
@@ -98,7 +99,10 @@ def pairs(
         for name, some in found.examples.items()
         for pair in some
     ]
-    told = f"{counted(len(found), 'pair')} of {counted(found.documents, 'document')}, in {output}"
+    if isinstance(read, DocumentFiles):
+        manner.note(read.describe())
+    of = "" if read is None else f" of {counted(found.documents, 'document')}"
+    told = f"{counted(len(found), 'pair')}{of}, in {output}"
     value = {"pairs": len(found), "documents": found.documents, "output": str(output), "forms": counts,
              "examples": examples, **rejected_value(rejected, rejected_file)}  # fmt: skip
     manner.result("\n".join([told, *form_lines(counts, examples)]), value)

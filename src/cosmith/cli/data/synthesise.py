@@ -29,7 +29,10 @@ _IN_REMEDIES = re.compile("key_variable|allow_plain_http|input_price|output_pric
 
 def synthesise(
     context: typer.Context,
-    path: Annotated[Path, typer.Argument(help="JSONL, CSV, TSV, Parquet, .txt (a text a line), or a BEIR folder.")],
+    path: Annotated[
+        Path,
+        typer.Argument(help="JSONL, CSV, TSV, Parquet, .txt (a text a line), a folder of documents, or a BEIR folder."),
+    ],
     endpoint: Annotated[str, typer.Option("--endpoint", help="Address with version, e.g. http://localhost:11434/v1.")],
     llm: Annotated[str, typer.Option("--llm", help="What the service calls the language model.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The rows, JSON lines.")],

@@ -76,8 +76,7 @@ def write_documents(path: str | Path, documents: Iterable[Document]) -> None:
     """Write documents as JSON lines, atomically; :func:`cosmith.data.read_texts` reads the file as well."""
     with atomic_file(path) as handle:
         for document in documents:
-            values = asdict(document)
-            handle.write(json.dumps({"_id": values.pop("id"), **values}, ensure_ascii=False) + "\n")
+            handle.write(json.dumps(document_values(document), ensure_ascii=False) + "\n")
 
 
 def load_documents(path: str | Path) -> Iterator[Document]:
@@ -85,6 +84,12 @@ def load_documents(path: str | Path) -> Iterator[Document]:
     with Path(path).open(encoding="utf-8") as handle:
         for line in handle:
             yield document_of(json.loads(line))
+
+
+def document_values(document: Document) -> dict[str, Any]:
+    """A document as plain values: what :func:`write_documents` writes of it."""
+    values = asdict(document)
+    return {"_id": values.pop("id"), **values}
 
 
 def document_of(values: Mapping[str, Any]) -> Document:
