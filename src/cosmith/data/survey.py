@@ -108,7 +108,7 @@ def survey(
     against: Iterable[str | Path] = (),
     measure: Measure | None = None,
     limit: int | None = None,
-    sample: int = 1000,
+    sample: int = 5000,
 ) -> Survey:
     """Look at training rows or, where a file has no columns of queries and answers, at texts.
 
@@ -120,7 +120,7 @@ def survey(
         against: Test sets: BEIR folders, rows or texts.
         measure: Gives lengths in a model's tokens; None: lengths in words.
         limit: The length at which that model cuts.
-        sample: Of how many texts of a part the language is detected, chosen by chance.
+        sample: How many texts of a part, chosen by chance, are looked at for languages and near duplicates.
 
     Raises:
         InputError: When nothing there can be used.
@@ -139,7 +139,7 @@ def survey(
         rows.append(digest.intdigest())
     notes = list(found.notes)
     for tally in tallies.values():
-        tally.detect(notes)
+        tally.look_closer(notes)
     known = {
         "queries": _sorted(tally.normal for role, tally in tallies.items() if role == "query"),
         "documents": _sorted(tally.normal for role, tally in tallies.items() if role in DOCUMENTS),

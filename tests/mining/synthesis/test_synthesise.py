@@ -27,7 +27,7 @@ from cosmith.mining.synthesis import (
     passages_of,
     preview,
     samples_by_sort,
-    write_rows,
+    write_synthetic_rows,
 )
 from cosmith.mining.synthesis.checks import is_copy, is_other_script, is_too_long, words_of
 
@@ -67,7 +67,7 @@ def test_queries_are_made_in_two_steps_and_say_where_they_are_from(
         assert "Language: German" in asked
         assert texts[each.passage] in asked
         assert (2 <= given.words <= 6) if given.question_type == "keywords" else (6 <= given.words <= 9)
-    write_rows(tmp_path / "rows.jsonl", made.rows)
+    write_synthetic_rows(tmp_path / "rows.jsonl", made.rows)
     read = read_rows(tmp_path / "rows.jsonl")
     assert [(row.query, row.positives, row.group) for row in read.rows] == [
         (each.row.query, each.row.positives, each.row.group) for each in made.rows

@@ -44,7 +44,9 @@ def inspect(
         list[str] | None, typer.Option("--negative", help="A column of non-answers; may be repeated.")
     ] = None,
     column: Annotated[str, typer.Option("--column", help="The column of texts, where there are no rows.")] = "auto",
-    sample: Annotated[int, typer.Option("--sample", min=0, help="Texts of which the language is detected.")] = 1000,
+    sample: Annotated[
+        int, typer.Option("--sample", min=0, help="Texts looked at for languages and near duplicates.")
+    ] = 5000,
     html: Annotated[Path | None, typer.Option("--html", help="Write a page with charts there.")] = None,
 ) -> None:
     """Say what is in a data set: columns, counts, lengths, languages, duplicates, bad rows, what a test set shares.
@@ -146,6 +148,9 @@ def _part_lines(part: Part, found: Survey, model: str | None) -> list[str]:
         lines.append(f"  too long: {longest}" + (", …" if part.overlong_count > len(part.overlong) else ""))
     if part.languages:
         told = ", ".join(f"{name} {share(count / part.sampled)}" for name, count in list(part.languages.items())[:6])
-        of = "all" if part.sampled == part.texts else f"{part.sampled:,} chosen by chance"
+        of = "all" if part.sampled == part.texts else f"{part.sampled:,} drawn by chance"
         lines.append(f"  languages (of {of}): {told}")
+    if part.compared:
+        of = " different ones" if part.sampled == part.texts else f" different ones of {part.sampled:,} drawn by chance"
+        lines.append(f"  nearly the same as an earlier one: {part.near_duplicates:,} of {part.compared:,}{of}")
     return lines

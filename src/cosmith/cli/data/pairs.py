@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -57,7 +56,7 @@ def pairs(
 
     Example: cosmith data pairs documents.jsonl --forms title,heading --output pairs.jsonl
     """
-    from cosmith.atomic import atomic_file
+    from cosmith.atomic import write_json_lines
     from cosmith.data import PairLimits, read_clicks, weak_pairs, write_rejected
     from cosmith.data.documents import DocumentFiles
     from cosmith.data.weak_pairs import form_named, open_threads
@@ -85,11 +84,12 @@ def pairs(
         options = {"forms": "--forms", "threads": "--threads", "clicks": "--clicks", "texts": None}
         field = options.get(error.field or "", error.field)
         raise InputError(error.problem, path=error.path, line=error.line, field=field, remedy=error.remedy) from error
-    with atomic_file(output) as handle:
-        for pair in found.pairs:
-            row = {"query": pair.query, "positive": pair.positive, "group": pair.document,
-                   "document_group": pair.document, "form": pair.form, "origin": pair.origin}  # fmt: skip
-            handle.write(json.dumps(row, ensure_ascii=False) + "\n")
+    rows = (
+        {"query": pair.query, "positive": pair.positive, "group": pair.document, "document_group": pair.document,
+         "form": pair.form, "origin": pair.origin}
+        for pair in found.pairs
+    )  # fmt: skip
+    write_json_lines(output, rows)
     rejected: list[Rejected] = [row for each in (read, posts, log) if each is not None for row in each.rejected]
     write_rejected(rejected_file, rejected)
     warn_of_rejected(rejected, rejected_file, manner)

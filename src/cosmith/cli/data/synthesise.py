@@ -122,7 +122,7 @@ def synthesise(
         preview,
         require_askable,
         write_rejected_answers,
-        write_rows,
+        write_synthetic_rows,
     )
     from cosmith.mining.synthesis import synthesise as run
     from cosmith.recipes.artefacts import load_encoder
@@ -159,7 +159,7 @@ def synthesise(
         )  # fmt: skip
     rejected = beside(output, ".rejected.jsonl")
     write_rejected_answers(rejected, made.rejected)
-    write_rows(output, made.rows)
+    write_synthetic_rows(output, made.rows)
     value = described(made, settings.templates(), llm)
     lines = [f"{made.describe()}. They are in {output}."]
     if made.rejected:

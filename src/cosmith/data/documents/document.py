@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from cosmith.atomic import atomic_file
+from cosmith.atomic import write_json_lines
 
 
 @dataclass(frozen=True)
@@ -74,9 +74,7 @@ def with_text(document: Document) -> Document:
 
 def write_documents(path: str | Path, documents: Iterable[Document]) -> None:
     """Write documents as JSON lines, atomically; :func:`cosmith.data.read_texts` reads the file as well."""
-    with atomic_file(path) as handle:
-        for document in documents:
-            handle.write(json.dumps(document_values(document), ensure_ascii=False) + "\n")
+    write_json_lines(path, map(document_values, documents))
 
 
 def load_documents(path: str | Path) -> Iterator[Document]:

@@ -71,11 +71,12 @@ def _search_before(stage: IndexStage, queries: list[str], collection: Collection
 def _shown(hits: Hits | None, row: int, collection: Collection) -> list[dict[str, Any]]:
     if hits is None:
         return []
-    found = hits.of(row)
-    spans = hits.spans_of(row) or [(0, None)] * len(found)
+    found, spans = hits.of(row), hits.spans_of(row)
+    texts = [collection.documents[name] for name, _ in found]
+    if spans is not None:
+        texts = [text[start:stop] for text, (start, stop) in zip(texts, spans, strict=True)]
     return [
-        {"id": name, "score": round(score, 6), "text": collection.documents[name][start:stop]}
-        for (name, score), (start, stop) in zip(found, spans, strict=True)
+        {"id": name, "score": round(score, 6), "text": text} for (name, score), text in zip(found, texts, strict=True)
     ]
 
 
