@@ -188,6 +188,9 @@ def test_the_documented_recipe_goes_from_a_folder_to_a_comparison(
     assert results["found"]["searched"] == results["chunks"]["chunks"]
     assert results["clean"]["rows"] == results["found"]["kept"]
     assert results["mined"]["negatives"] > 0
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    for shown in ("The documents", results["chunks"]["examples"][0]["id"], "near duplicates", "documents searched"):
+        assert shown in page
     (row,) = results["comparison"]["tasks"]
     assert row["low"] <= row["difference"] <= row["high"]
     held_out = Collection.read_beir(tmp_path / "run" / "queries" / "test")
