@@ -14,7 +14,7 @@ import platform
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -186,6 +186,20 @@ def write_json(path: str | Path, value: Any) -> None:
     with atomic_file(path) as handle:
         json.dump(value, handle, indent=2, ensure_ascii=False)
         handle.write("\n")
+
+
+def write_json_lines(path: str | Path, values: Iterable[Mapping[str, Any]]) -> int:
+    """Write objects as JSON lines, atomically, as they come.
+
+    Returns:
+        How many there were.
+    """
+    count = 0
+    with atomic_file(path) as handle:
+        for value in values:
+            handle.write(json.dumps(value, ensure_ascii=False) + "\n")
+            count += 1
+    return count
 
 
 @contextmanager

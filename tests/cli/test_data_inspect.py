@@ -34,7 +34,7 @@ def test_for_people(pairs: Path, tmp_path: Path) -> None:
     assert done.exit_code == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[:3] == [
-        f"{pairs}: JSON lines", "21 rows that can be used, of which 1 stood before",
+        f"{pairs}: JSON lines", "21 rows that can be used, 1 of them the same as an earlier one",
         "columns: query 'question', positive 'answer'",
     ]  # fmt: skip
     assert (
@@ -103,3 +103,29 @@ def test_which_column_is_said_by_the_option(tmp_path: Path) -> None:
     missing = cosmith("data", "inspect", tmp_path / "none.csv")
     assert missing.exit_code == 1
     assert "there is no such file" in missing.stderr
+
+
+def test_a_folder_of_documents_is_read_as_documents(tmp_path: Path) -> None:
+    folder = tmp_path / "handbook"
+    folder.mkdir()
+    (folder / "travel.md").write_text("# Travel\n\nThe desk books trips.\n\nAsk early.\n")
+    (folder / "it.txt").write_text("The help desk stands below.\n\nBring a badge.\n")
+    (folder / "logo.bin").write_bytes(b"\0")
+    done = cosmith("data", "inspect", folder)
+    assert done.exit_code == 0, done.stderr
+    assert f"{folder}: a folder of documents" in done.stdout
+    assert "2 texts that can be used, each different" in done.stdout
+    assert "2 documents (1 text, 1 markdown); passed over 1 file (1 of another format)" in done.stdout
+    kept = cosmith("data", "filter", folder, "--output", tmp_path / "kept.jsonl")
+    assert kept.exit_code == 0, kept.stderr
+    rows = [json.loads(line) for line in (tmp_path / "kept.jsonl").read_text().splitlines()]
+    assert [(row["_id"], row["title"], row["format"]) for row in rows] == [
+        ("it.txt", "", "text"), ("travel.md", "Travel", "markdown"),
+    ]  # fmt: skip
+
+
+def test_the_file_is_told_of_rows_in_a_folder(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.jsonl").write_text('{"query": "q", "positive": "p"}\n{"query": "", "positive": "x"}\n')
+    told = cosmith("data", "inspect", tmp_path).stdout
+    assert f"  2 × the query is empty ({tmp_path}/a.jsonl:2, {tmp_path}/b.jsonl:2)" in told

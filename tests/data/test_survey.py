@@ -104,3 +104,14 @@ def test_quantiles_of_any_lengths() -> None:
         assert part.quantile(share) == int(np.quantile(every, share, method="inverted_cdf"))
     assert sum(count for _, _, count in part.histogram()) == 4
     assert part.cut == 2 + 192
+
+
+def test_near_duplicates_are_counted_beside_exact_ones(tmp_path: Path) -> None:
+    text = " ".join(f"word{n}" for n in range(60))
+    texts = [text, text, f"{text} more", text.replace("word30", "other"), "Something else that stands by itself."]
+    (tmp_path / "texts.jsonl").write_text("".join(json.dumps({"text": each}) + "\n" for each in texts))
+    (part,) = survey(tmp_path / "texts.jsonl").parts
+    assert (part.texts, part.distinct, part.sampled, part.compared, part.near_duplicates) == (5, 4, 5, 4, 2)
+    (part,) = survey(tmp_path / "texts.jsonl", sample=2).parts
+    assert part.sampled == 2
+    assert part.compared <= 2

@@ -189,3 +189,24 @@ def test_rows_that_a_search_finds_again_are_kept(small_world: Path, tmp_path: Pa
     assert "rows of 120 kept" in summary("round-trip", found, tmp_path)[0]
     assert "Rows on both sides of the line" in write_report(tmp_path / "run").read_text(encoding="utf-8")
     assert (tmp_path / "run" / "found" / "data.md").is_file()
+
+
+def test_raw_texts_may_be_no_test_query_either(small_world: Path, tmp_path: Path) -> None:
+    _, test = contaminated(tmp_path)
+    texts = [f"document about word{n}" for n in range(36)] + ["Word29  of many"]
+    (tmp_path / "texts.jsonl").write_text("".join(json.dumps({"text": each}) + "\n" for each in texts))
+    head = f"base: {small_world / 'base'}\nprecision: float32\n"
+    stages = (
+        f"  raw: {{kind: texts, path: {tmp_path / 'texts.jsonl'}}}\n"
+        f"  test: {{kind: collection, path: {test}}}\n"
+        "  small: {kind: initialise, texts: raw, vocabulary: 300, layers: 1, hidden: 16, heads: 2}\n"
+        "  adapt: {kind: adapt, texts: raw, model: small, steps: 1, batch_size: 8}\n"
+        "  scores: {kind: evaluate, models: adapt, tasks: test.test}\n"
+    )
+    with pytest.raises(InputError, match=r"1 of 16 queries .* would be trained on") as refused:
+        run(stages, tmp_path, head)
+    assert refused.value.field == "stages.adapt.texts"
+    assert "Word29 of many" in refused.value.problem
+    assert not (tmp_path / "run" / "adapt").exists()
+    results = run(stages, tmp_path, head + "allow_contamination: true\n")
+    assert results["adapt"]["contamination"][0]["trained"] == 1

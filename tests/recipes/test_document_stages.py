@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 from cosmith.cli.summaries import summary
-from cosmith.data import read_texts
+from cosmith.data import Collection, read_texts
+from cosmith.data.chunking import Chunking, chunk_texts
 from cosmith.errors import InputError
+from cosmith.evaluation import evaluate_retrieval
+from cosmith.models import Encoder
 from cosmith.recipes import load_recipe, parse_document, run_recipe
 
 PAGE = (
@@ -93,3 +96,33 @@ def test_refusals_name_the_key(
 ) -> None:
     with pytest.raises(InputError, match=said):
         run(small_world, tmp_path, STAGES.format(path=folder), **overrides)
+
+
+def test_documents_are_scored_by_their_best_chunk(small_world: Path, tmp_path: Path) -> None:
+    stages = (
+        f"  data: {{kind: source, path: {small_world / 'pairs.jsonl'}, dev: 0, test: 0.2}}\n"
+        "  scores: {kind: evaluate, models: [base, bm25], tasks: data.test, chunk_tokens: 6, chunk_overlap: 2}\n"
+        "  index: {kind: index, model: base, documents: data.test, before: base, chunk_tokens: 6}\n"
+    )
+    results = run(small_world, tmp_path, stages)
+    held_out = Collection.read_beir(tmp_path / "run" / "data" / "test")
+    encoder = Encoder.load(small_world / "base", precision="float32")
+    chunks = list(chunk_texts(held_out.documents, Chunking("sentences", 6, 2), encoder.measure()))
+    own = evaluate_retrieval(encoder, held_out, chunks=chunks)
+    whole = evaluate_retrieval(encoder, held_out)
+    found = results["scores"]["scores"][0]
+    assert found["values"] == pytest.approx(dict(own.values), abs=1e-6)
+    assert found["values"] != pytest.approx(dict(whole.values), abs=1e-6)
+    assert {each["what"] for each in results["scores"]["cut"]} == {"queries"}
+    index = results["index"]
+    assert index["chunks"] > index["documents"] == len(held_out.documents)
+    for search in index["searches"]:
+        assert search["before"] == search["after"]
+        assert all(len(hit["text"]) < len(held_out.documents[hit["id"]]) for hit in search["after"])
+    assert f", cut into {index['chunks']:,} chunks," in summary("index", index, tmp_path)[0]
+    for wrong, said in (
+        ({"scores.chunk_tokens": None}, "goes with chunk_tokens"),
+        ({"scores.chunk_overlap": 4}, "half"),
+    ):
+        with pytest.raises(InputError, match=said):
+            run(small_world, tmp_path / "wrong", stages, **wrong)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -157,3 +158,48 @@ def test_the_built_in_recipe_goes_from_documents_to_a_report(language_model: Any
     assert "Written by stand-in: " in page
     sort = next(iter(results["queries"]["by_sort"]))
     assert results["queries"]["samples"][sort][0]["query"] in page
+
+
+def test_the_documented_recipe_goes_from_a_folder_to_a_comparison(
+    language_model: Any, world: Path, tmp_path: Path
+) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "synthesis.md").read_text(encoding="utf-8")
+    (recipe,) = (block for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if "round-trip" in block)
+    handbook = tmp_path / "handbook"
+    handbook.mkdir()
+    draw = random.Random(1)
+    for number in range(15):
+        parts = [" ".join(draw.sample(WORDS, 12)) for _ in range(3)]
+        (handbook / f"{number}.md").write_text(
+            f"# {draw.choice(WORDS)} {number}\n\n{parts[0]}.\n\n## {draw.choice(WORDS)}\n\n{parts[1]}.\n\n{parts[2]}.\n"
+        )
+    with language_model() as model:
+        overrides = {
+            "base": str(world / "base"), "precision": "float32", "documents.path": str(handbook), "chunks.tokens": 40,
+            "queries.endpoint": model.url, "queries.llm": "stand-in", "queries.dev": 0.2, "queries.test": 0.2,
+            "found.k": 10, "mined.ratio": 1.0, "train.steps": 4, "train.batch_size": 8,
+        }  # fmt: skip
+        loaded = load_recipe(parse_document(recipe, tmp_path / "recipe.yaml"), overrides=overrides)
+        results = run_recipe(loaded, tmp_path / "run")
+    assert results["documents"]["documents"] == 15
+    assert results["chunks"]["chunks"] >= 30
+    assert results["queries"]["passages_finished"] == results["chunks"]["chunks"]
+    assert 0 < results["found"]["kept"] < results["found"]["rows"]
+    assert results["found"]["searched"] == results["chunks"]["chunks"]
+    assert results["clean"]["rows"] == results["found"]["kept"]
+    assert results["mined"]["negatives"] > 0
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    for shown in ("The documents", results["chunks"]["examples"][0]["id"], "near duplicates", "documents searched"):
+        assert shown in page
+    (row,) = results["comparison"]["tasks"]
+    assert row["low"] <= row["difference"] <= row["high"]
+    held_out = Collection.read_beir(tmp_path / "run" / "queries" / "test")
+    chunks = [
+        json.loads(line) for line in (tmp_path / "run" / "chunks" / "texts" / "texts.jsonl").read_text().splitlines()
+    ]
+    document_of = {f"{chunk['title']} {chunk['text']}".strip(): chunk["document"] for chunk in chunks}
+    trained = {
+        document_of[text] for row in Source.load(tmp_path / "run" / "clean" / "source").rows() for text in row.positives
+    }
+    asked = {document_of[held_out.documents[name]] for grades in held_out.relevance.values() for name in grades}
+    assert not trained & asked  # no document has queries on both sides

@@ -89,7 +89,7 @@ def read_task(path: Path, split: str, output: Path | None, manner: Manner) -> Co
         task = Collection.read_beir(path, split=split, rejected=put_aside)
     else:
         task = read_sts(path, rejected=put_aside)
-    warn_of_rejected(task.rejected, put_aside, manner)
+    warn_of_rejected(task.rejected, put_aside, manner, otherwise="cosmith evaluate --output FOLDER writes them down")
     return task
 
 

@@ -289,9 +289,10 @@ def _compare(result: Result, folder: Path) -> list[str]:
 
 
 def _index(result: Result, folder: Path) -> list[str]:
+    chunks = f", cut into {counted(result['chunks'], 'chunk')}," if result.get("chunks") else ""
     lines = [
-        f"{counted(result['documents'], 'document')} in {clock(result['seconds'])}, {result['dimension']} numbers each,"
-        f" {size(result['bytes'])}"
+        f"{counted(result['documents'], 'document')}{chunks} in {clock(result['seconds'])},"
+        f" {result['dimension']} numbers each, {size(result['bytes'])}"
     ]
     for search in result["searches"]:
         lines += ["", f"search: {one_line(search['query'])}"]

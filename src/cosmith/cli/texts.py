@@ -22,9 +22,13 @@ if TYPE_CHECKING:
 def texts_of(
     path: Path, column: str, manner: Manner, *, rejected: Path, part: Literal["text", "document"] = "text"
 ) -> TextsRead:
-    """The texts of a file, or of the corpus of a BEIR folder; says which they are and how many could not be used."""
+    """The texts of a file, of a folder of documents, or of the corpus of a BEIR folder; says which they are and how
+    many could not be used."""
     from cosmith.data import read_texts
+    from cosmith.data.documents import is_document_folder
 
+    if is_document_folder(path):
+        return _texts_of_documents(path, manner, rejected)
     try:
         file = path / "corpus.jsonl" if (path / "queries.jsonl").is_file() else path
         read = read_texts(file, column=column, part=part, rejected=rejected)
@@ -33,6 +37,20 @@ def texts_of(
     manner.note(f"{counted(len(read.texts), 'text')}{of_columns(read)} in {file}")
     warn_of_rejected(read.rejected, rejected, manner)
     return read
+
+
+def _texts_of_documents(folder: Path, manner: Manner, rejected_file: Path) -> TextsRead:
+    from cosmith.data import TextsRead, write_rejected
+    from cosmith.data.documents import read_documents, with_text
+
+    files = read_documents(folder)
+    found = [with_text(document) for document in files]
+    manner.note(files.describe())
+    write_rejected(rejected_file, files.rejected)
+    warn_of_rejected(files.rejected, rejected_file, manner)
+    titles = [document.title for document in found]
+    texts = [f"{document.title} {document.text}".strip() for document in found]
+    return TextsRead([document.id for document in found], texts, titles, files.rejected, {}, folder)
 
 
 def documents_of(
@@ -65,11 +83,12 @@ def of_columns(read: TextsRead) -> str:
     return f" of the column{'s' if len(names) > 1 else ''} {' and '.join(names)}" if names else ""
 
 
-def warn_of_rejected(rows: Sequence[Rejected], written: Path | None, manner: Manner) -> None:
-    """Say how many rows of a file could not be used, and where they are written down with the reason for each."""
+def warn_of_rejected(rows: Sequence[Rejected], written: Path | None, manner: Manner, *, otherwise: str = "") -> None:
+    """Say how many rows of a file could not be used, and where they are written down with the reason for each; or,
+    where they are not, what writes them down."""
     if rows:
         first = rows[0]
-        where = f"; all are in {written}" if written else "; cosmith evaluate --output FOLDER writes them down"
+        where = f"; all are in {written}" if written else f"; {otherwise}"
         manner.warn(
             f"put aside {counted(len(rows), 'row')} that cannot be used, e.g. {first.path}:{first.line}:"
             f" {first.reason}{where}"

@@ -29,14 +29,14 @@ _ROLES = ("query", "positives", "negatives")
 
 @dataclass(frozen=True)
 class Written:
-    """What :func:`write_rows` wrote: how many rows and texts, and the fingerprint of the source that they are."""
+    """What :func:`write_row_files` wrote: how many rows and texts, and the fingerprint of the source that they are."""
 
     rows: int
     texts: int
     fingerprint: str
 
 
-def write_rows(folder: Path, rows: Iterable[TrainingRow], settings: SourceSettings, spill: Path) -> Written:
+def write_row_files(folder: Path, rows: Iterable[TrainingRow], settings: SourceSettings, spill: Path) -> Written:
     """Write ``texts.arrow`` and ``rows.arrow``.
 
     Args:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from cosmith.atomic import atomic_file
+from cosmith.atomic import write_json_lines
 from cosmith.data.rows import TrainingRow
 
 
@@ -17,15 +16,14 @@ def write_rows(path: str | Path, rows: Iterable[TrainingRow]) -> int:
     Returns:
         How many there were.
     """
-    count = 0
-    with atomic_file(path) as handle:
-        for row in rows:
-            values: dict[str, Any] = {"query": row.query, "positive": list(row.positives)}
-            if row.negatives:
-                values["negative"] = list(row.negatives)
-            for name in ("scores", "label", "group", "document_group"):
-                if (value := getattr(row, name)) is not None:
-                    values[name] = list(value) if name == "scores" else value
-            handle.write(json.dumps(values, ensure_ascii=False) + "\n")
-            count += 1
-    return count
+    return write_json_lines(path, map(_values, rows))
+
+
+def _values(row: TrainingRow) -> dict[str, Any]:
+    values: dict[str, Any] = {"query": row.query, "positive": list(row.positives)}
+    if row.negatives:
+        values["negative"] = list(row.negatives)
+    for name in ("scores", "label", "group", "document_group"):
+        if (value := getattr(row, name)) is not None:
+            values[name] = list(value) if name == "scores" else value
+    return values

@@ -17,7 +17,7 @@ from cosmith.atomic import atomic_folder, make_folder, require_replaceable, writ
 from cosmith.data.arrow_files import Mapped, map_batch, write_batch
 from cosmith.data.ragged import Float32, Int64, checked_numbers, offsets_of, take_rows
 from cosmith.data.row_arrays import RowArrays, blocks_of, collect_rows, require_text
-from cosmith.data.row_files import Written, write_rows
+from cosmith.data.row_files import Written, write_row_files
 from cosmith.data.row_fingerprint import Column, group_bytes, rows_fingerprint
 from cosmith.data.rows import SourceSettings, TrainingRow
 from cosmith.data.source_json import about_of, damaged, read_about
@@ -153,7 +153,7 @@ class Source:
         make_folder(folder.parent)
         settings = settings or SourceSettings()
         with atomic_folder(folder) as place:
-            written = write_rows(place, rows, settings, folder.parent)
+            written = write_row_files(place, rows, settings, folder.parent)
             if not written.rows:
                 raise _no_rows(name)
             write_json(place / "source.json", about_of(name, settings, written))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import numpy.typing as npt
 import xxhash
 
 from cosmith.data.collection import Collection
+from cosmith.data.documents import is_document_folder, read_documents
 from cosmith.data.readers import text_columns, titled_text
 from cosmith.data.record_values import each_usable
 from cosmith.data.records import Record
@@ -69,12 +70,12 @@ class Survey:
         format: What it is, in words.
         columns: The column of each part that was found.
         rows: How many rows (or texts) can be used.
-        repeated_rows: How many of them have stood before.
+        repeated_rows: How many of them are the same as an earlier one.
         unit: What lengths are counted in: ``tokens`` or ``words``.
         parts: The texts by the part that they play.
         rejected: What cannot be used, the commonest reason first.
         shared: What test sets have in common with it.
-        notes: What could not be looked at, and why.
+        notes: What was passed over or could not be looked at, and why.
     """
 
     path: str
@@ -107,18 +108,19 @@ def survey(
     against: Iterable[str | Path] = (),
     measure: Measure | None = None,
     limit: int | None = None,
-    sample: int = 1000,
+    sample: int = 5000,
 ) -> Survey:
     """Look at training rows or, where a file has no columns of queries and answers, at texts.
 
     Args:
-        path: What :func:`cosmith.data.open_rows` or :func:`cosmith.data.read_texts` takes.
+        path: What :func:`cosmith.data.open_rows`, :func:`cosmith.data.read_texts` or, of a folder,
+            :func:`cosmith.data.documents.read_documents` takes.
         query, positive, negative: The columns of rows, as :func:`cosmith.data.open_rows` has them.
         column: The column of texts; where it is said, rows are not looked for.
         against: Test sets: BEIR folders, rows or texts.
         measure: Gives lengths in a model's tokens; None: lengths in words.
         limit: The length at which that model cuts.
-        sample: Of how many texts of a part the language is detected, chosen by chance.
+        sample: How many texts of a part, chosen by chance, are looked at for languages and near duplicates.
 
     Raises:
         InputError: When nothing there can be used.
@@ -135,9 +137,9 @@ def survey(
                 tallies[role] = Tally(role, measure, limit, sample, bool(tests))
             digest.update(tallies[role].add(text, file, line))
         rows.append(digest.intdigest())
-    notes: list[str] = []
+    notes = list(found.notes)
     for tally in tallies.values():
-        tally.detect(notes)
+        tally.look_closer(notes)
     known = {
         "queries": _sorted(tally.normal for role, tally in tallies.items() if role == "query"),
         "documents": _sorted(tally.normal for role, tally in tallies.items() if role in DOCUMENTS),
@@ -161,6 +163,7 @@ class _Opened:
     format: str
     columns: Mapping[str, str]
     read: Callable[[RejectedRows], Iterator[tuple[Path, int, Sequence[tuple[str, str]]]]]
+    notes: list[str] = field(default_factory=list)  # there when all is read
 
 
 def _opened(
@@ -170,7 +173,9 @@ def _opened(
     negative: str | Sequence[str] | None = "auto",
     column: str = "auto",
 ) -> _Opened:
-    """Rows, or else texts."""
+    """Documents, rows, or else texts."""
+    if is_document_folder(path):
+        return _opened_documents(Path(path))
     if column != "auto":
         return _opened_texts(path, column)
     try:
@@ -187,6 +192,20 @@ def _opened(
         file.columns,
         lambda bad: ((place, line, _texts(row)) for place, line, row in file.placed(bad)),
     )
+
+
+def _opened_documents(folder: Path) -> _Opened:
+    documents = read_documents(folder)
+    notes: list[str] = []
+
+    def read(rejected: RejectedRows) -> Iterator[tuple[Path, int, Sequence[tuple[str, str]]]]:
+        for document in documents:
+            yield folder / document.id, 1, [("text", f"{document.title} {document.text}".strip())]
+        for unreadable in documents.rejected:
+            rejected.append(unreadable)
+        notes.append(documents.describe())
+
+    return _Opened("a folder of documents", {}, read, notes)
 
 
 def _opened_texts(path: str | Path, column: str) -> _Opened:

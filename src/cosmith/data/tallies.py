@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
+from cosmith.data.cleaning import detect_languages, near_duplicates
 from cosmith.errors import InputError
 
 Measure = Callable[[Sequence[str], str], npt.NDArray[Any]]
@@ -48,7 +49,10 @@ class Part:
         overlong: The first that are longer; without a model, those of over 100,000 characters.
         overlong_count: How many are.
         languages: Language → how many of the sampled texts are in it, the commonest first.
-        sampled: Of how many texts the language was looked at.
+        sampled: How many texts were drawn by chance, whose language was looked at.
+        compared: How many different ones these are, which were held against each other; 0 where they could not be.
+        near_duplicates: How many of those are nearly the same as an earlier one: Jaccard similarity of 0.8 or more, as
+            :func:`cosmith.data.cleaning.near_duplicates` has it. Of a sample they are fewer than of all texts.
     """
 
     role: str
@@ -60,6 +64,8 @@ class Part:
     overlong_count: int
     languages: Mapping[str, int]
     sampled: int
+    compared: int = 0
+    near_duplicates: int = 0
 
     @property
     def total(self) -> int:
@@ -109,6 +115,8 @@ class Tally:
     overlong_count: int = 0
     sampled: list[str] = field(default_factory=list)
     languages: Mapping[str, int] = field(default_factory=dict)
+    compared: int = 0
+    near_duplicates: int = 0
     random: Random = field(default_factory=lambda: Random(0))
 
     def add(self, text: str, path: Path, line: int) -> bytes:
@@ -140,24 +148,29 @@ class Tally:
                     self.overlong.append(PlacedText(str(path), line, length))
         self.waiting.clear()
 
-    def detect(self, notes: list[str]) -> None:
-        """Find the languages of the sample."""
+    def look_closer(self, notes: list[str]) -> None:
+        """Find the languages of the sample, and which of its texts are nearly the same; what cannot be looked at, since
+        an extra is not installed, is told in ``notes``."""
         try:
-            from cosmith.data.cleaning import detect_languages  # type: ignore[import-not-found, unused-ignore]
-
             languages = detect_languages(self.sampled)
-        except (ImportError, InputError) as error:
+        except InputError as error:
             notes.append(f"languages were not looked at: {error}")
-            self.sampled = []
-            return
-        self.languages = dict(Counter(language for language, _ in languages).most_common())
+        else:
+            self.languages = dict(Counter(language for language, _ in languages).most_common())
+        different = list(dict.fromkeys(self.sampled))
+        try:
+            self.near_duplicates = len(near_duplicates(different).similarity)
+        except InputError as error:
+            notes.append(f"near duplicates were not looked for: {error}")
+        else:
+            self.compared = len(different)
 
     def part(self) -> Part:
         self.weigh()
         distinct = len(np.unique(np.array(self.hashes, dtype=np.uint64)))
         return Part(
             self.role, self.count, distinct, dict(self.lengths), self.limit, tuple(self.overlong),
-            self.overlong_count, self.languages, len(self.sampled),
+            self.overlong_count, self.languages, len(self.sampled), self.compared, self.near_duplicates,
         )  # fmt: skip
 
 

@@ -57,7 +57,7 @@ def _data(stage: StageView, titled: bool) -> Markup:
             facts((name, wording.count(number)) for name, number in counts if number is not None),
             _written(result.get("by_sort") or {}, result.get("samples") or {}),
             _splits(result.get("splits") or {}),
-            _dropped(result.get("dropped") or {}),
+            dropped_table(result.get("dropped") or {}, "left out"),
             pair_forms(result["forms"], result["examples"]) if result.get("forms") else None,
             element("h3", "Examples") if examples else None,
             element("ul", *examples, class_="plain") if examples else None,
@@ -90,14 +90,14 @@ def _splits(splits: Mapping[str, Mapping[str, int]]) -> Markup | None:
     return table(["split", *columns], rows)
 
 
-def _dropped(dropped: Mapping[str, int]) -> Markup | None:
-    """Reasons with bars as long as their share of the most frequent one."""
+def dropped_table(dropped: Mapping[str, int], what: str) -> Markup | None:
+    """Reasons with bars as long as their share of the most frequent one; behind how many there are of ``what``."""
     if not dropped:
         return None
     most = max(dropped.values())
     rows = [[reason, wording.count(number), bar(number / most)] for reason, number in dropped.items()]
     total = wording.count(sum(dropped.values()))
-    return element("details", element("summary", f"{total} left out, and why"), table(["reason", "number", ""], rows))
+    return element("details", element("summary", f"{total} {what}, and why"), table(["reason", "number", ""], rows))
 
 
 def bar(part: float) -> Markup:

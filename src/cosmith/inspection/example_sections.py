@@ -67,6 +67,7 @@ def _index(stage: StageView) -> Markup:
     result = stage.result
     known = [
         ("documents", result.get("documents"), wording.count),
+        ("chunks that they are found by", result.get("chunks"), wording.count),
         ("numbers a vector", result.get("dimension"), wording.count),
         ("size on disk", result.get("bytes"), size),
         ("time to build", result.get("seconds"), wording.duration),

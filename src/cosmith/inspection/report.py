@@ -45,6 +45,7 @@ def report_page(run: RunRecord) -> str:
         judged_section,
         negatives_section,
     )
+    from cosmith.inspection.document_sections import documents_section
     from cosmith.inspection.dynamics import health_section
     from cosmith.inspection.example_sections import changes_section, provenance_section, searches_section
     from cosmith.inspection.result_sections import (
@@ -56,6 +57,7 @@ def report_page(run: RunRecord) -> str:
     )
 
     sections: list[tuple[str, str, Callable[[RunRecord], Markup | None]]] = [
+        ("documents", "The documents", documents_section),
         ("data", "The data", data_section),
         ("cleaning", "What was left out of it", cleaning_section),
         ("cost", "What training would cost", cost_section),

@@ -60,7 +60,7 @@ def _opening(found: Survey) -> Markup:
         facts(
             [
                 *((f"column of {part}", name) for part, name in found.columns.items()),
-                (f"{noun}s that stood before", f"{found.repeated_rows:,}"),
+                (f"{noun}s that repeat an earlier one", f"{found.repeated_rows:,}"),
             ]
         ),
         *(element("p", note, class_="note") for note in found.notes),
@@ -74,6 +74,7 @@ def _part(part: Part, unit: str, model: str | None) -> Markup:
         ("in all", f"{part.texts:,}"),
         ("different", f"{part.distinct:,}"),
         ("repeated", share((part.texts - part.distinct) / part.texts)),
+        *([("nearly the same as an earlier one", _near(part))] if part.compared else []),
         (f"median {unit}", f"{part.quantile(0.5):,}"),
         ("95 % have at most", f"{part.quantile(0.95):,} {unit}"),
         ("the longest", f"{part.quantile(1):,} {unit}"),
@@ -86,7 +87,7 @@ def _part(part: Part, unit: str, model: str | None) -> Markup:
     cut = f"In red those of which {model} reads the first {part.limit:,} only." if part.overlong_count else None
     pictures = [figure(_length_chart(part, unit), f"How many {unit} they have", cut if part.limit else None)]
     if part.languages:
-        of = "all" if part.sampled == part.texts else f"{part.sampled:,} of them, chosen by chance"
+        of = "all" if part.sampled == part.texts else f"{part.sampled:,} of them, drawn by chance"
         pictures.append(figure(_language_chart(part.languages), "Languages", f"Of {of}."))
     return element(
         "section",
@@ -97,6 +98,11 @@ def _part(part: Part, unit: str, model: str | None) -> Markup:
     )
 
 
+def _near(part: Part) -> str:
+    of = "" if part.sampled == part.texts else f" (of {part.sampled:,} drawn by chance)"
+    return f"{part.near_duplicates:,} of {part.compared:,}{of}"
+
+
 def _length_chart(part: Part, unit: str) -> alt.LayerChart:
     """A bar for each of the lengths that double, in another colour where the model cuts."""
     import altair as alt
@@ -104,7 +110,7 @@ def _length_chart(part: Part, unit: str) -> alt.LayerChart:
     from cosmith.inspection.charts import PALETTE, styled
 
     bins = part.histogram()
-    names = [f"{low:,}–{high:,}" for low, high, _ in bins]
+    names = [f"{low:,}–{high:,}" if low < high else f"{low:,}" for low, high, _ in bins]
     data = alt.InlineData(
         [{"length": name, "texts": count, "cut": bool(part.limit is not None and low > part.limit)}
          for name, (low, _, count) in zip(names, bins, strict=True)]

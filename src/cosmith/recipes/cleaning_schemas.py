@@ -75,28 +75,19 @@ class CleanStage(StageSettings):
         return self
 
     def filters(self) -> list[Filter]:
-        """What is asked of the texts, in the order in which it is asked: first what is cheap, last what compares."""
-        from cosmith.data.cleaning import (
-            BoilerplateLines,
-            ExactDuplicates,
-            Languages,
-            Length,
-            NearDuplicates,
-            Repetition,
-            Symbols,
-        )
+        """What is asked of the texts, in the order in which it is asked."""
+        from cosmith.data.cleaning import filters_asked
 
-        limits = {name: value for name in _LIMITS if (value := getattr(self, name)) is not None}
-        asked: list[Filter | None] = [
-            BoilerplateLines() if self.boilerplate else None,
-            Length(**limits) if limits else None,
-            Languages(tuple(self.languages), self.least_confidence) if self.languages else None,
-            Repetition() if self.repetition else None,
-            Symbols() if self.symbols else None,
-            ExactDuplicates() if self.exact_duplicates else None,
-            NearDuplicates(self.near_duplicates) if self.near_duplicates is not None else None,
-        ]
-        return [each for each in asked if each is not None]
+        return filters_asked(
+            boilerplate=self.boilerplate,
+            lengths={name: getattr(self, name) for name in _LIMITS},
+            languages=self.languages,
+            least_confidence=self.least_confidence,
+            repetition=self.repetition,
+            symbols=self.symbols,
+            exact_duplicates=self.exact_duplicates,
+            near_duplicates=self.near_duplicates,
+        )
 
     def outputs(self) -> dict[str, Kind]:
         return {"": "texts" if self.texts is not None else "source"}

@@ -10,8 +10,10 @@ from cosmith.errors import InputError
 from cosmith.phrases import counted
 from cosmith.recipes.graph import stage_of
 from cosmith.recipes.mixture_schemas import MixtureSettings
+from cosmith.recipes.pretraining_schemas import AdaptStage
 from cosmith.recipes.schema import Recipe
 from cosmith.recipes.stage_schemas import EvaluateStage
+from cosmith.recipes.stage_settings import StageSettings
 
 if TYPE_CHECKING:
     from cosmith.data import Source
@@ -23,7 +25,8 @@ FOUND = "contamination"
 
 
 def contamination_of(recipe: Recipe, artefacts: Artefacts, name: str) -> list[dict[str, Any]]:
-    """Hold the training rows of a stage against every test set that the recipe scores models on.
+    """Hold what a stage trains on against every test set that the recipe scores models on: training rows, and the raw
+    texts of continued pre-training, of which none may be a test query that is no document as well.
 
     A test set that is made below the training stage is held against its rows before the first model is scored on it.
 
@@ -41,9 +44,9 @@ def contamination_of(recipe: Recipe, artefacts: Artefacts, name: str) -> list[di
     """
     told = []
     for trained_by, source, task in _due(recipe, name):
-        overlap = overlap_of(replace(artefacts.source(source), name=source), task, artefacts)
+        overlap = overlap_of(_rows(source, artefacts), task, artefacts)
         if overlap.trained and not recipe.allow_contamination:
-            raise _refusal(overlap, trained_by)
+            raise _refusal(overlap, trained_by, isinstance(recipe.stages[trained_by], MixtureSettings))
         told.append(overlap.values())
     return told
 
@@ -63,15 +66,29 @@ def _due(recipe: Recipe, name: str) -> Iterator[tuple[str, str, str]]:
         giver = stage_of(task)
         return giver is None or place[giver] < place[before]
 
-    if isinstance(stage, MixtureSettings):
+    if read := _read_by(stage):
         tests = [task for task in test_sets_of(recipe) if there(task, name)]
-        yield from ((name, source, task) for source in stage.sources for task in tests)
+        yield from ((name, source, task) for source in read for task in tests)
     if isinstance(stage, EvaluateStage):
         for above in _above(recipe, name):
-            trained = recipe.stages[above]
-            if isinstance(trained, MixtureSettings):
-                tests = [task for task in stage.tasks if not there(task, above)]
-                yield from ((above, source, task) for source in trained.sources for task in tests)
+            tests = [task for task in stage.tasks if not there(task, above)]
+            yield from ((above, source, task) for source in _read_by(recipe.stages[above]) for task in tests)
+
+
+def _read_by(stage: StageSettings) -> list[str]:
+    """What a stage trains on, if it does."""
+    if isinstance(stage, MixtureSettings):
+        return list(stage.sources)
+    return list(stage.texts) if isinstance(stage, AdaptStage) else []
+
+
+def _rows(name: str, artefacts: Artefacts) -> Source:
+    """Training rows, or raw texts as rows of a text and itself, which ask nothing."""
+    from cosmith.data import Source, TrainingRow
+
+    if artefacts.kind(name) == "source":
+        return replace(artefacts.source(name), name=name)
+    return Source.from_rows(name, (TrainingRow(text, (text,)) for text in artefacts.texts(name)))
 
 
 def _above(recipe: Recipe, name: str) -> Iterable[str]:
@@ -88,16 +105,20 @@ def overlap_of(rows: Source, task: str, artefacts: Artefacts) -> Overlap:
     return overlap_with_collection(rows, replace(artefacts.collection(task), name=task))
 
 
-def _refusal(overlap: Overlap, trained_by: str) -> InputError:
+def _refusal(overlap: Overlap, trained_by: str, of_rows: bool) -> InputError:
     asked = counted(overlap.asked, overlap.unit, "queries" if overlap.unit == "query" else None)
     shown = "; ".join(
         f"{each.test!r} ({each.how}" + (")" if each.train == each.test else f": {each.train!r})")
         for each in overlap.examples[:3]
     )
+    leave_out = (
+        f"Leave these rows out by a stage above: {{kind: clean, source: {overlap.source}, without: {overlap.task}}}."
+        if of_rows
+        else "Take these texts out of what is read."
+    )
     return InputError(
         f"{overlap.trained:,} of {asked} of the test set {overlap.task!r} would be trained on, in"
         f" {counted(len(overlap.rows), 'row')} of {overlap.source!r}: {shown}",
-        field=f"stages.{trained_by}.sources",
-        remedy=f"Leave these rows out by a stage above: {{kind: clean, source: {overlap.source}, without:"
-        f" {overlap.task}}}. Or say `allow_contamination: true` at the top of the recipe, and trust no score on it.",
+        field=f"stages.{trained_by}.{'sources' if of_rows else 'texts'}",
+        remedy=f"{leave_out} Or say `allow_contamination: true` at the top of the recipe, and trust no score on it.",
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -30,6 +30,27 @@ class DocumentsStage(StageSettings):
 
     def outputs(self) -> dict[str, Kind]:
         return {"": "texts"}
+
+
+class BestChunkSettings(StageSettings):
+    """What every stage may say that searches documents."""
+
+    chunk_tokens: Count | None = Field(
+        None,
+        description="Cut documents into chunks of whole sentences, of so many tokens of the model at most, and score "
+        "each document by its best one; null: a vector a document. Other kinds of model read whole documents.",
+    )
+    chunk_overlap: Annotated[int, Field(ge=0)] = Field(
+        0, description="Tokens at the end of such a chunk that the next one repeats, at most."
+    )
+
+    @model_validator(mode="after")
+    def _chunks_that_overlap(self) -> Self:
+        if self.chunk_overlap and self.chunk_tokens is None:
+            raise ValueError("chunk_overlap goes with chunk_tokens, which is not said")
+        if self.chunk_tokens is not None and 2 * self.chunk_overlap > self.chunk_tokens:
+            raise ValueError(f"chunk_overlap ({self.chunk_overlap}) is over half of chunk_tokens ({self.chunk_tokens})")
+        return self
 
 
 class ChunksStage(StageSettings):

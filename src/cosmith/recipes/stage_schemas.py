@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from cosmith.errors import InputError
+from cosmith.recipes.document_schemas import BestChunkSettings
 from cosmith.recipes.loss_choice import LossChoice
 from cosmith.recipes.mixture_schemas import TextMixtureSettings
 from cosmith.recipes.references import (
@@ -180,7 +181,7 @@ class EstimateStage(StageSettings):
     train: Annotated[str, Mentions("train")] = Field(description="The training stage to estimate; it may stand below.")
 
 
-class EvaluateStage(StageSettings):
+class EvaluateStage(BestChunkSettings):
     """Scores of one or more models on one or more tasks, with bootstrap intervals over queries."""
 
     kind: Literal["evaluate"] = "evaluate"
@@ -329,7 +330,7 @@ class CompareStage(StageSettings):
         return self
 
 
-class IndexStage(StageSettings):
+class IndexStage(BestChunkSettings):
     """An index over a collection's documents, with example searches before and after training."""
 
     kind: Literal["index"] = "index"

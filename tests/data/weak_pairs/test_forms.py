@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cosmith.data.documents import Document, Section
+from cosmith.data.sentences import sentence_spans
 from cosmith.data.weak_pairs import (
     DEFAULT_FORMS,
     Docstring,
@@ -25,7 +26,7 @@ from cosmith.data.weak_pairs import (
 )
 from cosmith.data.weak_pairs.inverse_cloze import inverse_cloze_pairs
 from cosmith.data.weak_pairs.neighbours import neighbour_pairs
-from cosmith.data.weak_pairs.passages import bodies, paragraphs, passages, sentences
+from cosmith.data.weak_pairs.passages import bodies, paragraphs, passages
 from cosmith.errors import InputError
 
 REST = "And here stands enough of a text behind it to be worth searching for."
@@ -213,9 +214,9 @@ def test_passages_lose_nothing_and_are_no_longer_than_they_may(text: str, shorte
     assert all(before[1] <= after[0] for before, after in pairwise(spans))
     for start, stop in spans:
         assert text[start:stop] == text[start:stop].strip() != ""
-        assert stop - start <= longest or len(list(sentences(text, start, stop))) == 1
-    assert [span for part in paragraphs(text, 0, len(text)) for span in sentences(text, *part)] == list(
-        sentences(text, 0, len(text))
+        assert stop - start <= longest or len(list(sentence_spans(text, start, stop))) == 1
+    assert [span for part in paragraphs(text, 0, len(text)) for span in sentence_spans(text, *part)] == list(
+        sentence_spans(text, 0, len(text))
     )
 
 

@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 
-from cosmith.mining.synthesis import Endpoint, Passage, SynthesisSettings, synthesise, write_rows
+from cosmith.mining.synthesis import Endpoint, Passage, SynthesisSettings, synthesise, write_synthetic_rows
 
 PASSAGES = [
     Passage(str(number), f"Chapter {number} describes turbines with {number * 7} blades.") for number in range(20)
@@ -29,4 +29,4 @@ if __name__ == "__main__":
     url, cache, output = sys.argv[1:]
     endpoint = Endpoint(url, "stand-in", concurrency=3, first_wait=0.01)
     made = synthesise(PASSAGES, endpoint, SynthesisSettings(each=2), cache=cache, encoder=SameEverywhere())
-    write_rows(output, made.rows)
+    write_synthetic_rows(output, made.rows)

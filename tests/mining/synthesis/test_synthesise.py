@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cosmith.data import read_rows
+from cosmith.errors import InputError
 from cosmith.mining.synthesis import (
     DIFFICULTIES,
     QUESTION_TYPES,
@@ -27,9 +28,9 @@ from cosmith.mining.synthesis import (
     passages_of,
     preview,
     samples_by_sort,
-    write_rows,
+    write_synthetic_rows,
 )
-from cosmith.mining.synthesis.checks import is_copy, is_other_script, is_too_long, words_of
+from cosmith.mining.synthesis.checks import is_copy, is_other_language, is_other_script, is_too_long, words_of
 
 Write = Callable[..., Any]
 WORDS = ["the", "bees", "dance", "inside", "hives", "蜜", "蜂", "ничего"]
@@ -67,7 +68,7 @@ def test_queries_are_made_in_two_steps_and_say_where_they_are_from(
         assert "Language: German" in asked
         assert texts[each.passage] in asked
         assert (2 <= given.words <= 6) if given.question_type == "keywords" else (6 <= given.words <= 9)
-    write_rows(tmp_path / "rows.jsonl", made.rows)
+    write_synthetic_rows(tmp_path / "rows.jsonl", made.rows)
     read = read_rows(tmp_path / "rows.jsonl")
     assert [(row.query, row.positives, row.group) for row in read.rows] == [
         (each.row.query, each.row.positives, each.row.group) for each in made.rows
@@ -226,3 +227,20 @@ def test_what_is_too_long_or_of_another_script() -> None:
         ("how do bees dance", "Klingon", False), ("42?", "ru", False), ("Σύνταγμα", "el", False),
     ):  # fmt: skip
         assert is_other_script(text, language) == other, (text, language)
+        assert is_other_language(text, language) == other, (text, language)
+
+
+def test_languages_of_one_script_are_told_apart_where_there_is_enough_to_go_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    german = "Wie beantrage ich meinen Urlaub, und wie viele Tage bekomme ich im Jahr, wenn ich halbtags arbeite?"
+    norwegian = "Hvordan søker jeg om ferie, og hvor mange dager får jeg i året hvis jeg bare jobber halv dag?"
+    for text, language, other in (
+        (german, "English", True), (german, "de", False), (german, "German", False), (german, "Klingon", False),
+        (norwegian, "Danish", False), (german, "fr", True), ("Wie beantrage ich Urlaub?", "English", False),
+    ):  # fmt: skip
+        assert is_other_language(text, language) == other, (text, language)
+
+    def absent(texts: object) -> None:
+        raise InputError("is not installed")
+
+    monkeypatch.setattr("cosmith.mining.synthesis.checks.detect_languages", absent)
+    assert not is_other_language(german, "English")

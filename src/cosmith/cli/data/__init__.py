@@ -1,4 +1,5 @@
-"""`cosmith data`: what a team's data is like, and what can be made of it. Each command has a file of its own."""
+"""`cosmith data`: what a team's data is like, and what can be made of it. Each command has a file of its own; they
+are listed in the order in which data takes them."""
 
 import typer
 
@@ -11,10 +12,10 @@ app = typer.Typer(
     help="Look at data, and make training rows of what there is.\n\nExample: cosmith data inspect pairs.jsonl",
 )
 app.command("inspect")(inspect.inspect)
-app.command("filter")(filter_data)
-app.command("overlap")(overlap.overlap)
+app.command("chunk")(chunk.chunk)
 app.command("pairs")(pairs.pairs)
-app.command("mine")(mine.mine)
 app.command("synthesise")(synthesise.synthesise)
 app.command("templates")(templates.templates)
-app.command("chunk")(chunk.chunk)
+app.command("filter")(filter_data)
+app.command("overlap")(overlap.overlap)
+app.command("mine")(mine.mine)

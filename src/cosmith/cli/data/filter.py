@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from cosmith.atomic import write_json_lines
 from cosmith.cli.manner import Manner, manner_of
 from cosmith.cli.texts import beside, rejected_value, texts_of, warn_of_rejected
 from cosmith.errors import ColumnError, InputError
 from cosmith.phrases import one_line
 
 if TYPE_CHECKING:
+    from cosmith.data import TextsRead
     from cosmith.data.cleaning import Filter, Step
     from cosmith.data.cleaning.lengths import Tokenize
 
@@ -23,7 +25,7 @@ _HELP = "Leave out texts with fewer {}."
 
 def filter_data(
     context: typer.Context,
-    path: Annotated[Path, typer.Argument(help="Training rows, or texts: JSONL, CSV, TSV, Parquet, .txt.")],
+    path: Annotated[Path, typer.Argument(help="Training rows, or texts: JSONL, CSV, TSV, Parquet, .txt, or a folder.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Where what is kept goes, as JSON lines.")],
     kind: Annotated[
         Literal["auto", "rows", "texts"],
@@ -64,31 +66,17 @@ def filter_data(
 
     Example: cosmith data filter pairs.jsonl --near-duplicates 0.8 --languages en --least-words 3 --output clean.jsonl
     """
-    from cosmith.data.cleaning import (
-        BoilerplateLines,
-        ExactDuplicates,
-        Languages,
-        Length,
-        NearDuplicates,
-        Repetition,
-        Symbols,
-    )
+    from cosmith.data.cleaning import filters_asked
 
     limits = {
         "least_characters": least_characters, "most_characters": most_characters, "least_words": least_words,
         "most_words": most_words, "least_tokens": least_tokens, "most_tokens": most_tokens,
     }  # fmt: skip
     codes = tuple(code.strip() for code in (languages or "").split(",") if code.strip())
-    asked: list[Filter | None] = [
-        BoilerplateLines() if boilerplate else None,
-        Length(**limits) if any(value is not None for value in limits.values()) else None,
-        Languages(codes, least_confidence) if codes else None,
-        Repetition() if repetition else None,
-        Symbols() if symbols else None,
-        ExactDuplicates() if exact_duplicates else None,
-        NearDuplicates(near_duplicates) if near_duplicates is not None else None,
-    ]
-    filters = [each for each in asked if each is not None]
+    filters = filters_asked(
+        boilerplate=boilerplate, lengths=limits, languages=codes, least_confidence=least_confidence,
+        repetition=repetition, symbols=symbols, exact_duplicates=exact_duplicates, near_duplicates=near_duplicates,
+    )  # fmt: skip
     if not filters:
         raise InputError("nothing is asked of the data", remedy="Say what to leave out, e.g. --near-duplicates 0.8.")
     manner = manner_of(context)
@@ -103,9 +91,8 @@ def _filter_rows(
     path: Path, output: Path, filters: list[Filter], part: Any, tokenize: Tokenize | None, query: str, positive: str,
     manner: Manner,
 ) -> None:  # fmt: skip
-    from cosmith.data import Source, open_rows, write_rejected
+    from cosmith.data import Source, open_rows, write_rejected, write_rows
     from cosmith.data.cleaning import clean_rows, dropped_rows
-    from cosmith.data.row_lines import write_rows
 
     file = open_rows(path, query=query, positive=positive)
     manner.note("columns: " + ", ".join(f"{each} {name!r}" for each, name in file.columns.items()))
@@ -114,7 +101,7 @@ def _filter_rows(
     write_rejected(rejected_file, file.rejected)
     warn_of_rejected(file.rejected, rejected_file, manner)
     cleaned = clean_rows(source, filters, part=part, tokenize=tokenize)
-    _write_lines(dropped_file, dropped_rows(source, cleaned.dropped))
+    write_json_lines(dropped_file, dropped_rows(source, cleaned.dropped))
     write_rows(output, cleaned.source.rows())
     value = {"rows": len(source), "kept": len(cleaned.source), "output": str(output), "dropped_file": str(dropped_file)}
     _tell(manner, cleaned.describe(), cleaned.steps, value | rejected_value(file.rejected, rejected_file))
@@ -129,14 +116,11 @@ def _filter_texts(
 
     rejected_file, dropped_file = beside(output, ".rejected.jsonl"), beside(output, ".dropped.jsonl")
     read = texts_of(path, column, manner, rejected=rejected_file)
-    records: list[dict[str, Any]] = [
-        {"_id": name, **({"title": title} if title else {}), "text": text}
-        for name, title, text in zip(read.ids, read.titles, read.bodies, strict=True)
-    ]
-    cleaned, left = clean_records(_as_documents(read.path, records), filters, tokenize=tokenize)
+    records = _whole_records(read)
+    cleaned, left = clean_records(records, filters, tokenize=tokenize)
     dropped = ({**records[number], **asdict(fault)} for number, fault in cleaned.dropped.items())
-    _write_lines(dropped_file, dropped)
-    _write_lines(output, left)
+    write_json_lines(dropped_file, dropped)
+    write_json_lines(output, left)
     value = {"texts": len(records), "kept": len(left), "output": str(output), "dropped_file": str(dropped_file)}
     _tell(manner, cleaned.describe(), cleaned.steps, value | rejected_value(read.rejected, rejected_file))
 
@@ -169,17 +153,28 @@ def _holds_rows(path: Path, kind: str, query: str, positive: str) -> bool:
     return True
 
 
-def _as_documents(path: Path, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The records as the file has them, where they are documents with sections and links."""
-    if path.suffix != ".jsonl":
+def _whole_records(read: TextsRead) -> list[dict[str, Any]]:
+    """The texts that were read with all that stands beside them: sections and links of documents, where chunks are
+    from; of files that no program of ours has written, with their ids and titles."""
+    from cosmith.data.documents import document_values, is_document_folder, read_documents
+
+    records: list[dict[str, Any]] = [
+        {"_id": name, **({"title": title} if title else {}), "text": text}
+        for name, title, text in zip(read.ids, read.titles, read.bodies, strict=True)
+    ]
+    if is_document_folder(read.path):
+        found = list(map(document_values, read_documents(read.path)))
+    elif read.path.suffix == ".jsonl":
+        try:
+            with read.path.open(encoding="utf-8") as lines:
+                found = [json.loads(line) for line in lines]
+        except ValueError:  # there are lines that were put aside
+            return records
+    else:
         return records
-    try:
-        with path.open(encoding="utf-8") as lines:
-            found = [json.loads(line) for line in lines]
-    except ValueError:  # there are lines that were put aside, which no program of ours has written
-        return records
-    whole = len(found) == len(records) and all("sections" in value for value in found)
-    return found if whole else records
+    named = all(isinstance(value, dict) and "text" in value and "_id" in value for value in found)
+    ids = [str(value["_id"]) for value in found] if named else []
+    return found if ids == read.ids else records
 
 
 def _tokenize(model: str | None, needed: bool) -> Tokenize | None:
@@ -190,11 +185,3 @@ def _tokenize(model: str | None, needed: bool) -> Tokenize | None:
     from cosmith.recipes.artefacts import load_encoder
 
     return load_encoder(model, "auto").tokenize
-
-
-def _write_lines(path: Path, values: Iterable[Mapping[str, Any]]) -> None:
-    from cosmith.atomic import atomic_file
-
-    with atomic_file(path) as handle:
-        for each in values:
-            handle.write(json.dumps(each, ensure_ascii=False) + "\n")

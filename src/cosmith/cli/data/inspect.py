@@ -28,8 +28,8 @@ def inspect(
     path: Annotated[
         str,
         typer.Argument(
-            help="A file of rows or texts, a folder of such files, of `datasets`, BEIR or MS MARCO (FOLDER:SPLIT says"
-            " which split), or hf:OWNER/NAME[:CONFIGURATION][:SPLIT]."
+            help="A file of rows or texts, a folder of such files, of documents, of `datasets`, BEIR or MS MARCO"
+            " (FOLDER:SPLIT says which split), or hf:OWNER/NAME[:CONFIGURATION][:SPLIT]."
         ),
     ],
     model: Annotated[
@@ -44,7 +44,9 @@ def inspect(
         list[str] | None, typer.Option("--negative", help="A column of non-answers; may be repeated.")
     ] = None,
     column: Annotated[str, typer.Option("--column", help="The column of texts, where there are no rows.")] = "auto",
-    sample: Annotated[int, typer.Option("--sample", min=0, help="Texts of which the language is detected.")] = 1000,
+    sample: Annotated[
+        int, typer.Option("--sample", min=0, help="Texts looked at for languages and near duplicates.")
+    ] = 5000,
     html: Annotated[Path | None, typer.Option("--html", help="Write a page with charts there.")] = None,
 ) -> None:
     """Say what is in a data set: columns, counts, lengths, languages, duplicates, bad rows, what a test set shares.
@@ -85,26 +87,35 @@ def _reading(model: str) -> tuple[Measure, int]:
 def survey_lines(found: Survey, model: str | None) -> list[str]:
     """What was found, for a terminal."""
     noun = "text" if [part.role for part in found.parts] == ["text"] else "row"
-    repeated = f", of which {found.repeated_rows:,} stood before" if found.repeated_rows else ", each different"
+    again = f", {found.repeated_rows:,} of them the same as an earlier one"
+    repeated = again if found.repeated_rows else ", each different"
     lines = [f"{found.path}: {found.format}", f"{counted(found.rows, noun)} that can be used{repeated}"]
     if found.columns:
         lines.append("columns: " + ", ".join(f"{part} {name!r}" for part, name in found.columns.items()))
     for part in found.parts:
-        lines += ["", *_part_lines(part, found.unit, model)]
+        lines += ["", *_part_lines(part, found, model)]
     if found.rejected:
         total = sum(kind.count for kind in found.rejected)
         lines += ["", f"{counted(total, noun)} that cannot be used:"]
         for kind in found.rejected:
-            where = ", ".join(f"{row.line:,}" for row in kind.first)
+            where = _places([(row.path, row.line) for row in kind.first], found.path)
             more = ", …" if kind.count > len(kind.first) else ""
-            lines.append(f"  {kind.count:,} × {kind.reason} (line{'s' * (kind.count > 1)} {where}{more})")
+            lines.append(f"  {kind.count:,} × {kind.reason} ({where}{more})")
     for shared in found.shared:
         lines += ["", f"{shared.test}: {shared.shared:,} of its {shared.texts:,} {shared.role} stand here too"]
         lines += [f"  e.g. {one_line(text, 80)}" for text in shared.examples[:3]]
     return [*lines, *(f"note: {note}" for note in found.notes)]
 
 
-def _part_lines(part: Part, unit: str, model: str | None) -> list[str]:
+def _places(places: Sequence[tuple[str, int]], path: str) -> str:
+    """``lines 3, 8``; of a folder with the file of each."""
+    if all(Path(file) == Path(path) for file, _ in places):
+        return f"line{'s' * (len(places) > 1)} " + ", ".join(f"{line:,}" for _, line in places)
+    return ", ".join(f"{file}:{line}" for file, line in places)
+
+
+def _part_lines(part: Part, found: Survey, model: str | None) -> list[str]:
+    unit = found.unit
     again = part.texts - part.distinct
     plural = {"query": "queries"}.get(part.role, part.role + "s")
     middle, high, most = part.quantile(0.5), part.quantile(0.95), part.quantile(1)
@@ -117,7 +128,13 @@ def _part_lines(part: Part, unit: str, model: str | None) -> list[str]:
     for low, high, count in part.histogram():
         bar = "█" * round(_BAR * count / highest) or ("▏" if count else "")
         mark = _MARK if part.limit is not None and low <= part.limit + 1 <= high else ""
-        rows.append([f"{low:,}–{high:,}", f"{count:,}", (bar.ljust(_BAR) + mark).ljust(_BAR + len(_MARK))])
+        rows.append(
+            [
+                f"{low:,}–{high:,}" if low < high else f"{low:,}",
+                f"{count:,}",
+                (bar.ljust(_BAR) + mark).ljust(_BAR + len(_MARK)),
+            ]
+        )
     lines += table([unit, plural, ""], rows, indent="  ").splitlines()
     if part.limit is not None:
         lines.append(
@@ -127,11 +144,13 @@ def _part_lines(part: Part, unit: str, model: str | None) -> list[str]:
     elif part.overlong_count:
         lines.append(f"  {part.overlong_count:,} of them have over 100,000 characters")
     if part.overlong:
-        longest = ", ".join(f"{text.line:,} ({text.length:,})" for text in part.overlong)
-        lines.append(f"  too long: line{'s' * (len(part.overlong) > 1)} {longest}"
-                     + (", …" if part.overlong_count > len(part.overlong) else ""))  # fmt: skip
+        longest = _places([(text.path, text.line) for text in part.overlong], found.path)
+        lines.append(f"  too long: {longest}" + (", …" if part.overlong_count > len(part.overlong) else ""))
     if part.languages:
         told = ", ".join(f"{name} {share(count / part.sampled)}" for name, count in list(part.languages.items())[:6])
-        of = "all" if part.sampled == part.texts else f"{part.sampled:,} chosen by chance"
+        of = "all" if part.sampled == part.texts else f"{part.sampled:,} drawn by chance"
         lines.append(f"  languages (of {of}): {told}")
+    if part.compared:
+        of = " different ones" if part.sampled == part.texts else f" different ones of {part.sampled:,} drawn by chance"
+        lines.append(f"  nearly the same as an earlier one: {part.near_duplicates:,} of {part.compared:,}{of}")
     return lines

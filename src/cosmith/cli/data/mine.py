@@ -98,7 +98,10 @@ def mine(
             stored_as=stored_as,  # type: ignore[arg-type]
         )  # fmt: skip
     write_rows(output, found.source.rows())
-    lines = [f"{found.describe()}, in {output}. Train on them: cosmith train --pairs {quote(str(output))}"]
+    lines = [
+        f"{found.describe()}",
+        f"all rows are in {output}; train on them: cosmith train --pairs {quote(str(output))}",
+    ]
     value: dict[str, Any] = {
         "rows": found.rows, "documents": found.documents, "negatives": found.negatives, "rejected": found.rejected,
         "estimated_positives": found.estimated_positives, "short_rows": found.short_rows, "output": str(output),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
 def overlap(
     context: typer.Context,
-    train: Annotated[Path, typer.Argument(help="Training rows: JSONL, CSV, TSV, Parquet, or a Source's folder.")],
+    train: Annotated[
+        Path, typer.Argument(help="Training rows: a file or folder that `inspect` takes, or a Source's folder.")
+    ],
     test: Annotated[Path, typer.Argument(help="A BEIR folder, or a file of rows with queries.")],
     split: Annotated[str, typer.Option("--split", help="The file of qrels/ to look at.")] = "test",
     near: Annotated[
@@ -45,11 +48,11 @@ def overlap(
 def _source(path: Path, query: str, positive: str, manner: Manner) -> Source:
     from cosmith.data import Source, open_rows
 
-    if path.is_dir():
+    if (path / "source.json").is_file():
         return Source.load(path)
     file = open_rows(path, query=query, positive=positive)
     source = Source.from_rows(path.name, file)
-    warn_of_rejected(file.rejected, None, manner)
+    warn_of_rejected(file.rejected, None, manner, otherwise=f"cosmith data inspect {quote(str(path))} counts them")
     return source
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -57,8 +56,9 @@ def pairs(
 
     Example: cosmith data pairs documents.jsonl --forms title,heading --output pairs.jsonl
     """
-    from cosmith.atomic import atomic_file
+    from cosmith.atomic import write_json_lines
     from cosmith.data import PairLimits, read_clicks, weak_pairs, write_rejected
+    from cosmith.data.documents import DocumentFiles
     from cosmith.data.weak_pairs import form_named, open_threads
 
     manner = manner_of(context)
@@ -84,11 +84,12 @@ def pairs(
         options = {"forms": "--forms", "threads": "--threads", "clicks": "--clicks", "texts": None}
         field = options.get(error.field or "", error.field)
         raise InputError(error.problem, path=error.path, line=error.line, field=field, remedy=error.remedy) from error
-    with atomic_file(output) as handle:
-        for pair in found.pairs:
-            row = {"query": pair.query, "positive": pair.positive, "group": pair.document,
-                   "document_group": pair.document, "form": pair.form, "origin": pair.origin}  # fmt: skip
-            handle.write(json.dumps(row, ensure_ascii=False) + "\n")
+    rows = (
+        {"query": pair.query, "positive": pair.positive, "group": pair.document, "document_group": pair.document,
+         "form": pair.form, "origin": pair.origin}
+        for pair in found.pairs
+    )  # fmt: skip
+    write_json_lines(output, rows)
     rejected: list[Rejected] = [row for each in (read, posts, log) if each is not None for row in each.rejected]
     write_rejected(rejected_file, rejected)
     warn_of_rejected(rejected, rejected_file, manner)
@@ -98,7 +99,10 @@ def pairs(
         for name, some in found.examples.items()
         for pair in some
     ]
-    told = f"{counted(len(found), 'pair')} of {counted(found.documents, 'document')}, in {output}"
+    if isinstance(read, DocumentFiles):
+        manner.note(read.describe())
+    of = "" if read is None else f" of {counted(found.documents, 'document')}"
+    told = f"{counted(len(found), 'pair')}{of}, in {output}"
     value = {"pairs": len(found), "documents": found.documents, "output": str(output), "forms": counts,
              "examples": examples, **rejected_value(rejected, rejected_file)}  # fmt: skip
     manner.result("\n".join([told, *form_lines(counts, examples)]), value)

@@ -29,7 +29,10 @@ _IN_REMEDIES = re.compile("key_variable|allow_plain_http|input_price|output_pric
 
 def synthesise(
     context: typer.Context,
-    path: Annotated[Path, typer.Argument(help="JSONL, CSV, TSV, Parquet, .txt (a text a line), or a BEIR folder.")],
+    path: Annotated[
+        Path,
+        typer.Argument(help="JSONL, CSV, TSV, Parquet, .txt (a text a line), a folder of documents, or a BEIR folder."),
+    ],
     endpoint: Annotated[str, typer.Option("--endpoint", help="Address with version, e.g. http://localhost:11434/v1.")],
     llm: Annotated[str, typer.Option("--llm", help="What the service calls the language model.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The rows, JSON lines.")],
@@ -119,7 +122,7 @@ def synthesise(
         preview,
         require_askable,
         write_rejected_answers,
-        write_rows,
+        write_synthetic_rows,
     )
     from cosmith.mining.synthesis import synthesise as run
     from cosmith.recipes.artefacts import load_encoder
@@ -156,7 +159,7 @@ def synthesise(
         )  # fmt: skip
     rejected = beside(output, ".rejected.jsonl")
     write_rejected_answers(rejected, made.rejected)
-    write_rows(output, made.rows)
+    write_synthetic_rows(output, made.rows)
     value = described(made, settings.templates(), llm)
     lines = [f"{made.describe()}. They are in {output}."]
     if made.rejected:

@@ -3,7 +3,7 @@
 from cosmith.data.chunking.chunk import Chunk, write_chunks
 from cosmith.data.chunking.cutting import Chunking, chunk_documents, chunk_texts
 from cosmith.data.chunking.measure import TextMeasure, WordMeasure
-from cosmith.data.chunking.sentences import sentence_spans
+from cosmith.data.sentences import sentence_spans
 
 __all__ = [
     "Chunk",

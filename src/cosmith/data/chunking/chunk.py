@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from cosmith.atomic import atomic_file
+from cosmith.atomic import write_json_lines
 
 
 @dataclass(frozen=True)
@@ -52,18 +52,16 @@ def write_chunks(path: str | Path, chunks: Iterable[Chunk]) -> int:
     The file is one of texts: :func:`cosmith.data.read_texts` takes the context for the title, so that it reads what
     :attr:`Chunk.in_context` says.
     """
-    count = 0
-    with atomic_file(path) as handle:
-        for chunk in chunks:
-            values = {
-                "_id": chunk.id,
-                "title": chunk.context,
-                "text": chunk.text,
-                "document": chunk.document,
-                "start": chunk.start,
-                "stop": chunk.stop,
-                "headings": chunk.headings,
-            }
-            handle.write(json.dumps(values, ensure_ascii=False) + "\n")
-            count += 1
-    return count
+    return write_json_lines(path, map(_values, chunks))
+
+
+def _values(chunk: Chunk) -> dict[str, Any]:
+    return {
+        "_id": chunk.id,
+        "title": chunk.context,
+        "text": chunk.text,
+        "document": chunk.document,
+        "start": chunk.start,
+        "stop": chunk.stop,
+        "headings": chunk.headings,
+    }

@@ -15,10 +15,10 @@ import numpy as np
 
 from cosmith.data.chunking.chunk import Chunk, context_of
 from cosmith.data.chunking.measure import TextMeasure, WordMeasure
-from cosmith.data.chunking.sentences import sentence_spans
 from cosmith.data.documents.composition import trimmed
 from cosmith.data.documents.document import Document
 from cosmith.data.ragged import Int64
+from cosmith.data.sentences import sentence_spans
 from cosmith.errors import InputError, nearest
 
 How = Literal["tokens", "sentences", "sections"]
@@ -175,7 +175,7 @@ class _Cutting:
         """What is not torn apart unless it must be."""
         if self.chunking.how == "tokens":
             return []
-        return [(start + begin, start + end) for begin, end in sentence_spans(self.text[start:stop])]
+        return list(sentence_spans(self.text, start, stop))
 
     def _tokens(self, start: int, stop: int) -> Int64:
         """Where tokens begin at which the text may be cut, ascending: int64 ``[n]``; the first is ``start``."""

@@ -6,7 +6,7 @@ several in turn and tell what each did.
 
 from cosmith.data.cleaning.boilerplate import BoilerplateLines, Shortened, boilerplate_lines, without_boilerplate
 from cosmith.data.cleaning.duplicates import Duplicates, NearDuplicates, Nearest, exact_duplicates, near_duplicates
-from cosmith.data.cleaning.filters import ExactDuplicates, Example, Filter, Step
+from cosmith.data.cleaning.filters import ExactDuplicates, Example, Filter, Step, filters_asked
 from cosmith.data.cleaning.judged import Fault, Judged
 from cosmith.data.cleaning.languages import Languages, detect_languages, judge_languages
 from cosmith.data.cleaning.lengths import Length, judge_lengths
@@ -41,6 +41,7 @@ __all__ = [
     "detect_languages",
     "dropped_rows",
     "exact_duplicates",
+    "filters_asked",
     "judge_languages",
     "judge_lengths",
     "judge_repetition",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -36,6 +36,39 @@ CALLED: Mapping[type, str] = {
 """What each kind of filter is called."""
 
 EXAMPLES = 5
+
+
+def filters_asked(
+    *,
+    boilerplate: bool = False,
+    lengths: Mapping[str, int | None] | None = None,
+    languages: Sequence[str] = (),
+    least_confidence: float = 0.7,
+    repetition: bool = False,
+    symbols: bool = False,
+    exact_duplicates: bool = True,
+    near_duplicates: float | None = None,
+) -> list[Filter]:
+    """The filters that some settings ask for, in the order that costs least: first what is cheap, last what compares.
+
+    Args:
+        boilerplate, repetition, symbols, exact_duplicates: Whether there is one of this kind.
+        lengths: The limits of :class:`Length` that are said; all None: none.
+        languages: Those to keep; none: all.
+        least_confidence: As :class:`Languages` has it.
+        near_duplicates: The threshold of :class:`NearDuplicates`; None: they stay.
+    """
+    limits = {name: value for name, value in (lengths or {}).items() if value is not None}
+    asked: list[Filter | None] = [
+        BoilerplateLines() if boilerplate else None,
+        Length(**limits) if limits else None,
+        Languages(tuple(languages), least_confidence) if languages else None,
+        Repetition() if repetition else None,
+        Symbols() if symbols else None,
+        ExactDuplicates() if exact_duplicates else None,
+        NearDuplicates(near_duplicates) if near_duplicates is not None else None,
+    ]
+    return [each for each in asked if each is not None]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from cosmith.atomic import atomic_file
+from cosmith.atomic import write_json_lines
 
 
 @dataclass(frozen=True)
@@ -74,10 +74,7 @@ def with_text(document: Document) -> Document:
 
 def write_documents(path: str | Path, documents: Iterable[Document]) -> None:
     """Write documents as JSON lines, atomically; :func:`cosmith.data.read_texts` reads the file as well."""
-    with atomic_file(path) as handle:
-        for document in documents:
-            values = asdict(document)
-            handle.write(json.dumps({"_id": values.pop("id"), **values}, ensure_ascii=False) + "\n")
+    write_json_lines(path, map(document_values, documents))
 
 
 def load_documents(path: str | Path) -> Iterator[Document]:
@@ -85,6 +82,12 @@ def load_documents(path: str | Path) -> Iterator[Document]:
     with Path(path).open(encoding="utf-8") as handle:
         for line in handle:
             yield document_of(json.loads(line))
+
+
+def document_values(document: Document) -> dict[str, Any]:
+    """A document as plain values: what :func:`write_documents` writes of it."""
+    values = asdict(document)
+    return {"_id": values.pop("id"), **values}
 
 
 def document_of(values: Mapping[str, Any]) -> Document:

@@ -13,12 +13,16 @@ from cosmith.data.documents.decoding import UnreadableError, is_binary
 from cosmith.data.documents.document import Document
 from cosmith.data.documents.formats import Reader, checked_formats, format_of, reader_of
 from cosmith.data.rows import Rejected
+from cosmith.data.tabular import FORMATS
 from cosmith.errors import InputError
 from cosmith.phrases import counted, size
 from cosmith.progress import track
 
 LARGEST_FILE = 50_000_000
 """Bytes of the largest file that is read where nothing else is said."""
+
+
+_OF_RECORDS = frozenset(FORMATS) - {".txt"}
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,24 @@ class DocumentFiles:
         if self.rejected:
             told += f"; put aside {counted(len(self.rejected), 'file')} that cannot be read"
         return told
+
+
+def is_document_folder(path: str | Path) -> bool:
+    """Whether a folder holds documents rather than records: Markdown, HTML, PDF or the like, and no table.
+
+    A folder of nothing but ``.txt`` may be either; where records are wanted, each line of such files is one.
+    """
+    folder, documents = Path(path), False
+    if not folder.is_dir():
+        return False
+    for place, subfolders, names in os.walk(folder):
+        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
+        for file in (Path(place, name) for name in names if not name.startswith(".")):
+            suffixes = {suffix.lower() for suffix in file.suffixes}
+            if suffixes & _OF_RECORDS:
+                return False
+            documents = documents or format_of(file) not in (None, "text")
+    return documents
 
 
 def read_documents(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from cosmith.data.documents import Document
+from cosmith.data.sentences import sentence_spans
 from cosmith.data.weak_pairs.pair import Pair
-from cosmith.data.weak_pairs.passages import bodies, sentence_ends
+from cosmith.data.weak_pairs.passages import bodies
 from cosmith.data.weak_pairs.settings import require_choice, require_count
 
 
@@ -38,11 +40,11 @@ def first_sentence_pairs(document: Document, form: FirstSentence) -> Iterator[Pa
     if not spans or (form.of == "untitled" and document.title.strip()):
         return
     start, stop = spans[0][0], len(text.rstrip())
-    for end in sentence_ends(text, start, stop):
-        head = text[start:end].rstrip()
+    for (_, end), (following, _) in pairwise(sentence_spans(text, start, stop)):
+        head = text[start:end]
         if len(head) >= form.shortest_query:
             yield Pair(
-                "first-sentence", head, text[end:stop], document.id, document.id, start, start + len(head)
+                "first-sentence", head, text[following:stop], document.id, document.id, start, start + len(head)
             )  # fmt: skip
             return
     yield Pair("first-sentence", text[start:stop], "", document.id, document.id, problem="is one sentence in all")

@@ -13,8 +13,9 @@ import numpy as np
 import xxhash
 
 from cosmith.data.documents import Document
+from cosmith.data.sentences import sentence_spans
 from cosmith.data.weak_pairs.pair import Pair
-from cosmith.data.weak_pairs.passages import bodies, passages, sentences
+from cosmith.data.weak_pairs.passages import bodies, passages
 from cosmith.data.weak_pairs.settings import require_count, require_number
 
 
@@ -59,7 +60,7 @@ def inverse_cloze_pairs(document: Document, form: InverseCloze) -> Iterator[Pair
     ]
     for number in random.permutation(len(blocks))[: form.per_document].tolist():
         start, stop = blocks[number]
-        parts = list(sentences(text, start, stop))
+        parts = list(sentence_spans(text, start, stop))
         fitting = [part for part in parts if form.shortest_query <= part[1] - part[0] <= form.longest_query]
         if len(parts) < 2 or not fitting:
             problem = "no sentence in it to draw" if len(parts) > 1 else "is one sentence in all"

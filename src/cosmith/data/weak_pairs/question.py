@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from cosmith.data.documents import Document
+from cosmith.data.documents.composition import trimmed
 from cosmith.data.weak_pairs.pair import Pair
-from cosmith.data.weak_pairs.passages import Span, paragraphs, trimmed
+from cosmith.data.weak_pairs.passages import Span, paragraphs
 from cosmith.data.weak_pairs.settings import require_count
 from cosmith.data.weak_pairs.title import untitled
 

@@ -14,7 +14,7 @@ from cosmith.mining.synthesis.rows import (
     counts_by_sort,
     samples_by_sort,
     write_rejected_answers,
-    write_rows,
+    write_synthetic_rows,
 )
 from cosmith.mining.synthesis.settings import (
     DIFFICULTIES,
@@ -60,5 +60,5 @@ __all__ = [
     "samples_by_sort",
     "synthesise",
     "write_rejected_answers",
-    "write_rows",
+    "write_synthetic_rows",
 ]

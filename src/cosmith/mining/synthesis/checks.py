@@ -1,9 +1,12 @@
-"""What a written text must not be: a copy of what it was made from, far too long, in another language's script."""
+"""What a written text must not be: a copy of what it was made from, far too long, in another language."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+
+from cosmith.data.cleaning import detect_languages
+from cosmith.errors import InputError
 
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_]+")
 _COPY = 6
@@ -32,6 +35,11 @@ _NAMES = {
     "pl": "Polish", "pt": "Portuguese", "ro": "Romanian", "sk": "Slovak", "sl": "Slovenian", "sq": "Albanian",
     "sv": "Swedish", "sw": "Swahili", "tl": "Tagalog", "tr": "Turkish", "vi": "Vietnamese",
 }  # fmt: skip
+_LONG_ENOUGH = 60
+"""Letters; of fewer, as most queries have, languages of one script cannot be told apart for certain."""
+_CERTAIN = 0.95
+_ALIKE = tuple(map(frozenset, (("no", "nb", "nn", "da"), ("hr", "bs", "sr"), ("id", "ms"), ("pt", "gl"))))
+"""Languages that are written so much alike that one is often taken for the other."""
 _CODES = {name.casefold(): code for code, name in _NAMES.items()}
 
 
@@ -67,6 +75,25 @@ def is_too_long(text: str, words: int) -> bool:
     Both, since models do not count well: a query of 8 words for 4 asked is no fault, one of 60 is an answer.
     """
     return len(words_of(text)) > 2 * words + 10
+
+
+def is_other_language(text: str, language: str) -> bool:
+    """Whether a text is for certain not in a language: by its script, or, of 60 letters and more, by its words.
+
+    Languages of one script are told apart where the extra ``data`` is installed
+    (:func:`cosmith.data.cleaning.detect_languages`), and a language that is not known is never another one.
+    """
+    if is_other_script(text, language):
+        return True
+    code = _CODES.get(language.casefold(), language.casefold())
+    if code not in _NAMES or sum(map(str.isalpha, text)) < _LONG_ENOUGH:
+        return False
+    try:
+        ((found, probability),) = detect_languages([text])
+    except InputError:  # not installed
+        return False
+    alike = next((each for each in _ALIKE if code in each), frozenset((code,)))
+    return found not in alike and probability >= _CERTAIN
 
 
 def is_other_script(text: str, language: str) -> bool:

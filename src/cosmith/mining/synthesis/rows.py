@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from cosmith.atomic import atomic_file
+from cosmith.atomic import write_json_lines
 from cosmith.data import TrainingRow
 
 _SAMPLES = 3
@@ -102,22 +101,17 @@ def rejected_answer(passage: str, template: str, reason: str, answer: str) -> Re
     return RejectedAnswer(passage, template, reason, answer[:_LONGEST_ANSWER])
 
 
-def write_rows(path: str | Path, rows: Iterable[SyntheticRow]) -> None:
+def write_synthetic_rows(path: str | Path, rows: Iterable[SyntheticRow]) -> None:
     """Write rows as JSON lines, atomically."""
-    _write(path, (each.record() for each in rows))
+    write_json_lines(path, (each.record() for each in rows))
 
 
 def write_rejected_answers(path: str | Path, rejected: Sequence[RejectedAnswer]) -> None:
     """Write rejected answers as JSON lines, atomically; where there are none, no file is left from an earlier run."""
     if rejected:
-        _write(path, (asdict(each) for each in rejected))
+        write_json_lines(path, (asdict(each) for each in rejected))
     else:
         Path(path).unlink(missing_ok=True)
-
-
-def _write(path: str | Path, records: Iterable[dict[str, Any]]) -> None:
-    with atomic_file(path) as handle:
-        handle.writelines(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
 
 
 def counts_by_sort(rows: Iterable[SyntheticRow]) -> dict[str, int]:

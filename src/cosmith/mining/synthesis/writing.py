@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cosmith.data import TrainingRow
 from cosmith.data.texts import text_problem
 from cosmith.errors import InputError
-from cosmith.mining.synthesis.checks import is_copy, is_other_script, is_too_long, words_of
+from cosmith.mining.synthesis.checks import is_copy, is_other_language, is_too_long, words_of
 from cosmith.mining.synthesis.client import FailedRequestError, RefusedRequestError
 from cosmith.mining.synthesis.endpoint import EndpointError
 from cosmith.mining.synthesis.prompting import Prompting, Question
@@ -167,7 +167,7 @@ class Writer:
             return "copied from the passage"
         if is_too_long(text, made.words or len(words_of(passage.text))):
             return "too long"
-        if is_other_script(text, made.language):
+        if is_other_language(text, made.language):
             return "wrong language"
         return ""
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from cosmith.atomic import atomic_file
+from cosmith.atomic import write_json_lines
 from cosmith.data.cleaning import Example, Fault, Step, clean_records, clean_rows, dropped_rows
 from cosmith.data.cleaning.filters import describe_steps
 from cosmith.data.cleaning.lengths import Tokenize
@@ -51,7 +50,7 @@ def _rows(stage: CleanStage, context: StageContext) -> dict[str, Any]:
         left, numbers = left.select(np.flatnonzero(keep)), numbers[keep]
         overlaps.append(overlap.values())
     left.save(context.artefacts.folder(context.name))
-    _write_lines(context.folder / _DROPPED, dropped_rows(source, dropped))
+    write_json_lines(context.folder / _DROPPED, dropped_rows(source, dropped))
     shown = [left.row(number) for number in range(0, len(left), max(1, len(left) // 5))]
     return _told(len(source), len(left), steps, "row", dropped, context) | {
         "overlaps": overlaps,
@@ -65,9 +64,9 @@ def _texts(stage: CleanStage, context: StageContext) -> dict[str, Any]:
     with (context.artefacts.folder(stage.texts) / "texts.jsonl").open(encoding="utf-8") as lines:
         records: list[dict[str, Any]] = [json.loads(line) for line in lines]
     cleaned, left = clean_records(records, stage.filters(), tokenize=_tokenize(stage, context))
-    _write_lines(context.artefacts.folder(context.name) / "texts.jsonl", left)
+    write_json_lines(context.artefacts.folder(context.name) / "texts.jsonl", left)
     dropped = ({**records[number], **asdict(fault)} for number, fault in cleaned.dropped.items())
-    _write_lines(context.folder / _DROPPED, dropped)
+    write_json_lines(context.folder / _DROPPED, dropped)
     return _told(len(records), len(cleaned.texts), cleaned.steps, "text", cleaned.dropped, context)
 
 
@@ -81,12 +80,6 @@ def _told(
         "dropped_file": str(context.folder / _DROPPED) if dropped else None,
         "told": describe_steps(steps, noun),
     }
-
-
-def _write_lines(path: Path, values: Iterable[Mapping[str, Any]]) -> None:
-    with atomic_file(path) as handle:
-        for each in values:
-            handle.write(json.dumps(each, ensure_ascii=False) + "\n")
 
 
 def _tokenize(stage: CleanStage, context: StageContext) -> Tokenize | None:

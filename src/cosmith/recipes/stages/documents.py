@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from cosmith.data import reasons, write_rejected
-from cosmith.data.chunking import Chunk, Chunking, chunk_documents, write_chunks
+from cosmith.data import Collection, reasons, write_rejected
+from cosmith.data.chunking import Chunk, Chunking, chunk_documents, chunk_texts, write_chunks
 from cosmith.data.documents import Document, read_documents, with_text, write_documents
 from cosmith.errors import InputError
 from cosmith.phrases import one_line
 from cosmith.recipes.artefacts import StageContext
-from cosmith.recipes.document_schemas import ChunksStage, DocumentsStage
+from cosmith.recipes.document_schemas import BestChunkSettings, ChunksStage, DocumentsStage
 
 _EXAMPLES = 5
 _SHOWN = 300  # characters of an example
@@ -89,6 +89,22 @@ def chunks(stage: ChunksStage, context: StageContext) -> dict[str, Any]:
         "tokens": {"mean": round(float(np.mean(lengths)), 1), "most": max(lengths), "limit": chunking.limit(measure)},
         "examples": examples,
     }
+
+
+def chunks_for_search(
+    stage: BestChunkSettings, model: str, collection: Collection, context: StageContext
+) -> list[Chunk] | None:
+    """A collection's documents in the parts by which a stage scores them with a model; None: it scores them whole."""
+    if stage.chunk_tokens is None:
+        return None
+    chunking = Chunking("sentences", stage.chunk_tokens, stage.chunk_overlap)
+    measure = context.artefacts.encoder(model).measure(instruction=collection.instruction)
+    try:
+        return list(chunk_texts(collection.documents, chunking, measure))
+    except InputError as error:
+        raise InputError(
+            error.problem, path=error.path, field=f"stages.{context.name}.chunk_{error.field}", remedy=error.remedy
+        ) from error
 
 
 def _documents(names: list[str], context: StageContext) -> Iterator[Document]:

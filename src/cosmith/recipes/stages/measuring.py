@@ -30,6 +30,7 @@ from cosmith.evaluation import (
 )
 from cosmith.recipes.artefacts import StageContext
 from cosmith.recipes.stage_schemas import CompareStage, EvaluateStage
+from cosmith.recipes.stages.documents import chunks_for_search
 from cosmith.retrieval import Hits
 
 _LONGEST_EXAMPLE = 2_000
@@ -54,7 +55,11 @@ def evaluate(stage: EvaluateStage, context: StageContext) -> dict[str, Any]:
             scores.to_json(folder / f"{task}--{model}.json")
             found.append(scores.to_dict())
             if context.artefacts.kind(model) == "model":
-                cut += [{"task": task, "model": model, **asdict(each)} for each in _cut(task, model, counted, context)]
+                cut += [
+                    {"task": task, "model": model, **asdict(each)}
+                    for each in _cut(task, model, counted, context)
+                    if stage.chunk_tokens is None or each.what != "documents"  # chunks are never cut
+                ]
     return {"scores": found, "cut": cut}
 
 
@@ -71,24 +76,28 @@ def _cut(
 
 def _search(model: str, collection: Collection, stage: EvaluateStage, context: StageContext) -> Hits:
     if context.artefacts.kind(model) != "reranker":
-        return first_hits(model, collection, context, dim=stage.dim, pool_factor=stage.pool_factor)
+        return first_hits(model, collection, context, stage)
     assert stage.first is not None  # the recipe was checked
-    found = first_hits(stage.first, collection, context, dim=stage.dim, pool_factor=stage.pool_factor)
+    found = first_hits(stage.first, collection, context, stage)
     return rerank_collection(context.artefacts.reranker(model), collection, found, top=stage.rerank)
 
 
-def first_hits(
-    model: str, collection: Collection, context: StageContext, *, dim: int | None = None, pool_factor: float = 1.0
-) -> Hits:
-    """What a model of any kind that searches by itself, or BM25, finds in a collection."""
+def first_hits(model: str, collection: Collection, context: StageContext, stage: EvaluateStage | None = None) -> Hits:
+    """What a model of any kind that searches by itself, or BM25, finds in a collection; ``stage`` may say how."""
     if context.artefacts.kind(model) == "lexical":
         return search_collection_bm25(collection)
     if context.artefacts.kind(model) == "sparse":
         return search_collection_sparse(context.artefacts.sparse_encoder(model), collection)
     if context.artefacts.kind(model) == "late-interaction":
         encoder = context.artefacts.late_interaction(model)
-        return search_collection_late_interaction(encoder, collection, pool_factor=pool_factor)
-    return search_collection(context.artefacts.remembering(model), collection, dim=dim)
+        return search_collection_late_interaction(
+            encoder, collection, pool_factor=1.0 if stage is None else stage.pool_factor
+        )
+    remembering = context.artefacts.remembering(model)
+    if stage is None:
+        return search_collection(remembering, collection)
+    chunks = chunks_for_search(stage, model, collection, context)
+    return search_collection(remembering, collection, dim=stage.dim, chunks=chunks)
 
 
 def _on_sts(task: str, model: str, stage: EvaluateStage, context: StageContext) -> Scores:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cosmith.atomic import atomic_file
+from cosmith.atomic import write_json_lines
 from cosmith.data import read_texts, reasons
 from cosmith.errors import InputError
 from cosmith.models import initialise
@@ -42,9 +41,8 @@ def keep_texts(folder: Path, ids: Sequence[str], texts: Sequence[str], titles: S
     """Write texts into the folder of a stage's output, as JSON lines that :func:`cosmith.data.read_texts` reads."""
     folder.mkdir(parents=True, exist_ok=True)
     columns = {"_id": ids, **({} if titles is None else {"title": titles}), "text": texts}
-    with atomic_file(folder / "texts.jsonl") as handle:
-        for values in zip(*columns.values(), strict=True):
-            handle.write(json.dumps(dict(zip(columns, values, strict=True)), ensure_ascii=False) + "\n")
+    rows = zip(*columns.values(), strict=True)
+    write_json_lines(folder / "texts.jsonl", (dict(zip(columns, values, strict=True)) for values in rows))
 
 
 def bring_model(stage: ModelStage, context: StageContext) -> dict[str, Any]:

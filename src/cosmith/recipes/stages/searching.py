@@ -10,6 +10,7 @@ import numpy as np
 from cosmith.data import Collection
 from cosmith.recipes.artefacts import StageContext
 from cosmith.recipes.stage_schemas import IndexStage, ReportStage
+from cosmith.recipes.stages.documents import chunks_for_search
 from cosmith.retrieval import Hits, Index
 
 
@@ -22,16 +23,18 @@ def index(stage: IndexStage, context: StageContext) -> dict[str, Any]:
     started = time.monotonic()
     path = str(artefacts.folder(stage.model).resolve()) if stage.model != "base" else artefacts.recipe.base
     built = Index.build(
-        encoder, collection.documents, dim=stage.dim, folder=folder, model=path, instruction=collection.instruction
-    )
+        encoder, collection.documents, chunks=chunks_for_search(stage, stage.model, collection, context),
+        dim=stage.dim, folder=folder, model=path, instruction=collection.instruction,
+    )  # fmt: skip
     seconds = time.monotonic() - started
     queries = [*stage.queries, *_some_queries(collection, stage.examples, context.seed)]
     after = built.search(encoder, queries, stage.k) if queries else None
-    before = _search_with(stage.before, queries, collection, stage.k, context) if queries and stage.before else None
+    before = _search_before(stage, queries, collection, context) if queries and stage.before else None
     relevant = {collection.queries[name]: [each for each, grade in grades.items() if grade > 0]
                 for name, grades in collection.relevance.items()}  # fmt: skip
     return {
         "documents": len(built),
+        "chunks": built.card.chunks,
         "dimension": built.card.dim,
         "seconds": round(seconds, 3),
         "bytes": sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()),
@@ -57,16 +60,24 @@ def _some_queries(collection: Collection, count: int, seed: int) -> list[str]:
     return [queries[number] for number in chosen]
 
 
-def _search_with(model: str, queries: list[str], collection: Collection, k: int, context: StageContext) -> Hits:
-    encoder = context.artefacts.remembering(model)
-    built = Index.build(encoder, collection.documents, instruction=collection.instruction)
-    return built.search(encoder, queries, k)
+def _search_before(stage: IndexStage, queries: list[str], collection: Collection, context: StageContext) -> Hits:
+    assert stage.before is not None
+    encoder = context.artefacts.remembering(stage.before)
+    chunks = chunks_for_search(stage, stage.before, collection, context)
+    built = Index.build(encoder, collection.documents, chunks=chunks, instruction=collection.instruction)
+    return built.search(encoder, queries, stage.k)
 
 
 def _shown(hits: Hits | None, row: int, collection: Collection) -> list[dict[str, Any]]:
     if hits is None:
         return []
-    return [{"id": name, "score": round(score, 6), "text": collection.documents[name]} for name, score in hits.of(row)]
+    found, spans = hits.of(row), hits.spans_of(row)
+    texts = [collection.documents[name] for name, _ in found]
+    if spans is not None:
+        texts = [text[start:stop] for text, (start, stop) in zip(texts, spans, strict=True)]
+    return [
+        {"id": name, "score": round(score, 6), "text": text} for (name, score), text in zip(found, texts, strict=True)
+    ]
 
 
 def report(stage: ReportStage, context: StageContext) -> dict[str, Any]:

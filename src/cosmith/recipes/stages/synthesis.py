@@ -23,7 +23,7 @@ from cosmith.mining.synthesis import (
     samples_by_sort,
     synthesise,
     write_rejected_answers,
-    write_rows,
+    write_synthetic_rows,
 )
 from cosmith.recipes.artefacts import StageContext
 from cosmith.recipes.pair_splits import split_pairs
@@ -54,7 +54,7 @@ def synthesise_rows(stage: SynthesiseStage, context: StageContext) -> dict[str, 
                 field=f"most_{made.stopped_by}",
                 remedy="Raise it; what was answered is kept.",
             )
-        write_rows(context.folder / "rows.jsonl", made.rows)
+        write_synthetic_rows(context.folder / "rows.jsonl", made.rows)
         split = split_pairs([each.row for each in made.rows], dev=stage.dev, test=stage.test, seed=context.seed)
     except InputError as error:
         raise context.of_stage(error) from error

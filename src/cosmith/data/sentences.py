@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from cosmith.data.documents.composition import trimmed
 
@@ -22,31 +23,36 @@ _SHORT_WORDS = (
 _SHORT = frozenset(_SHORT_WORDS.split())
 
 
-def sentence_spans(text: str) -> list[tuple[int, int]]:
-    """The sentences of a text, in order: first and behind-the-last character of each, white space left out.
+def sentence_spans(text: str, start: int = 0, stop: int | None = None) -> Iterator[tuple[int, int]]:
+    """The sentences of a text, or of a part of it: first and behind-the-last character of each, white space left out.
 
     A full stop ends none behind an initial or a usual abbreviation, and none where a small letter follows. No
     sentence goes on behind a blank line. All that is not white space belongs to a sentence.
+
+    Args:
+        text: The text.
+        start, stop: The part, in characters; it is looked at as if nothing stood around it.
     """
-    spans, start = [], 0
-    for found in _END.finditer(text):
-        if found["marks"] is None or _ends(text, found):
-            begin, stop = trimmed(text, start, found.end())
-            if stop > begin:
-                spans.append((begin, stop))
-            start = found.end()
-    begin, stop = trimmed(text, start, len(text))
-    return [*spans, (begin, stop)] if stop > begin else spans
+    stop, begin = len(text) if stop is None else stop, start
+    for found in _END.finditer(text, start, stop):
+        if found["marks"] is None or _ends(text, found, start, stop):
+            span = trimmed(text, begin, found.end())
+            if span[1] > span[0]:
+                yield span
+            begin = found.end()
+    span = trimmed(text, begin, stop)
+    if span[1] > span[0]:
+        yield span
 
 
-def _ends(text: str, found: re.Match[str]) -> bool:
+def _ends(text: str, found: re.Match[str], start: int, stop: int) -> bool:
     """Whether marks with white space behind them end a sentence."""
-    following = _FOLLOWING.match(text, found.end())
+    following = _FOLLOWING.match(text, found.end(), stop)
     if following is not None and following[1].islower():
         return False
     if found["marks"] != ".":
         return True
-    word = _BEFORE.search(text, max(0, found.start() - 20), found.start())
+    word = _BEFORE.search(text, max(start, found.start() - 20), found.start())
     if word is None:
         return True
     said = word[1].lstrip("([\"'«“‘")
