@@ -133,7 +133,7 @@ def test_a_worker_killed_while_asking_costs_no_answer(
         spread = written(model.url, "ray.sqlite", RAY)
         assert killed
         asked = Counter(model.answered)
-        again = written(model.url, "ray.sqlite", RAY)
+        again = written(model.url, "ray.sqlite", Engine())
         assert Counter(model.answered) == asked
     assert spread.rows == local.rows
     assert spread.rejected == local.rejected
