@@ -65,7 +65,7 @@ def made_by_ray(job: ShardJob, numbers: Sequence[int], address: str | None, work
                 yield int(row["number"])
         except ray.exceptions.RayError as error:
             raise CosmithError(
-                f"the Ray cluster did not finish the work ({_first_line(error)})", path=job.folder,
+                f"the Ray cluster did not finish the work ({_last_line(error)})", path=job.folder,
                 remedy="The shards that stand there are kept: run it again.",
             ) from error  # fmt: skip
 
@@ -137,7 +137,7 @@ def _cluster(address: str | None, workers: int | None) -> Iterator[Any]:
                 handler.setLevel(logging.CRITICAL)  # progress and errors are told by us
     except (ConnectionError, ValueError) as error:
         raise InputError(
-            f"there is no Ray cluster at {address!r} ({_first_line(error)})", field="address",
+            f"there is no Ray cluster at {address!r} ({_last_line(error)})", field="address",
             remedy="Start one (ray start --head), or leave the address out.",
         ) from error  # fmt: skip
     try:
@@ -146,6 +146,6 @@ def _cluster(address: str | None, workers: int | None) -> Iterator[Any]:
         ray.shutdown()
 
 
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+def _last_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()  # of what a worker raised, a trace of where it did, and at its end what
+    return lines[-1] if lines else type(error).__name__
