@@ -144,17 +144,25 @@ def test_a_worker_killed_while_asking_costs_no_answer(
     assert not (tmp_path / "ray.sqlite.shards").exists()
 
 
-def test_all_workers_together_keep_to_the_budget(language_model: Any, tmp_path: Path) -> None:
-    passages = [Passage(str(n), f"Chapter {n} describes turbines with {n * 7} blades.") for n in range(12)]
-    settings = SynthesisSettings(product="paraphrases")
+def test_all_workers_together_keep_to_the_budget(
+    language_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards, "PASSAGES", 30)
+    passages = [Passage(str(n), f"Chapter {n} describes turbines with {n * 7} blades.") for n in range(60)]
+
+    def written(url: str, engine: Engine, budget: Budget) -> Any:
+        settings = SynthesisSettings(product="paraphrases")
+        return synthesise(passages, Endpoint(url, "stand-in"), settings, cache=tmp_path / "answers.sqlite",
+                          engine=engine, budget=budget)  # fmt: skip
+
     with language_model() as model:
-        made = synthesise(
-            passages, Endpoint(model.url, "stand-in"), settings, cache=tmp_path / "answers.sqlite", engine=RAY,
-            budget=Budget(most_tokens=1500),
-        )  # fmt: skip
+        made = written(model.url, RAY, Budget(most_tokens=5000))
+        rest = written(model.url, Engine(), Budget())
+        assert len(model.asked) == 60
     assert made.stopped_by == "tokens"
-    assert 0 < made.usage.input_tokens + made.usage.output_tokens <= 1500
-    assert 0 < made.finished < len(passages)
+    assert 0 < made.usage.input_tokens + made.usage.output_tokens <= 5000
+    assert 0 < made.finished < 60
+    assert (made.usage.requests + rest.usage.requests, rest.finished) == (60, 60)
 
 
 def test_the_command_gives_the_bytes_of_the_local_one(tmp_path: Path) -> None:

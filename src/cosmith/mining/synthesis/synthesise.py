@@ -81,8 +81,8 @@ def synthesise(
             meter.usage = ask_in_shards(chosen, drawn, endpoint, prompting, answers, meter.budget, folder, engine)
     asked = meter.usage.requests
     result = write_about(chosen, characters, endpoint, prompting, lambda: AnswerCache(file), meter)
-    if asked:  # what the workers asked for is not counted again as having been there
-        result = replace(result, usage=replace(result.usage, cached=result.usage.cached - asked))
+    if asked:  # what the workers asked for is not counted again as having been there, as far as it was looked up
+        result = replace(result, usage=replace(result.usage, cached=max(0, result.usage.cached - asked)))
     if not result.rows and not result.stopped_by:
         raise useless(f"nothing came of {counted(len(chosen), 'passage')}", Counter(result.reasons))
     return result
