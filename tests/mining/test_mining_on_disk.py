@@ -11,8 +11,9 @@ from cosmith.data import Source, TrainingRow
 from cosmith.data.texts import TextTable
 from cosmith.errors import InputError
 from cosmith.mining import mine_hard_negatives
-from cosmith.mining.hard_negatives import blocks, vectors
+from cosmith.mining.hard_negatives import blocks
 from cosmith.mining.hard_negatives.search import Search
+from cosmith.retrieval import vectors
 
 OPTIONS = {"negatives_per_row": 2, "sample": "random", "depth": 6, "seed": 4, "scores": True}
 
@@ -132,9 +133,7 @@ def test_shards_read_as_one_array(hash_encoder, count, start, length, seed):
     start = min(start, count - 1)
     texts, numbers = TextTable.from_texts(str(n) for n in range(count))
     encoder = hash_encoder()
-    found = vectors.encode_in_shards(
-        encoder, texts, numbers, prompt="query", instruction="", dim=None, folder=None, stored_as="float32", called="x"
-    )
+    found = vectors.encode_in_shards(vectors.Encoding(encoder, texts, numbers, "queries"), None)
     whole = encoder.encode([str(n) for n in range(count)])
     part = slice(start, min(start + length, count))
     assert np.array_equal(found.part(part), whole[part])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
+from cosmith.models import variable_length
 from cosmith.models.precision import Precision, computing_in
 
 if TYPE_CHECKING:
@@ -43,6 +44,10 @@ class TrainableModel:
     def copy(self) -> Self:
         """An independent copy, weights and all."""
         return copy.deepcopy(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        variable_length.register()  # in another process, the attention that the backbone names is not known yet
 
     @property
     def _backbone(self) -> Any:

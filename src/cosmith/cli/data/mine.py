@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cosmith.cli.engines import AddressOption, EngineOption, WorkersOption, engine_of
 from cosmith.cli.manner import Manner, manner_of
 from cosmith.cli.texts import beside, rejected_value, require_used, texts_of, warn_of_rejected
 from cosmith.errors import ColumnError, InputError
@@ -67,6 +68,9 @@ def mine(
     stored_as: Annotated[str, typer.Option("--stored-as", help="Vectors on disk: float32 or float16.")] = "float32",
     seed: Annotated[int, typer.Option("--seed", help="Of the draws.")] = 0,
     precision: Annotated[str, typer.Option("--precision", help="auto, float32 or bf16.")] = "auto",
+    engine: EngineOption = "local",
+    address: AddressOption = None,
+    workers: WorkersOption = None,
 ) -> None:
     """Find hard negatives: documents that a model ranks high for a query and that do not answer it.
 
@@ -82,6 +86,7 @@ def mine(
     if output.suffix != ".jsonl":
         raise InputError("is not the name of a .jsonl file", path=output, field="--output", remedy="End it in .jsonl.")
     manner = manner_of(context)
+    makes = engine_of(engine, address, workers)
     judged = read_review(review) if review is not None and review.exists() else Review()
     rejected = beside(output, ".rejected.jsonl")
     read = _read(pairs, query, positive, manner, rejected)
@@ -95,7 +100,7 @@ def mine(
             agreement=agreement, depth=depth, skip_top=skip_top, sample=sample,  # type: ignore[arg-type]
             ratio=ratio or None, margin=margin, max_score=max_score, cross_encoder=_reader(cross_encoder, precision),
             review=judged, keep=not replace, scores=scores, seed=seed, dim=dim, folder=beside(output, ".vectors"),
-            stored_as=stored_as,  # type: ignore[arg-type]
+            stored_as=stored_as, engine=makes,  # type: ignore[arg-type]
         )  # fmt: skip
     write_rows(output, found.source.rows())
     lines = [
@@ -154,5 +159,5 @@ def _told_by_option() -> Iterator[None]:
 _OPTIONS = {
     name: f"--{name.replace('_', '-')}"
     for name in ("candidates", "agreement", "depth", "skip_top", "sample", "ratio", "margin", "max_score", "stored_as",
-                 "dim", "language")
+                 "dim", "language", "address")
 }  # fmt: skip

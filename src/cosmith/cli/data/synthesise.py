@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cosmith.cli.engines import AddressOption, EngineOption, WorkersOption, engine_of
 from cosmith.cli.manner import Manner, manner_of
 from cosmith.cli.texts import beside, texts_of
 from cosmith.errors import ColumnError, InputError
@@ -95,6 +96,9 @@ def synthesise(
         Path | None, typer.Option("--cache", help="The file of the answers. Default: OUTPUT.answers.sqlite.")
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of what is drawn.")] = 0,
+    engine: EngineOption = "local",
+    address: AddressOption = None,
+    workers: WorkersOption = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the prompts of three texts and about what all would cost.")
     ] = False,
@@ -129,6 +133,7 @@ def synthesise(
     from cosmith.recipes.stages.synthesis import described, drawn
 
     manner = manner_of(context)
+    asks = engine_of(engine, address, workers)
     require_name(output)
     require_writable(output.parent)
     with _named_by_option():
@@ -155,7 +160,7 @@ def synthesise(
             return
         made = run(
             passages, asked, settings, cache=cache or beside(output, ".answers.sqlite"), budget=budget, encoder=model,
-            personas=listed,
+            personas=listed, engine=asks,
         )  # fmt: skip
     rejected = beside(output, ".rejected.jsonl")
     write_rejected_answers(rejected, made.rejected)

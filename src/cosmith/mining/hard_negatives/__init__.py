@@ -8,6 +8,7 @@ its top ranks were full of likely answers.
 
 from cosmith.mining.hard_negatives.mine import MiningResult, mine_hard_negatives
 from cosmith.mining.hard_negatives.possible_positives import PossiblePositives
-from cosmith.mining.hard_negatives.settings import Candidates, Limits, Sample, StoredAs
+from cosmith.mining.hard_negatives.settings import Candidates, Limits, Sample
+from cosmith.retrieval.vectors import StoredAs
 
 __all__ = ["Candidates", "Limits", "MiningResult", "PossiblePositives", "Sample", "StoredAs", "mine_hard_negatives"]

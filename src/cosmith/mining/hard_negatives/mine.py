@@ -12,6 +12,7 @@ import numpy as np
 import xxhash
 
 from cosmith.atomic import atomic_file
+from cosmith.bulk import LOCAL, Engine, ShardJob, run_shards
 from cosmith.data.ragged import Float32, Int64
 from cosmith.errors import InputError
 from cosmith.mining.hard_negatives import blocks as sizes
@@ -26,10 +27,11 @@ from cosmith.mining.hard_negatives.possible_positives import (
 )
 from cosmith.mining.hard_negatives.rankings import Judge, Words, mean_scores
 from cosmith.mining.hard_negatives.search import Search, stacked
-from cosmith.mining.hard_negatives.settings import Candidates, Limits, MiningSettings, Sample, StoredAs
+from cosmith.mining.hard_negatives.settings import Candidates, Limits, MiningSettings, Sample
 from cosmith.mining.likely_positives import LikelyPositive, Review, with_answers
 from cosmith.phrases import counted
 from cosmith.progress import track
+from cosmith.retrieval.vectors import StoredAs
 
 if TYPE_CHECKING:
     from cosmith.data import Source
@@ -123,6 +125,7 @@ def mine_hard_negatives(
     language: str | None = "english",
     folder: str | Path | None = None,
     stored_as: StoredAs = "float32",
+    engine: Engine = LOCAL,
 ) -> MiningResult:
     """Give each row the documents that score highest with its query without being, or seeming, an answer.
 
@@ -166,10 +169,11 @@ def mine_hard_negatives(
             killed goes on there, and another one over the same texts finds them. It may be deleted at any time. None:
             all is in memory.
         stored_as: What vectors are kept as: ``"float16"`` takes half the space, and scores are exact to a thousandth.
+        engine: Who encodes and searches: this process, or a Ray cluster whose machines all see the folder.
 
     Raises:
-        InputError: When an argument makes no sense, there are no rows, a row has no positive, or a vector is not
-            finite.
+        InputError: When an argument makes no sense, another engine than the local one has no folder, there are no
+            rows, a row has no positive, or a vector is not finite.
         StorageError: When the folder cannot be written.
     """
     encoders = list(models) if isinstance(models, Sequence) else [models]
@@ -181,40 +185,60 @@ def mine_hard_negatives(
     _check(encoders, source)
     settings.check_agreement(rankings)
     settings.check_depth(reads_all=rankings > 1 or cross_encoder is not None)
+    if folder is None and engine.kind != "local":
+        raise InputError("several processes need a folder for what they make", field="folder", remedy="Give one.")
     place = None if folder is None else Path(folder)
     source = with_answers(source, review.answers if review else ())
     among = Corpus(source, corpus, keep=keep, encode_kept=keep and scores, review=review or Review())
     search = Search(
         corpus=among,
-        judges=[Judge(encoder, among, settings, place) for encoder in encoders],
+        judges=[Judge(encoder, among, settings, place, engine) for encoder in encoders],
         words=Words.build(among, language, place) if candidates != "dense" else None,
         cross_encoder=cross_encoder,
         settings=settings,
     )
-    found, tally = _searched(search, place)
+    found, tally = _searched(search, place, engine)
     return _result(search, chosen(found, settings), tally)
 
 
-def _searched(search: Search, folder: Path | None) -> tuple[Int64, Tally]:
+def _searched(search: Search, folder: Path | None, engine: Engine) -> tuple[Int64, Tally]:
     """The candidates of all rows, and what was left out; rows that an earlier call has searched for are read."""
-    rows, place = len(search.corpus.source), None
-    if folder is not None:
-        place = folder / "searches" / _search_key(search)
-    found, tallies = [], []
-    with track("Mining hard negatives", rows, "rows") as bar:
-        for number, part in enumerate(blocks(rows, sizes.ROWS)):
-            file = None if place is None else place / f"{number:06d}.npz"
-            if file is not None and file.is_file():
-                candidates, tally = _read(file)
-            else:
-                candidates, tally = search.of(np.arange(part.start, part.stop))
-                if file is not None:
-                    with atomic_file(file, "wb") as handle:
-                        np.savez(handle, allow_pickle=False, candidates=candidates, **tally.as_arrays())
-            found.append(candidates)
-            tallies.append(tally)
-            bar.advance(part.stop - part.start)
-    return stacked(found), Tally.of(tallies)
+    shards = _SearchInShards(search, sizes.ROWS)
+    parts = shards.parts
+    if folder is None:
+        results = []
+        with track("Mining hard negatives", len(search.corpus.source), "rows") as bar:
+            for part in parts:
+                results.append(search.of(np.arange(part.start, part.stop)))
+                bar.advance(part.stop - part.start)
+    else:
+        job = ShardJob(
+            "Mining hard negatives", folder / "searches" / _search_key(search), len(parts), ".npz", shards.write,
+            on_accelerator=search.cross_encoder is not None,
+        )  # fmt: skip
+        run_shards(job, engine)
+        results = [_read(file) for file in job.paths]
+    return stacked([candidates for candidates, _ in results]), Tally.of([tally for _, tally in results])
+
+
+@dataclass(frozen=True)
+class _SearchInShards:
+    """A search for so many rows at a time."""
+
+    search: Search
+    rows: int
+
+    @property
+    def parts(self) -> list[slice]:
+        """The rows of each shard."""
+        return list(blocks(len(self.search.corpus.source), self.rows))
+
+    def write(self, shard: int, path: Path) -> None:
+        """Search for the rows of a shard, and write what was found."""
+        part = self.parts[shard]
+        candidates, tally = self.search.of(np.arange(part.start, part.stop))
+        with atomic_file(path, "wb") as handle:
+            np.savez(handle, allow_pickle=False, candidates=candidates, **tally.as_arrays())
 
 
 def _read(file: Path) -> tuple[Int64, Tally]:

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xxhash
 
+from cosmith.bulk import Engine
 from cosmith.data.ragged import Float32, Int64, offsets_of
 from cosmith.mining.hard_negatives.blocks import blocks
 from cosmith.mining.hard_negatives.corpus import Corpus
 from cosmith.mining.hard_negatives.settings import MiningSettings
-from cosmith.mining.hard_negatives.vectors import Vectors, encode_in_shards
 from cosmith.retrieval.lexical import Bm25
+from cosmith.retrieval.vectors import Encoding, Vectors, encode_in_shards
 
 if TYPE_CHECKING:
     from cosmith.models import TextEncoder
@@ -37,15 +38,17 @@ class Judge:
         limits: float32 ``[rows]``, what a candidate must score less than.
     """
 
-    def __init__(self, encoder: TextEncoder, corpus: Corpus, settings: MiningSettings, folder: Path | None) -> None:
+    def __init__(
+        self, encoder: TextEncoder, corpus: Corpus, settings: MiningSettings, folder: Path | None, engine: Engine
+    ) -> None:
         source, said = corpus.source, corpus.source.settings
         asked, self._query_of_row = np.unique(source.query, return_inverse=True)
 
         def encoded(numbers: Int64, prompt: str, called: str) -> Vectors:
-            return encode_in_shards(
-                encoder, corpus.texts, numbers, prompt=prompt, instruction=said.instruction, dim=settings.dim,
-                folder=folder, stored_as=settings.stored_as, called=called,
-            )  # fmt: skip
+            encoding = Encoding(
+                encoder, corpus.texts, numbers, called, prompt, said.instruction, settings.dim, settings.stored_as
+            )
+            return encode_in_shards(encoding, folder, engine)
 
         self._queries = encoded(asked, said.query_prompt, "queries")
         self._documents = encoded(corpus.encoded, said.document_prompt, "documents")

@@ -11,10 +11,10 @@ import numpy as np
 from cosmith.data.ragged import Float32
 from cosmith.errors import InputError, nearest
 from cosmith.phrases import counted
+from cosmith.retrieval.vectors import StoredAs
 
 Candidates = Literal["dense", "bm25", "both"]
 Sample = Literal["top", "random"]
-StoredAs = Literal["float32", "float16"]
 
 
 @dataclass(frozen=True)

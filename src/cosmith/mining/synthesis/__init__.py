@@ -16,6 +16,7 @@ from cosmith.mining.synthesis.rows import (
     write_rejected_answers,
     write_synthetic_rows,
 )
+from cosmith.mining.synthesis.session import Synthesis
 from cosmith.mining.synthesis.settings import (
     DIFFICULTIES,
     QUESTION_TYPES,
@@ -24,7 +25,7 @@ from cosmith.mining.synthesis.settings import (
     SynthesisSettings,
     passages_of,
 )
-from cosmith.mining.synthesis.synthesise import Synthesis, synthesise
+from cosmith.mining.synthesis.synthesise import synthesise
 from cosmith.mining.synthesis.templates import KINDS, Template, builtin_templates, load_template, parse_template
 
 __all__ = [

@@ -6,7 +6,7 @@ import asyncio
 import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from cosmith.errors import InputError
@@ -49,6 +49,12 @@ class Budget:
                 field="most_money",
                 remedy="Give the prices of a million tokens (input_price, output_price), or limit most_tokens.",
             )
+
+    def divided(self, parts: int) -> Budget | None:
+        """One of so many equal parts of it; None where there is nothing in it to divide."""
+        money = None if self.most_money is None else self.most_money / parts
+        tokens = None if self.most_tokens is None else self.most_tokens // parts
+        return None if tokens == 0 else replace(self, most_money=money, most_tokens=tokens)
 
     def money(self, input_tokens: int, output_tokens: int) -> float:
         """What so many tokens cost."""

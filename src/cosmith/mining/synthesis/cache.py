@@ -69,6 +69,15 @@ class AnswerCache:
         with self._explained():
             self._connection.execute("INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?, ?)", values)
 
+    def items(self) -> Iterator[tuple[str, Completion]]:
+        """All answers with the hashes of their questions, by these."""
+        with self._explained():
+            rows = self._connection.execute(
+                "SELECT key, text, finish, refusal, input_tokens, output_tokens, estimated FROM answers ORDER BY key"
+            )
+            for key, text, finish, refusal, read, written, estimated in rows:
+                yield key, Completion(text, finish, refusal, read, written, bool(estimated), cached=True)
+
     def __len__(self) -> int:
         with self._explained():
             (count,) = self._connection.execute("SELECT count(*) FROM answers").fetchone()
