@@ -16,7 +16,7 @@ from cosmith.recipes.document import Document
 from cosmith.recipes.graph import mining_stage, stage_of
 from cosmith.recipes.judging_schemas import FilterStage, RoundTripStage, ScoreStage
 from cosmith.recipes.mining_schemas import MineStage
-from cosmith.recipes.model_kind_schemas import EmbedderSettings
+from cosmith.recipes.model_kind_schemas import TrainLateInteractionStage, TrainSparseStage
 from cosmith.recipes.pretraining_schemas import AdaptStage, InitialiseStage
 from cosmith.recipes.rebuilding_schemas import RebuildStage
 from cosmith.recipes.schema import Recipe
@@ -38,7 +38,7 @@ def check_losses(recipe: Recipe, document: Document) -> None:
     from cosmith.losses import loss_name, loss_spec
 
     for name, stage in recipe.stages.items():
-        if not isinstance(stage, TrainStage | EmbedderSettings):
+        if not isinstance(stage, TrainStage | TrainSparseStage | TrainLateInteractionStage):
             continue
         losses = [loss_spec(**({"name": said} if isinstance(said, str) else said))
                   for said in (_loss(recipe, stage, source) for source in stage.sources)]  # fmt: skip
@@ -83,7 +83,7 @@ def check_remining(recipe: Recipe, document: Document) -> None:
                 )  # fmt: skip
 
 
-def _loss(recipe: Recipe, stage: TrainStage | EmbedderSettings, source: str) -> Any:
+def _loss(recipe: Recipe, stage: TrainStage | TrainSparseStage | TrainLateInteractionStage, source: str) -> Any:
     """The loss of some rows, by who says it: the stage of them, they of themselves, the stage of all."""
     changes = stage.per_source.get(source)
     if changes is not None and changes.loss is not None:
