@@ -44,7 +44,7 @@ STAGES = """\
     kind: train-reranker
     sources: [mined, again]
     per_source: {{mined: {{weight: 2, batch_size: 4, instruction: find it}}}}
-    mixing: round_robin
+    mixing: curriculum
     steps: 2
 """
 
