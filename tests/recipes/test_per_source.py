@@ -44,7 +44,7 @@ STAGES = """\
     kind: train-reranker
     sources: [mined, again]
     per_source: {{mined: {{weight: 2, batch_size: 4, instruction: find it}}}}
-    mixing: curriculum
+    alpha: 0.5
     steps: 2
 """
 
