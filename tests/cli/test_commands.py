@@ -90,6 +90,7 @@ def test_models_can_be_merged_and_the_result_told(world: Path, tmp_path: Path) -
     assert f"cosmith evaluate {tmp_path / 'merged'}" in told.stdout
     card = json.loads((tmp_path / "merged" / "lineage.json").read_text())
     assert (card["kind"], card["settings"]["method"], card["model"]) == ("merge", "slerp", "merged")
+    assert not {"density", "scale", "grid"} & set(card["settings"]), "slerp reads none of them"
     assert [(each["model"], each["share"]) for each in card["made_from"]] == [(str(place), 0.5) for place in both]
     assert card["made_from"][0]["fingerprint"] == Encoder.load(both[0]).fingerprint()
     assert card["files"][0]["path"] == str(world / "task")
@@ -146,6 +147,21 @@ def test_a_grid_between_base_and_tuned_model_and_its_front(world: Path, tmp_path
     assert [each["front"] for each in card["candidates"]] == [each["front"] for each in told["candidates"]]
     no_grid = cosmith("merge", world / "model", world / "other", *grid, "--output", tmp_path / "n")
     assert "[--grid]: slerp has no grid" in no_grid.stderr
+    assert not (tmp_path / "n").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--density", 0.2], "[--density]: slerp has no density. It belongs to ties: leave it out"),
+        (["--method", "soup", "--scale", 3], "[--scale]: soup has no scale. It belongs to task-arithmetic and ties"),
+        (["--split", "test"], "[--split]: without --task nothing is scored. Leave it out, or name a --task."),
+    ],
+)
+def test_what_a_merge_would_not_read_is_refused(options: list[object], said: str, world: Path, tmp_path: Path) -> None:
+    refused = cosmith("merge", world / "model", world / "other", *options, "--output", tmp_path / "n")
+    assert refused.exit_code == 1
+    assert said in refused.stderr
     assert not (tmp_path / "n").exists()
 
 

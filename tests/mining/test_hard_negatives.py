@@ -137,10 +137,23 @@ def test_a_text_of_the_rows_own_class_is_never_a_negative():
     ]
     source = Source.from_rows("classes", rows)
     assert mined(vectors, source, ratio=None, negatives_per_row=9) == ("other", "far")
-    result = mine_hard_negatives(vectors, source)
+    result = mine_hard_negatives(vectors, source, ratio=0.95)
     assert not {each.document for each in result.likely_positives if each.query == "q"} - {"other"}
     unlabelled = Source.from_rows("rows", [TrainingRow(row.query, row.positives) for row in rows])
     assert mined(vectors, unlabelled, ratio=None, negatives_per_row=2) == ("sibling", "asked")
+
+
+def test_where_every_row_has_a_label_there_is_no_limit_and_drawn_negatives_go():
+    vectors = on_a_circle(answer=0.5, other=0.7, far=0.1)  # the other class scores above the answer
+    rows = [TrainingRow("q", ("answer",), ("far",), label=1), TrainingRow("OTHER", ("other",), ("answer",), label=2)]
+    assert mined(vectors, Source.from_rows("all", rows)) == ("other",)
+    assert mined(vectors, Source.from_rows("all", rows), keep=True) == ("far", "other")
+    assert "other" not in mined(vectors, Source.from_rows("all", rows), ratio=0.95)
+    some = [
+        rows[0],
+        TrainingRow("OTHER", ("other",), ("answer",), label=-1),
+    ]  # whether that is of the class, nobody says
+    assert mined(vectors, Source.from_rows("some", some)) == ("far",)
 
 
 @settings(max_examples=20, deadline=None)

@@ -98,6 +98,7 @@ def test_nv_embed_pools_through_latents_and_takes_classes_without_other_rows_as_
         "start": {"latents": 8, "heads": 4},
         "mined": {"negatives": 2},
         "harder": {"negatives": 2},
+        "classes-mined": {"negatives": 2},
         **ONLY_THE_TEST,
         "retrieval": train,
         "everything": train,
@@ -112,7 +113,13 @@ def test_nv_embed_pools_through_latents_and_takes_classes_without_other_rows_as_
     assert second.prompts == {"query": "Instruct: {task}\nQuery: "}
     assert len({each.fingerprint() for each in (start, first, second)}) == 3
     trained = {entry["source"] for entry in said(tmp_path / "everything") if "source" in entry}
-    assert trained == {"harder", "classes"}
+    assert trained == {"harder", "classes-mined"}
+    hard = Source.load(tmp_path / "classes-mined" / "source")
+    assert results["classes-mined"]["short_rows"] == 0, "no text of another class is taken for an answer"
+    assert any("every row has a label" in line for line in results["classes-mined"]["told"])
+    for row in hard.rows():
+        assert len(row.negatives) == 2, "in place of the drawn ones"
+        assert all(text[0] != row.query[0] for text in row.negatives)
     source = Source.load(tmp_path / "classes" / "source")
     assert not source.settings.uses_in_batch_negatives
     row = next(source.rows())
@@ -185,12 +192,11 @@ def test_qwen3_embedding_pools_an_appended_token_follows_its_reranker_and_merges
     small_world: Path, decoder: Path, tmp_path: Path
 ) -> None:
     train = BRIEF | {"adapter_rank": 2, "dims": [16, 8]}
-    weak_file = tmp_path.with_name(
-        f"{tmp_path.name}.jsonl"
-    )  # other queries than those of the test set, or the run would be refused
+    weak_file = tmp_path.with_name(f"{tmp_path.name}.jsonl")
     with weak_file.open("w", encoding="utf-8") as file:
         for row in said(small_world, "pairs.jsonl"):
             file.write(json.dumps(row | {"query": f"weak {row['query']}"}) + "\n")
+            file.write(json.dumps(row) + "\n")  # some of these are test queries, on which nothing may be trained
     overrides = {
         "weak": {"path": str(weak_file)},
         "data": {"path": str(small_world / "pairs.jsonl"), "dev": 0.2, "test": 0.2, "instruction": "find the words"},
@@ -215,7 +221,13 @@ def test_qwen3_embedding_pools_an_appended_token_follows_its_reranker_and_merges
     said_to_it = merged.tokenize(["gen cup"], prompt="query", instruction="find the words").values.tolist()
     assert said_to_it == merged.tokenizer(["Instruct: find the words\nQuery:gen cup"], 96).values.tolist()
     assert results["merged"]["chosen"]["shares"] == pytest.approx([1 / 4] * 4)
-    weak = Source.load(tmp_path / "weak" / "train")
+    weak = Source.load(tmp_path / "weak-clean" / "source")
+    held_out = {
+        query for name in ("dev", "test") for query in Collection.read_beir(tmp_path / "data" / name).queries.values()
+    }
+    assert held_out
+    assert held_out < {row.query for row in Source.load(tmp_path / "weak" / "train").rows()}
+    assert not held_out & {row.query for row in weak.rows()}
     kept, scored = (Source.load(tmp_path / name / "source") for name in ("best", "scored"))
     assert (len(kept), len(scored)) == (len(weak) // 2, len(weak) // 2)
     assert scored.scores is not None
@@ -228,6 +240,67 @@ def test_qwen3_embedding_pools_an_appended_token_follows_its_reranker_and_merges
     theirs = SentenceTransformer(str(tmp_path / "merged" / "model"), device="cpu")
     texts = ["gen cup", "bol fam dip gun"]
     np.testing.assert_allclose(theirs.encode(texts, normalize_embeddings=True), merged.encode(texts), atol=2e-6)
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six Python packages of eight documented functions each."""
+    folder = tmp_path_factory.mktemp("packages")
+    for noun in ("apples", "rivers", "letters", "numbers", "colours", "planets"):
+        functions = [
+            f'def {verb.lower()}_{noun}(values, {noun}_size=1):\n    """{verb} all the {noun} that a user gives."""\n'
+            f"    total_{verb.lower()} = [value * {noun}_size for value in values if value]\n"
+            f"    for number, {noun} in enumerate(total_{verb.lower()}):\n        print(number, {noun})\n"
+            f"    return sorted(total_{verb.lower()})\n"
+            for verb in ("Count", "Join", "Sort", "Merge", "Split", "Trim", "Scan", "Pack")
+        ]
+        (folder / noun).mkdir()
+        (folder / noun / "__init__.py").write_text("\n\n".join(functions), encoding="utf-8")
+    return folder
+
+
+def functions_of(packages: Path) -> dict[str, Any]:
+    """What the stage `python-functions` is to read."""
+    return {"search_paths": [str(packages)], "train_pairs": 24, "dev_queries": 4, "dev_documents": 6,
+            "test_queries": 6, "test_documents": 8}  # fmt: skip
+
+
+def test_from_scratch_learns_words_then_language_then_what_belongs_together(packages: Path, tmp_path: Path) -> None:
+    overrides = {
+        "data": functions_of(packages),
+        "start": {"vocabulary": 300, "layers": 1, "hidden": 16, "heads": 2, "max_length": 48},
+        "adapted": {"epochs": None, "steps": 2, "batch_size": 8},
+        "train": {key: BRIEF[key] for key in ("epochs", "steps", "batch_size", "evaluate_every")},
+    }
+    results = run("from-scratch", tmp_path, Path("no-base-is-read"), overrides)
+    start, adapted, tuned = (Encoder.load(tmp_path / name / "model") for name in ("start", "adapted", "train"))
+    assert start.dimension == tuned.dimension == 16
+    assert len(start.tokenizer.tokenizer) <= 300
+    assert len({each.fingerprint() for each in (start, adapted, tuned)}) == 3
+    assert {each["model"] for each in results["evaluation"]["scores"]} == {"start", "adapted", "train", "bm25"}
+    assert results["comparison"]["tasks"][0]["task"] == "data.test"
+    assert (tmp_path / "report.html").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize("name", ["pairs", "python-docs"])
+def test_the_shortest_recipes_train_on_mined_rows_compare_and_index(
+    name: str, small_world: Path, packages: Path, tmp_path: Path
+) -> None:
+    data = {"path": str(small_world / "pairs.jsonl"), "dev": 0.2, "test": 0.2}
+    overrides = {
+        "data": data if name == "pairs" else functions_of(packages),
+        "mined": {"ratio": None},
+        "train": {key: BRIEF[key] for key in ("epochs", "steps", "batch_size", "evaluate_every")},
+        **ONLY_THE_TEST,
+    }
+    results = run(name, tmp_path, small_world / "base", overrides)
+    assert results["mined"]["negatives"] == results["mined"]["rows"] > 0
+    assert results["estimate"]["steps"] == results["train"]["steps"] == 4
+    assert results["train"]["final_dev"] >= results["train"]["base_dev"]
+    assert (results["comparison"]["before"], results["comparison"]["after"]) == ("base", "train")
+    assert results["comparison"]["tasks"][0]["task"] == "data.test"
+    assert results["index"]["searches"]
+    assert (tmp_path / "report.html").stat().st_size > 10_000
 
 
 def example(name: str) -> Document:

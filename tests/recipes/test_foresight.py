@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -36,14 +37,48 @@ def loaded(world: Path, stages: str, *said: str):  # type: ignore[no-untyped-def
         ("{kind: train, sources: mined, teacher: other, loss: score-kl}", "teacher", "a stage `score`"),
         ("{kind: merge, models: [base, other], method: greedy-soup}", None, r"not said\. Name a collection"),
         ("{kind: merge, models: other}", None, r"slerp needs two models or more\. Name another"),
-        ("{kind: merge, models: [base, other], scale: 2}", None, r"slerp has no scale\. It belongs to task"),
+        ("{kind: merge, models: [base, other], scale: 2}", "scale", r"slerp has no scale\. It belongs to task"),
+        ("{kind: train, sources: mined, adapter_rank: 8}", "adapter_rank", "there is no adapter, .* Set adapter"),
+        ("{kind: train, sources: mined, adapter_targets: [query]}", "adapter_targets", "there is no adapter"),
+        ("{kind: train, sources: mined, merge_adapter: false}", "merge_adapter", "there is no adapter"),
+        ("{kind: train, sources: mined, alpha: 0.5, mixing: round_robin}", "alpha", "take turns .* Set mixing to prop"),
+        ("{kind: train, sources: mined, mixing: round_robin, per_source: {mined: {weight: 2}}}", "per_source",
+         "no weight, so that of 'mined' would change nothing. Set mixing"),
+        ("{kind: train, sources: mined, decay: 0.5}", "decay", "only the schedule wsd .* Set schedule to wsd"),
+        ("{kind: train, sources: mined, loss: triplet, temperature: 0.1}", "temperature",
+         "'triplet' has no temperature, so it would change nothing. Leave it out"),
+        ("{kind: train-sparse, sources: mined, loss: margin-mse, temperature: 0.1}", "temperature", "no temperature"),
+        ("{kind: train, sources: mined, general: general-check}", "general", "without dev .* Name a development set"),
+        ("{kind: train, sources: mined, patience: 2}", "patience", "without dev"),
+        ("{kind: train, sources: mined, evaluate_every: 5}", "evaluate_every", "without dev"),
+        ("{kind: train, sources: mined, interpolate: [0.5]}", "interpolate", "without dev"),
+        ("{kind: adapt, texts: data.train, interpolate: true}", "interpolate", "without dev"),
+        ("{kind: train-reranker, sources: mined, patience: 2}", "patience", "without dev"),
+        ("{kind: train-reranker, sources: mined, teacher_temperature: 2}", "teacher_temperature",
+         "binary has no teacher_temperature. Leave it out, or take the loss score-kl"),
     ],
-)
+)  # fmt: skip
 def test_what_the_recipe_alone_tells(stage: str, field: str | None, says: str, small_world: Path) -> None:
     with pytest.raises(InputError, match=says) as refused:
         loaded(small_world, f"  last: {stage}\n")
     assert refused.value.field == "stages.last" + (f".{field}" if field else "")
     assert refused.value.line == 7
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "schedule: wsd, decay: 0.5",
+        "adapter: lora, adapter_rank: 8, merge_adapter: false",
+        "mixing: curriculum, alpha: 0.5, per_source: {mined: {weight: 2}}",
+        "interpolate: false, keep_best: false",
+        "loss: triplet, temperature: 0.1, per_source: {mined: {loss: classic}}",
+    ],
+)
+def test_settings_that_count_are_taken_and_so_is_what_a_run_has_written_out(said: str, small_world: Path) -> None:
+    stage = loaded(small_world, f"  last: {{kind: train, sources: mined, {said}}}\n").recipe.stages["last"]
+    written = json.dumps(stage.model_dump(mode="json"))  # with all defaults, as in a run's recipe.yaml
+    assert loaded(small_world, f"  last: {written}\n").recipe.stages["last"] == stage
 
 
 def test_the_rows_own_loss_counts(small_world: Path) -> None:

@@ -44,7 +44,7 @@ STAGES = """\
     kind: train-reranker
     sources: [mined, again]
     per_source: {{mined: {{weight: 2, batch_size: 4, instruction: find it}}}}
-    mixing: round_robin
+    alpha: 0.5
     steps: 2
 """
 
@@ -114,9 +114,9 @@ def test_how_steps_are_taken_is_said_alike_for_models_of_every_kind(kind: str, s
 name: t
 base: {small_world / "base"}
 stages:
-  pairs: {{kind: source, path: {small_world / "pairs.jsonl"}, dev: 0, test: 0}}
+  pairs: {{kind: source, path: {small_world / "pairs.jsonl"}, dev: 0.2, test: 0}}
   tuned:
-    {{kind: {kind}, {rows}, adapter: dora, adapter_rank: 2, adapter_alpha: 4, adapter_dropout: 0.1,
+    {{kind: {kind}, {rows}, dev: pairs.dev, adapter: dora, adapter_rank: 2, adapter_alpha: 4, adapter_dropout: 0.1,
      adapter_targets: [query], gradient_checkpointing: true, frozen_layers: 1, freeze_embeddings: true,
      layer_decay: 0.9, strategy: keep-last-k, keep: 1, patience: 2, on_divergence: skip, watch_every: null}}
 """

@@ -19,6 +19,7 @@ from cosmith.training import TrainingSettings, train_with_result
 from cosmith.training.contrastive import prepare
 from cosmith.training.distributed import Ranks, start_ranks
 from cosmith.training.encoding import Strategy, backward_step
+from cosmith.training.settings import StrategyName
 from cosmith.training.step import add_gradients
 
 WORDS = ["".join("abcdefgh"[(number >> shift) & 7] for shift in (0, 3, 6)) for number in range(0, 500, 17)]
@@ -36,6 +37,7 @@ SETTINGS = TrainingSettings(
     steps=6, batch_size=10, learning_rate=1e-3, temperature=0.1, precision="float32", micro_batch_tokens=20, dims=(8,),
     evaluate_every=2, mixing="round_robin",
 )  # fmt: skip
+STRATEGIES: tuple[StrategyName, ...] = ("direct", "cached")
 
 
 def dev(encoder: Encoder) -> float:
@@ -44,12 +46,13 @@ def dev(encoder: Encoder) -> float:
     return float(first @ second)
 
 
-def gradients(ranks: Ranks, dropout: float, step: int) -> dict[str, torch.Tensor]:
-    """The gradients of a step."""
+def gradients(ranks: Ranks, strategy: StrategyName, dropout: float, step: int) -> dict[str, torch.Tensor]:
+    """The gradients of a step, all graphs kept (``direct``) or none (``cached``)."""
     encoder = tiny_encoder("bert", dropout=dropout)
     encoder.module.train()
-    add_gradients(prepare(encoder, SOURCES, replace(SETTINGS, strategy="cached")), step, ranks)
-    return {f"{step}/{dropout}/{n}": p.grad for n, p in encoder.module.named_parameters() if p.grad is not None}
+    add_gradients(prepare(encoder, SOURCES, replace(SETTINGS, strategy=strategy)), step, ranks)
+    named = encoder.module.named_parameters()
+    return {f"{strategy}/{step}/{dropout}/{name}": each.grad for name, each in named if each.grad is not None}
 
 
 def lopsided(ranks: Ranks) -> dict[str, torch.Tensor]:
@@ -78,9 +81,10 @@ def lopsided(ranks: Ranks) -> dict[str, torch.Tensor]:
 def everything(ranks: Ranks, folder: Path) -> dict[str, torch.Tensor]:
     """All that ranks are compared by."""
     tensors = lopsided(ranks)
-    for dropout in (0.0, 0.3):
-        for step in (0, 1, 2, 3):
-            tensors |= gradients(ranks, dropout, step)
+    for strategy in STRATEGIES:
+        for dropout in (0.0, 0.3):
+            for step in (0, 1, 2, 3):
+                tensors |= gradients(ranks, strategy, dropout, step)
     result = train_with_result(tiny_encoder("bert"), SOURCES, SETTINGS, folder=folder / "run", dev=dev)
     tensors |= {f"trained/{name}": value for name, value in result.encoder.module.state_dict().items()}
     tensors["score"] = torch.tensor([result.base_score, result.best_score, result.alpha])

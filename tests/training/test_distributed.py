@@ -41,7 +41,8 @@ def two_ranks(tmp_path_factory: pytest.TempPathFactory, run_ranks: Callable[...,
 
 
 def test_two_ranks_are_one(two_ranks: Path, tmp_path: Path) -> None:
-    """Gradients of Sources of different width, with and without dropout; a rank without texts; a whole run."""
+    """Gradients of Sources of different width, direct and cached, with and without dropout; a rank without texts; a
+    whole run."""
     expected = program.everything(ALONE, tmp_path)
     first, second = (load_file(two_ranks / f"rank-{rank}.safetensors") for rank in (0, 1))
     assert first.keys() == second.keys() == expected.keys()
@@ -57,7 +58,7 @@ def test_two_ranks_are_one(two_ranks: Path, tmp_path: Path) -> None:
             assert_near(name, first[name], value)
         elif not name.startswith("trained/"):
             assert_near(name, first[name], value, floor=whole[name.rpartition("/")[0]])
-    assert any(name.startswith("1/0.3/") for name in expected)
+    assert all(any(name.startswith(f"{each}/1/0.3/") for name in expected) for each in program.STRATEGIES)
 
 
 def test_only_the_first_rank_writes(two_ranks: Path) -> None:

@@ -129,6 +129,12 @@ ONE_CLASS = Source.from_rows("one", [TrainingRow(f"a{n}", (f"b{n}",), label=int(
         ("triplet-all", without(labels=None), "label", "no labels"),
         ("triplet", SAME, "negatives", "no negatives"),
         ("margin", SAME, "negatives", "Mine negatives first"),
+        (
+            "own-negatives",
+            SAME,
+            "negatives",
+            "Mine negatives first, or take a loss that compares rows with each other.",
+        ),
         ("gist", FULL, "teacher", r"train\(..., teacher"),
         ("embedding-mse", FULL, "teacher", "no teacher's vectors"),
         ("cosent", CLASSES, "positives", "24 rows without a positive, row 0 the first"),

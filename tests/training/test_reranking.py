@@ -215,3 +215,5 @@ def test_what_does_not_fit_is_said() -> None:
         train_reranker(base, [plain, plain])
     with pytest.raises(InputError, match="above 0"):
         train_reranker(base, [plain], teacher_temperature=0.0)
+    with pytest.raises(InputError, match="the loss binary has no teacher_temperature"):
+        train_reranker(base, [plain], teacher_temperature=2.0)

@@ -47,6 +47,10 @@ from cosmith.training import TrainingSettings
         ({"patience": 0}, "patience"),
         ({"interpolate": (0.0, 1.5)}, "interpolate"),
         ({"checkpoint_every_seconds": 0}, "checkpoint_every_seconds"),
+        ({"decay": 0.5}, "decay"),
+        ({"adapter_rank": 8}, "adapter_rank"),
+        ({"merge_adapter": False}, "merge_adapter"),
+        ({"mixing": "round_robin", "alpha": 0.5}, "alpha"),
     ],
 )
 def test_impossible_settings_name_the_field(changes: dict[str, Any], field: str) -> None:

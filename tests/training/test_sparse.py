@@ -186,6 +186,8 @@ def test_weights_of_queries_learn_at_their_own_rate(strategy: str, tmp_path: Pat
     assert reloaded.fingerprint() == tuned.fingerprint()
     with pytest.raises(InputError, match="query_learning_rate"):
         train_sparse(start, [SOURCE], settings, query_learning_rate=0.0)
+    with pytest.raises(InputError, match=r"query_learning_rate.*Give it static queries"):
+        train_sparse(sparse(), [SOURCE], settings, query_learning_rate=0.05)
 
 
 def test_documents_are_not_read_as_static_queries() -> None:

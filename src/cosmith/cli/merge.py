@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from shlex import quote
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -37,8 +37,12 @@ def merge(
         typer.Option("--task", help="A BEIR folder, or a file of scored text pairs, to score all on and choose by."),
     ] = None,
     split: Annotated[
-        str, typer.Option("--split", help="Which qrels/SPLIT.tsv of a BEIR folder; not the one that you will report.")
-    ] = "dev",
+        str | None,
+        typer.Option(
+            "--split",
+            help="Which qrels/SPLIT.tsv of a BEIR folder; not the one that you will report. Default: dev.",
+        ),
+    ] = None,
     general: Annotated[
         bool, typer.Option("--general/--no-general", help="With --task: also score on the general check set.")
     ] = True,
@@ -50,10 +54,12 @@ def merge(
             " Default: 0.25, 0.5, 0.75 and 1.",
         ),
     ] = None,
-    density: Annotated[float, typer.Option("--density", help="Share of the changes that ties keeps.")] = 0.2,
+    density: Annotated[
+        float | None, typer.Option("--density", help="Share of the changes that ties keeps. Default: 0.2.")
+    ] = None,
     scale: Annotated[
-        float, typer.Option("--scale", help="How much of the changes task-arithmetic and ties add.")
-    ] = 1.0,
+        float | None, typer.Option("--scale", help="How much of the changes task-arithmetic and ties add. Default: 1.")
+    ] = None,
     precision: Annotated[str, typer.Option("--precision", help="Of the scoring: auto, float32 or bf16.")] = "auto",
 ) -> None:
     """Merge models that were trained from the same one. Nothing is trained.
@@ -75,6 +81,7 @@ def merge(
     from cosmith.inspection.result_sections import merge_chart
     from cosmith.recipes.artefacts import load_encoder
     from cosmith.recipes.lineage import merge_lineage, write_card
+    from cosmith.recipes.merge_choice import require_read, settings_read
     from cosmith.recipes.stages.merging import described
     from cosmith.training import merge as merge_encoders
     from cosmith.training.settings import INTERPOLATION_GRID
@@ -84,27 +91,33 @@ def merge(
         raise InputError("exists already", path=output, field="--output", remedy="Choose another folder.")
     require_name(output)
     require_writable(output)
-    if grid and method != "interpolation":
-        raise InputError(f"{method} has no grid", field="--grid", remedy="Leave it out, or say --method interpolation.")
+    own = {"density": density, "scale": scale, "grid": grid or None}
+    said = {name: value for name, value in own.items() if value is not None}
+    require_read(method, said, prefix="--")
+    if split is not None and not tasks:
+        raise InputError("without --task nothing is scored", field="--split", remedy="Leave it out, or name a --task.")
+    split = "dev" if split is None else split
     for path in tasks or []:
         _require_split(path, split)
     read = {path.resolve().name: read_task(path, split, None, manner) for path in tasks or []}
     encoders = [load_encoder(model, precision) for model in models]
     base_encoder = None if base is None else load_encoder(base, precision)
+    defaults = {"density": 0.2, "scale": 1.0, "grid": INTERPOLATION_GRID}
+    counting: dict[str, Any] = {
+        name: value for name, value in (defaults | said).items() if name in settings_read(method)
+    }
     result = merge_encoders(
         encoders,
         method,  # type: ignore[arg-type]
         base=base_encoder,
         weights=weights or None,
-        density=density,
-        scale=scale,
-        grid=grid or INTERPOLATION_GRID,
+        **counting,
         dev=mean_score(read) if read else None,
         general=mean_score({"general-check": general_check_collection()}) if general and read else None,
     )
     outcome = described(result)
-    settings = {"method": method, "base": base, "weights": weights or None, "density": density, "scale": scale,
-                "grid": grid or None, "split": split, "precision": precision}  # fmt: skip
+    settings = {"method": method, "base": base, "weights": weights or None, **counting,
+                "split": split if tasks else None, "precision": precision}  # fmt: skip
     made_from = [(model_reference(name), encoder) for name, encoder in zip(models, encoders, strict=True)]
     if base is not None and base_encoder is not None:
         made_from.append((model_reference(base), base_encoder))

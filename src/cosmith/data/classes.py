@@ -33,8 +33,8 @@ def example_pairs(
 
     Which ones is drawn by ``seed``: positives from the class without repetition, negatives so that every other class
     comes before one comes twice (a large class would else be nearly all of them). For hard negatives in their place,
-    give the Source to :func:`cosmith.mining.mine_hard_negatives` with ``ratio=None, keep=False``: of rows with labels
-    it takes texts of other classes only. Equal texts of one class are one text; a text that is its class's only one
+    give the Source to :func:`cosmith.mining.mine_hard_negatives`: of rows with labels it takes texts of other classes
+    only, the nearest ones. Equal texts of one class are one text; a text that is its class's only one
     has no positive and gives no row.
 
     Args:

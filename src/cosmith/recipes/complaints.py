@@ -37,6 +37,9 @@ def complaint(
     # A value that fits no member of a union has a finding for each; the deepest one has looked at most of it.
     first = max((each for each in findings if _way(each)[: len(_way(first))] == _way(first)), key=_depth)
     keys = _way(first)
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, InputError) and cause.field is not None:
+        keys = (*keys, cause.field)  # of several keys of a stage, the one that is wrong
     problem, remedy = _problem(first, keys, value)
     if len(findings) > 1:
         problem += f" (the first of {len(findings)} problems)"

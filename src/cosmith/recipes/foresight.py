@@ -16,6 +16,7 @@ from cosmith.recipes.document import Document
 from cosmith.recipes.graph import mining_stage, stage_of
 from cosmith.recipes.judging_schemas import FilterStage, RoundTripStage, ScoreStage
 from cosmith.recipes.mining_schemas import MineStage
+from cosmith.recipes.model_kind_schemas import TrainLateInteractionStage, TrainSparseStage
 from cosmith.recipes.pretraining_schemas import AdaptStage, InitialiseStage
 from cosmith.recipes.rebuilding_schemas import RebuildStage
 from cosmith.recipes.schema import Recipe
@@ -28,18 +29,26 @@ if TYPE_CHECKING:
 
 
 def check_losses(recipe: Recipe, document: Document) -> None:
-    """Check that each training stage whose losses follow a teacher names one, and no other stage does.
+    """Check that each training stage whose losses follow a teacher names one, and no other stage does; and that a loss
+    has the temperature that a stage says.
 
     Raises:
-        InputError: A teacher is missing, or nobody follows it.
+        InputError: A teacher is missing, or nobody follows it; or no loss has a temperature.
     """
     from cosmith.losses import loss_name, loss_spec
 
     for name, stage in recipe.stages.items():
-        if not isinstance(stage, TrainStage):
+        if not isinstance(stage, TrainStage | TrainSparseStage | TrainLateInteractionStage):
             continue
         losses = [loss_spec(**({"name": said} if isinstance(said, str) else said))
                   for said in (_loss(recipe, stage, source) for source in stage.sources)]  # fmt: skip
+        if stage.temperature is not None and not any(hasattr(loss, "temperature") for loss in losses):
+            raise _error(
+                document, name, "temperature", f"the loss {loss_name(losses[0])!r} has no temperature, so it would"
+                " change nothing", "Leave it out, or take a loss that has one.",
+            )  # fmt: skip
+        if not isinstance(stage, TrainStage):
+            continue
         taught = [loss for loss in losses if "teacher" in loss.needs]
         if taught and stage.teacher is None:
             raise _error(
@@ -74,7 +83,7 @@ def check_remining(recipe: Recipe, document: Document) -> None:
                 )  # fmt: skip
 
 
-def _loss(recipe: Recipe, stage: TrainStage, source: str) -> Any:
+def _loss(recipe: Recipe, stage: TrainStage | TrainSparseStage | TrainLateInteractionStage, source: str) -> Any:
     """The loss of some rows, by who says it: the stage of them, they of themselves, the stage of all."""
     changes = stage.per_source.get(source)
     if changes is not None and changes.loss is not None:

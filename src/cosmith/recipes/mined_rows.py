@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cosmith.data import Source
 from cosmith.errors import InputError
-from cosmith.mining import MiningResult, Review, mine_hard_negatives, read_review
+from cosmith.mining import MiningResult, Review, mine_hard_negatives, ratio_of, read_review
 from cosmith.models import Encoder, TextEncoder
 from cosmith.phrases import counted
 from cosmith.recipes.artefacts import StageContext
@@ -41,6 +41,7 @@ def mined(
     """
     said = {"depth", "ratio", "margin", "max_score", "skip_top", "sample", "keep", "scores", "dim", "candidates",
             "agreement", "language", "stored_as"}  # fmt: skip
+    stage = with_ratio(stage, source)
     try:
         found = mine_hard_negatives(
             models,
@@ -58,6 +59,11 @@ def mined(
     if not len(found.source.negatives):
         raise context.of_stage(_nothing_mined(stage, found))
     return found
+
+
+def with_ratio(stage: MineStage, source: Source) -> MineStage:
+    """The stage with the ratio that ``auto`` means for these rows."""
+    return stage.model_copy(update={"ratio": ratio_of(stage.ratio, source)})
 
 
 def review_of(stage: MineStage, context: StageContext) -> Review:

@@ -32,10 +32,10 @@ class MineStage(StageSettings):
     )
     agreement: Count = Field(1, description="In how many rankings, down to `depth`, a document must stand.")
     negatives: Count = Field(1, description="Negatives a row.")
-    ratio: Annotated[float, Field(gt=0, le=1)] | None = Field(
-        0.95,
+    ratio: Literal["auto"] | Annotated[float, Field(gt=0, le=1)] | None = Field(
+        "auto",
         description="A document that scores above this share of the answer's score is likely an answer itself, and "
-        "is left out; null: no such limit, as suits rows with labels.",
+        "is left out; null: no such limit. `auto`: 0.95, and no limit where every row has a label.",
     )
     margin: Annotated[float, Field(ge=0)] | None = Field(
         None, description="Likewise for what scores less than this much below the answer."
@@ -56,8 +56,10 @@ class MineStage(StageSettings):
     depth: Count = Field(
         50, description="How far down `random` draws from, several rankings are compared, and `cross_encoder` reads."
     )
-    keep: bool = Field(
-        True, description="Whether rows keep the negatives that they have; the ones found stand behind them."
+    keep: bool | Literal["auto"] = Field(
+        "auto",
+        description="Whether rows keep the negatives that they have; the ones found stand behind them. `auto`: yes, "
+        "but not where every row has a label, since those of `classes` are drawn by chance.",
     )
     scores: bool = Field(
         False, description="Give the rows the cosines of answers and negatives as scores, which distillation follows."

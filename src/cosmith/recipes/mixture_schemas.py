@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from cosmith.errors import InputError
 from cosmith.recipes.loss_choice import LossChoice
 from cosmith.recipes.references import SourceName
 from cosmith.recipes.stage_settings import Count, OneOrMore, Positive, PromptNames, ShareOrAll, StepSettings
@@ -60,6 +61,12 @@ class MixtureSettings(StepSettings):
         for name in self.per_source:
             if name not in self.sources:
                 raise ValueError(f"per_source names {name!r}, which is none of the sources: {', '.join(self.sources)}")
+            if self.mixing == "round_robin" and self.per_source[name].weight is not None:
+                raise InputError(
+                    f"sources that take turns have no weight, so that of {name!r} would change nothing",
+                    field="per_source",
+                    remedy="Set mixing to proportional or curriculum, or leave the weight out.",
+                )
         return self
 
 

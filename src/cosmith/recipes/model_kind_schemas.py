@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from cosmith.errors import InputError
 from cosmith.recipes.loss_choice import LossChoice
 from cosmith.recipes.mixture_schemas import MixtureSettings, TextMixtureSettings
 from cosmith.recipes.references import (
@@ -52,6 +53,15 @@ class TrainRerankerStage(ModelKindSettings, MixtureSettings):
     rerank: Count = Field(30, description="How many of them are read.")
     max_length: Count | None = Field(None, description="Tokens of a pair; null: the model's maximum.")
     batch_size: Count = Field(16, description="Rows (queries with their texts) a step; all of a source that has fewer.")
+
+    @model_validator(mode="after")
+    def _temperature_of_a_teacher(self) -> TrainRerankerStage:
+        if self.loss != "score-kl" and self.teacher_temperature != 1.0:
+            raise InputError(
+                f"the loss {self.loss} has no teacher_temperature", field="teacher_temperature",
+                remedy="Leave it out, or take the loss score-kl.",
+            )  # fmt: skip
+        return self
 
     def outputs(self) -> dict[str, Kind]:
         return {"": "reranker"}

@@ -99,6 +99,8 @@ def _value(about: Mapping[str, Any], text: str) -> str:
     """What may stand as the value, in words; ``text`` is what to call a text."""
     if "anyOf" in about:
         return " or ".join(_value(each, text) for each in about["anyOf"])
+    if "const" in about:
+        return f"`{about['const']}`"
     if "enum" in about:
         return ", ".join(f"`{value}`" for value in about["enum"])
     if "oneOf" in about or "$ref" in about:

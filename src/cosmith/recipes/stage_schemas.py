@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from cosmith.errors import InputError
 from cosmith.recipes.document_schemas import BestChunkSettings
 from cosmith.recipes.loss_choice import LossChoice
+from cosmith.recipes.merge_choice import READ_BY, require_read
 from cosmith.recipes.mixture_schemas import TextMixtureSettings
 from cosmith.recipes.references import (
     CollectionName,
@@ -257,10 +258,6 @@ class TrainStage(TextMixtureSettings):
         return {"": "model"}
 
 
-# Settings of a merge that only some methods read: with another one they would change nothing, and nobody would know.
-_READ_BY = {"density": ("ties",), "scale": ("task-arithmetic", "ties"), "grid": ("interpolation",)}
-
-
 class MergeStage(StageSettings):
     """One model out of several that were trained from the same one, and what each costs in general skill."""
 
@@ -299,11 +296,10 @@ class MergeStage(StageSettings):
             )
         if self.weights and len(self.weights) != len(self.models):
             raise ValueError(f"{len(self.weights)} weights for {len(self.models)} models")
-        for key, methods in _READ_BY.items():
-            # Not by what was said: a run's own recipe.yaml says the defaults, too.
-            if self.method not in methods and getattr(self, key) != type(self).model_fields[key].default:
-                remedy = f"It belongs to {' and '.join(methods)}."
-                raise InputError(f"{self.method} has no {key}", field=key, remedy=remedy)
+        # Not by what was said: a run's own recipe.yaml says the defaults, too.
+        require_read(
+            self.method, [key for key in READ_BY if getattr(self, key) != type(self).model_fields[key].default]
+        )
         return self
 
     def outputs(self) -> dict[str, Kind]:

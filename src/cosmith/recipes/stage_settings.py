@@ -97,3 +97,11 @@ class StepSettings(StageSettings):
         if self.steps is not None and self.epochs is not None:
             raise ValueError("steps and epochs are both given")
         return self
+
+    @model_validator(mode="after")
+    def _nothing_unread(self) -> Self:
+        from cosmith.training.unread import require_read
+
+        fields = type(self).model_fields
+        require_read(self, lambda name: fields[name].get_default(call_default_factory=True))
+        return self

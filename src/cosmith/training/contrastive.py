@@ -13,7 +13,7 @@ import torch
 
 from cosmith.data import Source
 from cosmith.errors import InputError
-from cosmith.losses import ContrastiveSpec, EmbeddingMseSpec, LossSpec
+from cosmith.losses import ContrastiveSpec, EmbeddingMseSpec, LossSpec, loss_name
 from cosmith.models import Embedder, Encoder
 from cosmith.models.dropout import drops
 from cosmith.training.batch import StepBatch, TokenisedSource, assemble, tokenise
@@ -249,6 +249,9 @@ def prepare(
         spec_of(source, settings, size, teacher=teacher is not None)
         for source, size in zip(sources, plan.batch_sizes, strict=True)
     )
+    if settings.temperature is not None and not any(hasattr(spec, "temperature") for spec in specs):
+        raise InputError(f"the loss {loss_name(specs[0])!r} has no temperature", field="temperature",
+                         remedy="Leave it out, or take a loss that has one.")  # fmt: skip
     places = [source.folder or (folder and folder / "sources" / source.fingerprint()) for source in sources]
     read = partial(
         tokenise,

@@ -86,14 +86,16 @@ def temperature_of(source: Source, settings: TrainingSettings) -> float | None:
 
 def _with_candidates(source: Source, spec: ContrastiveSpec, batch_size: int) -> ContrastiveSpec:
     in_batch = source.settings.uses_in_batch_negatives
+    own_only = spec.blocks == {"own_negatives"}  # whatever the rows say of in-batch negatives
     if not in_batch:
         spec = replace(spec, denominators=(frozenset({"own_negatives"}),), other_own_positives=False)
-    alone = not in_batch or batch_size == 1 or spec.blocks == {"own_negatives"}
-    if alone and not len(source.negatives):
+    if (own_only or not in_batch or batch_size == 1) and not len(source.negatives):
         raise InputError(
             f"the rows of the source {source.name!r} have no negatives, and no other rows of a batch serve as such",
             field="negatives",
-            remedy="Mine negatives first, or set in_batch_negatives to true with a batch size and rows above 1.",
+            remedy="Mine negatives first, or take a loss that compares rows with each other."
+            if own_only
+            else "Mine negatives first, or set in_batch_negatives to true with a batch size and rows above 1.",
         )
     return spec
 

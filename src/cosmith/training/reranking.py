@@ -260,6 +260,9 @@ def prepare(
                          remedy=nearest(str(loss), get_args(RankingLossName)))  # fmt: skip
     if not teacher_temperature > 0:
         raise InputError(f"must be above 0, not {teacher_temperature}", field="teacher_temperature")
+    if loss != "score-kl" and teacher_temperature != 1.0:
+        raise InputError(f"the loss {loss} has no teacher_temperature", field="teacher_temperature",
+                         remedy="Leave it out, or take the loss score-kl.")  # fmt: skip
     require_merged_adapter(settings, "cross-encoder")
     plan = plan_of(sources, settings)
     for source in sources:

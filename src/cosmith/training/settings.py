@@ -12,6 +12,7 @@ from cosmith.losses import LOSSES, LossSpec, Quantisation
 from cosmith.models import AdapterKind, Precision
 from cosmith.training.optimisation import Schedule
 from cosmith.training.plan import Mixing
+from cosmith.training.unread import require_read
 
 OnDivergence = Literal["abort", "skip", "restart"]
 StrategyName = Literal["auto", "direct", "cached", "keep-last-k"]
@@ -172,6 +173,7 @@ class TrainingSettings:
             raise InputError(f"there is no loss {self.loss!r}", field="loss", remedy=nearest(str(self.loss), LOSSES))
         if len(set(self.quantise)) < len(self.quantise) or not set(self.quantise) <= {"int8", "binary"}:
             raise InputError(f"not among int8 and binary, each once: {self.quantise}", field="quantise")
+        require_read(self, {field.name: field.default for field in fields(self)}.__getitem__)
         if (self.strategy == "keep-last-k") != (self.keep is not None):
             raise InputError("keep and the strategy keep-last-k belong together", field="keep",
                              remedy='Give both, or use the strategy "auto", which measures how many fit.')  # fmt: skip

@@ -34,6 +34,7 @@ from cosmith.training.variant import (
 )
 
 _WHAT = "sparse encoder"
+_QUERY_LEARNING_RATE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ def train_sparse(
     settings: TrainingSettings | None = None,
     *,
     sparsity: Sparsity | None = None,
-    query_learning_rate: float | None = 1e-3,
+    query_learning_rate: float | None = _QUERY_LEARNING_RATE,
     folder: str | Path | None = None,
     dev: Score[SparseEncoder] | None = None,
     general: Score[SparseEncoder] | None = None,
@@ -151,6 +152,13 @@ def train_sparse(
     """
     settings = settings or TrainingSettings()
     sparsity = sparsity or Sparsity()
+    if encoder.static_queries is None and query_learning_rate not in (None, _QUERY_LEARNING_RATE):
+        raise InputError(
+            "the model reads queries itself, so there are no weights of their tokens to have a rate of their own",
+            field="query_learning_rate",
+            remedy="Give it static queries (static_queries in a recipe, with_static_queries in Python), or leave the"
+            " rate out.",
+        )
     if query_learning_rate is not None and not 0 < query_learning_rate < float("inf"):
         raise InputError(f"must be above 0, not {query_learning_rate}", field="query_learning_rate")
     place = None if folder is None else Path(folder)

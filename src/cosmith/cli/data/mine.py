@@ -43,8 +43,13 @@ def mine(
     candidates: Annotated[str, typer.Option("--candidates", help="Who ranks: dense, bm25 or both.")] = "dense",
     agreement: Annotated[int, typer.Option("--agreement", help="In how many rankings a document must stand.")] = 1,
     ratio: Annotated[
-        float, typer.Option("--ratio", help="Leave out what scores above this share of the answer; 0: no such limit.")
-    ] = 0.95,
+        float | None,
+        typer.Option(
+            "--ratio",
+            help="Leave out what scores above this share of the answer; 0: no such limit. Default: 0.95, and no limit"
+            " where every row has a label.",
+        ),
+    ] = None,
     margin: Annotated[
         float | None, typer.Option("--margin", help="Leave out what scores less than this below the answer.")
     ] = None,
@@ -98,8 +103,9 @@ def mine(
         found = mine_hard_negatives(
             encoders, source, corpus=more, negatives_per_row=negatives, candidates=candidates,  # type: ignore[arg-type]
             agreement=agreement, depth=depth, skip_top=skip_top, sample=sample,  # type: ignore[arg-type]
-            ratio=ratio or None, margin=margin, max_score=max_score, cross_encoder=_reader(cross_encoder, precision),
-            review=judged, keep=not replace, scores=scores, seed=seed, dim=dim, folder=beside(output, ".vectors"),
+            ratio="auto" if ratio is None else ratio or None, margin=margin, max_score=max_score,
+            cross_encoder=_reader(cross_encoder, precision), review=judged, keep=False if replace else "auto",
+            scores=scores, seed=seed, dim=dim, folder=beside(output, ".vectors"),
             stored_as=stored_as, engine=makes,  # type: ignore[arg-type]
         )  # fmt: skip
     write_rows(output, found.source.rows())

@@ -8,7 +8,17 @@ its top ranks were full of likely answers.
 
 from cosmith.mining.hard_negatives.mine import MiningResult, mine_hard_negatives
 from cosmith.mining.hard_negatives.possible_positives import PossiblePositives
-from cosmith.mining.hard_negatives.settings import Candidates, Limits, Sample
+from cosmith.mining.hard_negatives.settings import Candidates, Limits, Sample, labels_settle, ratio_of
 from cosmith.retrieval.vectors import StoredAs
 
-__all__ = ["Candidates", "Limits", "MiningResult", "PossiblePositives", "Sample", "StoredAs", "mine_hard_negatives"]
+__all__ = [
+    "Candidates",
+    "Limits",
+    "MiningResult",
+    "PossiblePositives",
+    "Sample",
+    "StoredAs",
+    "labels_settle",
+    "mine_hard_negatives",
+    "ratio_of",
+]

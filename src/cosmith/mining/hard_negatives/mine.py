@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from zipfile import BadZipFile
 
 import numpy as np
@@ -27,7 +27,14 @@ from cosmith.mining.hard_negatives.possible_positives import (
 )
 from cosmith.mining.hard_negatives.rankings import Judge, Words, mean_scores
 from cosmith.mining.hard_negatives.search import Search, stacked
-from cosmith.mining.hard_negatives.settings import Candidates, Limits, MiningSettings, Sample
+from cosmith.mining.hard_negatives.settings import (
+    Candidates,
+    Limits,
+    MiningSettings,
+    Sample,
+    labels_settle,
+    ratio_of,
+)
 from cosmith.mining.likely_positives import LikelyPositive, Review, with_answers
 from cosmith.phrases import counted
 from cosmith.progress import track
@@ -113,12 +120,12 @@ def mine_hard_negatives(
     depth: int = 50,
     skip_top: int = 0,
     sample: Sample = "top",
-    ratio: float | None = 0.95,
+    ratio: float | Literal["auto"] | None = "auto",
     margin: float | None = None,
     max_score: float | None = None,
     cross_encoder: CrossEncoder | None = None,
     review: Review | None = None,
-    keep: bool = True,
+    keep: bool | Literal["auto"] = "auto",
     scores: bool = False,
     seed: int = 0,
     dim: int | None = None,
@@ -135,7 +142,8 @@ def mine_hard_negatives(
     what scores too near the lowest positive p of the row: a candidate must score less than p - |p| (1 - ratio), which
     is ratio x p where p is positive (TopK-PercPos), less than p - margin (TopK-MarginPos), and less than max_score
     (TopK-Abs). With several models, it must by each of them. These limits guess at answers that nobody has marked;
-    where labels mark them all, ``ratio=None`` finds the texts of other classes that are nearest.
+    where every row has a label, the labels mark them all: then there is no ``ratio`` unless one is given, and what is
+    found, the nearest texts of other classes, stands in place of the negatives that were drawn from these.
 
     All documents are compared with all queries, and limits hold before the best are selected. What passes is ranked by
     the models' cosines, by BM25, or by both; several rankings become one by reciprocal rank fusion, see
@@ -154,13 +162,14 @@ def mine_hard_negatives(
             cross-encoder reads.
         skip_top: Leave out this many of the best candidates that pass: with ``depth`` a window of ranks.
         sample: ``"top"`` takes the best, ``"random"`` draws from the best ``depth`` without replacement.
-        ratio, margin, max_score: See above; ``None`` for no such limit.
+        ratio, margin, max_score: See above; ``None`` for no such limit. The ratio ``"auto"`` is 0.95, and none where
+            every row has a label.
         cross_encoder: Reads the candidates that were found; those that it puts above the row's lowest positive are left
             out as well.
         review: What people have said of likely positives (:func:`~cosmith.mining.read_review`): answers become
             positives of their queries, non-answers may be negatives whatever they score.
         keep: Whether rows keep the negatives that they have (people may have judged them); the ones found stand
-            behind them. Otherwise they go.
+            behind them. Otherwise they go. ``"auto"``: they are kept unless every row has a label.
         scores: Whether the rows get scores, for distillation: the (mean) cosine of each positive and each negative.
         seed: For the draws. The outcome depends on nothing else.
         dim: Compare only this many numbers of each vector.
@@ -177,6 +186,9 @@ def mine_hard_negatives(
         StorageError: When the folder cannot be written.
     """
     encoders = list(models) if isinstance(models, Sequence) else [models]
+    ratio = ratio_of(ratio, source)
+    if keep == "auto":
+        keep = not labels_settle(source)
     settings = MiningSettings(
         negatives_per_row, candidates, agreement, depth, skip_top, sample, Limits(ratio, margin, max_score), keep,
         scores, seed, dim, language, stored_as,

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from cosmith.data import Source
 from cosmith.data.ragged import Float32
 from cosmith.errors import InputError, nearest
 from cosmith.phrases import counted
@@ -15,6 +16,18 @@ from cosmith.retrieval.vectors import StoredAs
 
 Candidates = Literal["dense", "bm25", "both"]
 Sample = Literal["top", "random"]
+
+
+def labels_settle(source: Source) -> bool:
+    """Whether labels mark all answers: every row has one, so that a text of another label cannot be an answer."""
+    return source.labels is not None and len(source) > 0 and bool((source.labels >= 0).all())
+
+
+def ratio_of(said: float | Literal["auto"] | None, source: Source) -> float | None:
+    """The ratio of :class:`Limits` that is meant: ``"auto"`` is 0.95, and none where :func:`labels_settle` it."""
+    if said == "auto":
+        return None if labels_settle(source) else 0.95
+    return said
 
 
 @dataclass(frozen=True)

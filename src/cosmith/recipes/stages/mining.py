@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from cosmith.mining import write_review
+from cosmith.mining import labels_settle, write_review
 from cosmith.phrases import counted
 from cosmith.recipes.artefacts import StageContext
-from cosmith.recipes.mined_rows import mined, review_of, widened
+from cosmith.recipes.mined_rows import mined, review_of, widened, with_ratio
 from cosmith.recipes.mining_schemas import MineStage
 from cosmith.recipes.stages.training import finite_or_none, score_histograms
 
@@ -23,17 +23,20 @@ def mine(stage: MineStage, context: StageContext) -> dict[str, Any]:
     """Give the rows hard negatives, going on where an interrupted run left off."""
     review = review_of(stage, context)
     models = [context.artefacts.encoder(name) for name in stage.model]
-    found = mined(stage, context, models, context.artefacts.source(stage.source), review, context.run / ".vectors")
+    source = context.artefacts.source(stage.source)
+    found = mined(stage, context, models, source, review, context.run / ".vectors")
     bare = int((np.diff(found.source.negative_offsets) == 0).sum())
     found.source.save(context.artefacts.folder(context.name))
     file = context.folder / _REVIEW
     to_judge = write_review(file, found.possible_positives, review) if found.rejected or review.judged else 0
     shown = [found.source.row(number) for number in range(0, found.rows, max(1, found.rows // _EXAMPLES))]
     told = [found.describe()]
+    if labels_settle(source) and stage.ratio == "auto":
+        told.append("every row has a label, which says what is no answer: no limit by `ratio`")
     if to_judge:
         told.append(f"the likeliest of what was left out can be judged in {file}; then give it back as `review`")
     if bare > _MANY_BARE * found.rows:
-        told.append(_few_mined(stage, bare, found.rows))
+        told.append(_few_mined(with_ratio(stage, source), bare, found.rows))
     return {
         "rows": found.rows,
         "documents": found.documents,
