@@ -57,6 +57,17 @@ def test_a_weight_that_is_no_number(tmp_path: Path) -> None:
     assert {"weights.safetensors", "batch.json", "findings.json"} <= {file.name for file in place.iterdir()}
     forward = next(finding for finding in read_findings(place) if finding.check == "forward")
     assert "encoder.layer.1.output.dense" in forward.answer
+    assert re.search(r"gave nan of inputs \S", forward.answer)
+
+
+def test_the_name_of_a_spoilt_weight_is_told_as_it_is(tmp_path: Path) -> None:
+    encoder = tiny_encoder("bert")
+    name = "backbone.encoder.layer.1.output.LayerNorm.bias"
+    with torch.no_grad():
+        encoder.module.get_parameter(name)[3] = float("nan")
+    failed(encoder, tmp_path)
+    ranges = next(each for each in read_findings(tmp_path / "health" / "step-1") if each.check == "ranges")
+    assert ranges.answer.startswith(f"The weight `{name}` is not finite")
 
 
 def spoilt_loss(job: ContrastiveJob, spoil: Callable[[torch.Tensor], torch.Tensor]) -> Callable[..., Any]:

@@ -222,7 +222,7 @@ def ranges(case: Case) -> Finding:
             if isinstance(value, torch.Tensor) and value.is_floating_point() and not bool(torch.isfinite(value).all())
         ]
     if spoilt:
-        answer = f"{spoilt[0]} is not finite ({len(spoilt)} such in all).".capitalize()
+        answer = f"{spoilt[0][:1].upper()}{spoilt[0][1:]} is not finite ({len(spoilt)} such in all)."
         began_with = dict(case.base.module.named_parameters()).values()
         if case.step and all(bool(torch.isfinite(value).all()) for value in began_with):
             return Finding(
