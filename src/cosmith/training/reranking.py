@@ -24,7 +24,7 @@ from cosmith.losses.ranking import RANKING_LOSSES, RankingLossName, RowCandidate
 from cosmith.models import CrossEncoder
 from cosmith.models.cross_encoder.pairs import PairTokens
 from cosmith.phrases import counted
-from cosmith.training.batch_report import shown_text, token_problems
+from cosmith.training.batch_report import score_problems, shown_text, token_problems
 from cosmith.training.distributed import ALONE, Ranks, start_ranks
 from cosmith.training.encoding import Strategy
 from cosmith.training.health import ProbeText
@@ -151,10 +151,13 @@ class RerankerJob:
             costs=[int(lengths[numbers].sum()) for numbers in batches],
             loss=lambda scores: self.loss(scores[:, 0], candidates, rows=share),
             describe=partial(_describe, source, batch),
-            problems=lambda: [
-                f"{_describe(source, batch, number)} {what}"
-                for number, what in token_problems(batch.tokens.tokens, vocabulary)
-            ],
+            problems=lambda: (
+                [
+                    f"{_describe(source, batch, number)} {what}"
+                    for number, what in token_problems(batch.tokens.tokens, vocabulary)
+                ]
+                + score_problems(source, taken.rows)
+            ),
         )
 
 
