@@ -6,13 +6,14 @@ Every rule is a function from a run's history to an advice or None, and is prove
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from cosmith.phrases import counted, share
 from cosmith.training.health.history import TOO_FAST, History
+from cosmith.training.health.prompt_use import UnreadPrompt, unread_prompts
 
 _NOTICEABLE = 1e-3  # a smaller difference of two development scores is none
 _HIGHEST = 1.0  # of the metrics
@@ -292,31 +293,49 @@ def left_out(history: History) -> Advice | None:
 
 def without_prompt(history: History) -> Advice | None:
     """The model has prompts that are not used, or are used with a gap in them."""
-    prompts = history.facts.get("prompts", {})
-    sources = history.facts.get("sources", [])
-    if any("{task}" in prompt for prompt in prompts.values()):
-        bare = [source["name"] for source in sources if not source["instruction"]]
-        if bare:
+    prompts, sources = history.facts.get("prompts", {}), history.facts.get("sources", [])
+    for source in sources:
+        unread = unread_prompts(prompts, source)
+        if unread:
+            roles = {"query": "queries", "document": "documents"}
+            kept = {each.role: each.name for each in unread}
+            names = [kept.get(role, name) for role, name in zip(roles, source["prompts"], strict=True)]
+            what = " and ".join(roles[each.role] for each in unread)
+            named = [each for each in unread if each.name != each.role]
+            rename = (
+                f"; or, so that evaluation and search read them too, call {_listed(each.name for each in named)} "
+                f"{_listed(each.role for each in named)} in the model's config_sentence_transformers.json (prompts)"
+            )
             return Advice(
                 "without_prompt",
-                f"The model's prompts ask for an instruction, and {', '.join(bare)} gives none.",
-                f"Its prompt for queries is {prompts.get('query', '')!r}.",
-                "Say in the Source what its queries ask for (instruction), and give the same when searching.",
+                f"{what.capitalize()} are encoded without the model's prompt{'s' if len(unread) > 1 else ''} "
+                f"{_listed(each.name for each in unread)}.",
+                " ".join(_reading(source["name"], roles[each.role], each, prompts) for each in unread),
+                f"Set prompts of {source['name']} to [{', '.join(names)}]{rename if named else ''}.",
             )
-    unused = sorted(
-        name for name, text in prompts.items() if text and name in _OTHER_NAMES and not prompts.get("document")
-    )
-    if unused and any(source["task"] == "retrieval" for source in sources):
+    bare = [
+        source["name"]
+        for source in sources
+        if not source["instruction"] and any("{task}" in prompts.get(name, "") for name in source["prompts"])
+    ]
+    if bare:
         return Advice(
             "without_prompt",
-            f"Documents are encoded without the model's prompt {unused[0]!r}.",
-            f"It has a prompt of that name ({prompts[unused[0]]!r}) and none called 'document'.",
-            "Call it 'document' in the model's config_sentence_transformers.json.",
+            f"The model's prompts ask for an instruction, and {', '.join(bare)} gives none.",
+            f"Its prompt for queries is {prompts.get('query', '')!r}.",
+            "Say in the Source what its queries ask for (instruction), and give the same when searching.",
         )
     return None
 
 
-_OTHER_NAMES = ("passage", "corpus", "doc")
+def _listed(names: Iterable[str]) -> str:
+    return " and ".join(map(repr, names))
+
+
+def _reading(source: str, texts: str, unread: UnreadPrompt, prompts: Mapping[str, str]) -> str:
+    own = prompts.get(unread.read)
+    read = f"{unread.read!r}, which is {own!r}" if own else f"{unread.read!r}, which the model does not have"
+    return f"{source} asks for the prompt {read}, before its {texts}; {unread.name!r} is {prompts[unread.name]!r}."
 
 
 def _at_temperature(history: History) -> str:
