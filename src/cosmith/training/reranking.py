@@ -34,7 +34,7 @@ from cosmith.training.result import TrainingResult
 from cosmith.training.rows import plan_of, steps_of
 from cosmith.training.run import Score
 from cosmith.training.settings import TrainingSettings
-from cosmith.training.step import StepWork, lanes_of, shared_micro_batches, strategy_of
+from cosmith.training.step import Figures, StepWork, lanes_of, shared_micro_batches, strategy_of
 from cosmith.training.tuning import trainable
 from cosmith.training.variant import require_merged_adapter
 
@@ -97,8 +97,8 @@ class RerankerJob:
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """Nothing that would explain more than the metrics do."""
-        return {}
+        """That scores are no cosines."""
+        return {"scores": "unbounded"}
 
     @property
     def probe(self) -> Sequence[ProbeText]:
@@ -151,13 +151,14 @@ class RerankerJob:
             costs=[int(lengths[numbers].sum()) for numbers in batches],
             loss=lambda scores: self.loss(scores[:, 0], candidates, rows=share),
             describe=partial(_describe, source, batch),
-            problems=lambda: (
-                [
+            problems=lambda: [
+                *(
                     f"{_describe(source, batch, number)} {what}"
                     for number, what in token_problems(batch.tokens.tokens, vocabulary)
-                ]
-                + score_problems(source, taken.rows)
-            ),
+                ),
+                *score_problems(source, taken.rows),
+            ],
+            look=lambda scores: _look(scores[:, 0].detach().float(), candidates),
         )
 
 
@@ -186,6 +187,18 @@ def _candidates(source: Source, rows: NDArray[np.int64]) -> _Candidates:
         (np.arange(len(row)) < len(positives))[order],
         teacher,
     )
+
+
+def _look(scores: torch.Tensor, candidates: RowCandidates) -> Figures:
+    """How the negatives of rows stand to the best positive of theirs, by the scores [U] of a step."""
+    if not bool(torch.isfinite(scores).all()) or bool(candidates.positive.all()):
+        return {}
+    of_candidates, positive, row = scores[candidates.pair], candidates.positive, candidates.row
+    best = scores.new_full((candidates.rows,), -torch.inf)
+    best.scatter_reduce_(0, row[positive], of_candidates[positive], "amax")
+    above = of_candidates[~positive] > best[row[~positive]]
+    beaten = torch.unique(row[~positive][above])
+    return {"scores/own_above": float(above.float().mean()), "scores/first": 1 - len(beaten) / candidates.rows}
 
 
 def _describe(source: Source, batch: PairBatch, number: int) -> str:

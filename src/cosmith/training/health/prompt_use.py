@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -31,6 +31,16 @@ class UnreadPrompt:
     name: str
     read: str
 
+    def describe(self, source: str, prompts: Mapping[str, str]) -> str:
+        """What the Source of this name asks for instead, a sentence."""
+        own = prompts.get(self.read)
+        read = f"which is {own!r}" if own else "which the model does not have"
+        texts = "queries" if self.role == "query" else "documents"
+        return (
+            f"{source} asks for the prompt {self.read!r}, {read}, before its {texts}; "
+            f"{self.name!r} is {prompts[self.name]!r}."
+        )
+
 
 def unread_prompts(prompts: Mapping[str, str], source: Mapping[str, Any]) -> list[UnreadPrompt]:
     """What a Source leaves out: the role's prompt is another one, or there is none of the name that it asks for.
@@ -52,6 +62,11 @@ def unread_prompts(prompts: Mapping[str, str], source: Mapping[str, Any]) -> lis
         if known and wrong:
             found.append(UnreadPrompt(role, known[0], read))
     return found
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names in quotation marks, in a sentence."""
+    return " and ".join(map(repr, names))
 
 
 def _prompts_of(prompts: Mapping[str, str], role: Role) -> list[str]:
