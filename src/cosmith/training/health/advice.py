@@ -302,7 +302,7 @@ def without_prompt(history: History) -> Advice | None:
         unread = unread_prompts(prompts, source)
         if unread:
             roles = {"query": "queries", "document": "documents"}
-            kept = {each.role: each.name for each in unread}
+            kept: dict[str, str] = {each.role: each.name for each in unread}
             names = [kept.get(role, name) for role, name in zip(roles, source["prompts"], strict=True)]
             what = " and ".join(roles[each.role] for each in unread)
             named = [each for each in unread if each.name != each.role]
