@@ -86,9 +86,9 @@ def test_all_sections_stand_in_the_order_of_the_run(make_run: RunMaker) -> None:
     assert not page.open
     for title in SECTIONS.values():
         assert title in page.text
-    # lengths of queries and documents, mined scores, baselines on two tasks, loss, dev, interpolation, scores and
-    # differences of two
-    assert page.tags.count("figure") == page.tags.count("svg") == 12
+    # lengths of queries and documents, mined scores, baselines on two tasks, loss, dev, learning rate,
+    # interpolation, scores and differences of two
+    assert page.tags.count("figure") == page.tags.count("svg") == 13
 
 
 def test_the_page_needs_nothing_else(make_run: RunMaker) -> None:
