@@ -15,7 +15,7 @@ from cosmith.losses import preset
 from cosmith.models import Encoder, tiny_encoder
 from cosmith.training import TrainingSettings, train
 from cosmith.training.contrastive import ContrastiveJob
-from cosmith.training.health import RULES, Advice, advise, read_history
+from cosmith.training.health import RULES, Advice, History, advise, read_history
 
 SETTINGS = TrainingSettings(steps=12, batch_size=16, learning_rate=1e-4, temperature=0.02, warmup=0.0,
                             schedule="constant", watch_every=2, evaluate_every=2, interpolate=False,
@@ -250,3 +250,9 @@ def test_queries_that_are_read_as_documents(tmp_path: Path, document: dict[str, 
 )
 def test_prompts_that_are_used(tmp_path: Path, prompts: dict[str, str], settings: dict[str, Any]) -> None:
     assert read_with(tmp_path, prompts, **settings) is None
+
+
+def test_a_run_that_did_not_write_down_its_prompts() -> None:
+    old = {"name": "asked", "rows": 64, "task": "retrieval", "instruction": ""}
+    history = History([], [], {"prompts": {"search_query": "q: "}, "sources": [old]})
+    assert "without_prompt" not in {each.rule for each in advise(history)}

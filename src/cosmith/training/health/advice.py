@@ -297,7 +297,8 @@ def left_out(history: History) -> Advice | None:
 
 def without_prompt(history: History) -> Advice | None:
     """The model has prompts that are not used, or are used with a gap in them."""
-    prompts, sources = history.facts.get("prompts", {}), history.facts.get("sources", [])
+    prompts = history.facts.get("prompts", {})
+    sources = [source for source in history.facts.get("sources", []) if "prompts" in source]  # older runs lack them
     for source in sources:
         unread = unread_prompts(prompts, source)
         if unread:
