@@ -86,9 +86,9 @@ def test_all_sections_stand_in_the_order_of_the_run(make_run: RunMaker) -> None:
     assert not page.open
     for title in SECTIONS.values():
         assert title in page.text
-    # lengths of queries and documents, mined scores, baselines on two tasks, loss, dev, interpolation, scores and
-    # differences of two
-    assert page.tags.count("figure") == page.tags.count("svg") == 12
+    # lengths of queries and documents, mined scores, baselines on two tasks, loss, dev, learning rate,
+    # interpolation, scores and differences of two
+    assert page.tags.count("figure") == page.tags.count("svg") == 13
 
 
 def test_the_page_needs_nothing_else(make_run: RunMaker) -> None:
@@ -260,3 +260,24 @@ def test_what_is_no_run_is_refused_and_an_older_report_stands(make_run: RunMaker
 def test_the_same_run_gives_the_same_page(make_run: RunMaker) -> None:
     run = read_run(make_run(("data", "baseline", "train", "evaluation", "comparison")))
     assert report_page(run) == report_page(run)
+
+
+def test_how_it_learnt_is_drawn(make_run: RunMaker) -> None:
+    """All of training's dynamics that the issue of them names, each as a picture of its own."""
+    run = make_run()
+    lines = [
+        {
+            "step": step, "loss": 1 / step, "learning_rate": 2e-5 * (1 - step / 40),
+            "gradient_norm/layer-00": 1.0, "update_ratio/layer-00": 1e-3, "embeddings/mean_cosine": 0.5 - step / 100,
+            "embeddings/effective_rank": 20.0 + step, "embeddings/alignment": 0.4, "embeddings/uniformity": -2.0,
+        }
+        for step in range(1, 32, 10)
+    ]  # fmt: skip
+    stage = next(run.glob("*/metrics.jsonl"))
+    stage.write_text("\n".join(map(json.dumps, lines)) + "\n")
+    page = write_report(run).read_text(encoding="utf-8")
+    for title in (
+        "Loss", "Learning rate", "Gradient by layer", "Update by layer", "Alignment and uniformity", "Effective rank",
+        "Spread",
+    ):  # fmt: skip
+        assert f">{title}<" in page, title

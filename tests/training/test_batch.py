@@ -138,7 +138,7 @@ def test_a_score_that_is_not_finite_is_told_by_its_row() -> None:
     scores = np.array(source.scores)
     scores[2 * 3 + 1] = np.inf
     spoilt = replace(source, arrays=replace(source.arrays, scores=scores))
-    with pytest.raises(InputError, match="a score of row 3 of 'some' is inf"):
+    with pytest.raises(InputError, match="a negative of row 3 of 'some', 'n' has the score inf"):
         assemble(tokenise(PLAIN, spoilt), np.array([1, 3, 0]))
 
 

@@ -82,6 +82,10 @@ def _pictures(history: History) -> list[Markup]:
     rank = history.series("embeddings/effective_rank")
     if len(rank[0]) > 1:
         pictures.append(figure(line_chart({"effective rank": rank}), "Effective rank", "directions that are used"))
+    spread = history.series("embeddings/mean_cosine")
+    if len(spread[0]) > 1:
+        note = "mean cosine of two vectors of a step; near 1, all point one way"
+        pictures.append(figure(line_chart({"mean cosine": spread}), "Spread", note))
     general = [(each.step, each.general) for each in history.evaluations if each.general is not None]
     if len(general) > 1:
         both = {

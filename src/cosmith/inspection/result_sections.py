@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cosmith.evaluation import Comparison, Scores, models_by_cut
 from cosmith.inspection import charts, wording
 from cosmith.inspection.charts import IntervalRow
+from cosmith.inspection.dynamics import line_chart
 from cosmith.inspection.markup import Markup, element, facts, joined, table
 from cosmith.inspection.measurements import Measured, measured, shown_interval
 from cosmith.inspection.pictures import figure
@@ -180,7 +181,7 @@ def _all_metrics(everything: Measured, task: str) -> Markup | None:
 
 
 def training_section(run: RunRecord) -> Markup | None:
-    """Loss and development score over the steps, and the mixture with the base that won."""
+    """Loss, development score and learning rate over the steps, and the mixture with the base that won."""
     stages = run.of_kind("adapt", "train", "train-reranker", "train-sparse", "train-late-interaction")
     return joined(_training(stage, len(stages) > 1) for stage in stages) if stages else None
 
@@ -253,6 +254,10 @@ def _curves(stage: StageView) -> list[Markup]:
             steps, values, start=stage.result.get("base_dev"), best_step=stage.result.get("best_step")
         )
         pictures.append(figure(chart, "Score on the development set", "circled: the best"))
+    rates = [(entry["step"], entry["learning_rate"]) for entry in entries if _is_number(entry.get("learning_rate"))]
+    if len(rates) > 1:
+        steps, values = zip(*rates, strict=True)
+        pictures.append(figure(line_chart({"learning rate": (steps, values)}), "Learning rate", "of each step"))
     return pictures
 
 

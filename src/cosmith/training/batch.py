@@ -15,6 +15,7 @@ from cosmith.data.ragged import Float32, take_rows
 from cosmith.errors import InputError
 from cosmith.losses import StepStructure
 from cosmith.models import Embedder
+from cosmith.training.batch_report import score_problems
 from cosmith.training.teaching import TeacherVectors
 
 Int64 = NDArray[np.int64]
@@ -174,12 +175,9 @@ def _scores(source: Source, rows: Int64, positives: Int64) -> tuple[Float32 | No
     """The scores of these rows' positives [NP] and of their negatives [NN], from the number of positives a row [R]."""
     if source.scores is None:
         return None, None
+    if problems := score_problems(source, rows):  # a Source is not made of such, but its files may have changed
+        raise InputError(problems[0], field="scores", remedy="Make the Source again from its rows.")
     scores, offsets = take_rows(source.scores, source.arrays.score_offsets, rows)
-    wrong = np.flatnonzero(~np.isfinite(scores))
-    if len(wrong):  # a Source is not made of such, but its files may have changed
-        row = int(rows[np.searchsorted(offsets, wrong[0], side="right") - 1])
-        raise InputError(f"a score of row {row} of {source.name!r} is {scores[wrong[0]]}", field="scores",
-                         remedy="Make the Source again from its rows.")  # fmt: skip
     within = np.arange(len(scores)) - np.repeat(offsets[:-1], np.diff(offsets))
     of_positive = within < np.repeat(positives, np.diff(offsets))
     return scores[of_positive], scores[~of_positive]

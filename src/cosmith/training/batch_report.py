@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosmith.data import RaggedTokens, Source
+from cosmith.data.ragged import take_rows
 
 if TYPE_CHECKING:
     from cosmith.training.batch import StepBatch
@@ -56,7 +57,22 @@ def batch_problems(source: Source, rows: NDArray[np.int64], batch: StepBatch, vo
     return [
         f"{describe_text(source, rows, batch, number)} {what}"
         for number, what in token_problems(batch.tokens, vocabulary)
-    ]
+    ] + score_problems(source, rows)
+
+
+def score_problems(source: Source, rows: NDArray[np.int64]) -> list[str]:
+    """Scores of these rows [R] that are no finite number: which text of which row has which, a clause each."""
+    if source.scores is None:
+        return []
+    scores, offsets = take_rows(source.scores, source.arrays.score_offsets, rows)
+    found = []
+    for place in np.flatnonzero(~np.isfinite(scores)).tolist():
+        owner = int(np.searchsorted(offsets, place, side="right")) - 1
+        row, within = source.row(int(rows[owner])), place - int(offsets[owner])
+        role = "positive" if within < len(row.positives) else "negative"
+        text = shown_text((*row.positives, *row.negatives)[within])
+        found.append(f"a {role} of row {int(rows[owner])} of {source.name!r}, {text!r} has the score {scores[place]}")
+    return found
 
 
 def token_problems(tokens: RaggedTokens, vocabulary: int) -> list[tuple[int, str]]:

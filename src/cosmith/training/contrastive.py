@@ -99,6 +99,7 @@ class ContrastiveJob(Generic[Model]):
                     "rows": len(each.source),
                     "task": each.source.settings.task,
                     "instruction": each.source.settings.instruction,
+                    "prompts": [each.source.settings.query_prompt, each.source.settings.document_prompt],
                 }
                 for each in self.sources
             ],

@@ -27,12 +27,13 @@ from cosmith.training import contrastive
 from cosmith.training.batch import StepBatch
 from cosmith.training.distributed import ALONE, Ranks, start_ranks
 from cosmith.training.encoding import Batch
+from cosmith.training.health.watch import look_at_scores, look_at_spread, without_histograms
 from cosmith.training.loop import run_job
 from cosmith.training.objective import temperature_of
 from cosmith.training.result import TrainingResult
 from cosmith.training.run import Score
 from cosmith.training.settings import TrainingSettings
-from cosmith.training.step import StepWork
+from cosmith.training.step import Figures, StepWork
 from cosmith.training.tuning import trainable
 from cosmith.training.variant import (
     ContrastiveVariant,
@@ -42,6 +43,7 @@ from cosmith.training.variant import (
 )
 
 _WHAT = "late-interaction model"
+_FEW_ROWS, _FEW_VECTORS = 64, 512  # that stand for a step's: what is watched must cost nothing beside the step
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,7 @@ class LateInteractionJob(ContrastiveVariant[LateInteractionEncoder]):
             batches=[texts.vectors_of(numbers)[0] for numbers in work.batches],
             loss=_loss(texts, spec, share, self.device),
             describe=lambda number: f"a token of {work.describe(int(texts.text_of(np.array([number]))[0]))}",
-            look=lambda vectors: {},
+            look=partial(_look, texts, spec),
         )
 
 
@@ -109,20 +111,40 @@ def _loss(
     texts: TokenBatch, spec: LossSpec, share: slice | None, device: torch.device
 ) -> Callable[[torch.Tensor], torch.Tensor]:
     """The loss of a step as a function of its token vectors; of the share's queries only their scores are needed."""
+    embeddings = _embeddings(texts, share or slice(None), device)
+    structure = texts.batch.structure.to(device)
+    return lambda vectors: loss_of(embeddings(vectors), structure, spec, rows=share)
+
+
+def _embeddings(texts: TokenBatch, rows: slice, device: torch.device) -> Callable[[torch.Tensor], torch.Tensor]:
+    """A step's token vectors → vectors of its texts, [U, Q], whose dot products are the scores of these rows' queries
+    with all documents."""
     structure = texts.batch.structure
-    asked = np.unique(structure.query[share or slice(None)].numpy())
+    asked = np.unique(structure.query[rows].numpy())
     read = np.unique(torch.cat([structure.positives, structure.negatives]).numpy())
     queries, query_offsets = (torch.from_numpy(each).to(device) for each in texts.vectors_of(asked))
     documents, document_offsets = (torch.from_numpy(each).to(device) for each in texts.vectors_of(read))
     asked_number, read_number = (torch.from_numpy(each).to(device) for each in (asked, read))
-    structure = structure.to(device)
 
-    def loss(vectors: torch.Tensor) -> torch.Tensor:
+    def embeddings(vectors: torch.Tensor) -> torch.Tensor:
         scores = max_similarity(vectors[queries], query_offsets, vectors[documents], document_offsets)
-        embeddings = as_dot_products(scores, asked_number, read_number, structure.embeddings)
-        return loss_of(embeddings, structure, spec, rows=share)
+        return as_dot_products(scores, asked_number, read_number, structure.embeddings)
 
-    return loss
+    return embeddings
+
+
+def _look(texts: TokenBatch, spec: LossSpec, vectors: torch.Tensor) -> Figures:
+    """How the token vectors of a step lie, and the scores of some of its rows."""
+    if not bool(torch.isfinite(vectors).all()):
+        return {}
+    with torch.no_grad():
+        values = vectors.detach().float()
+        scores = _embeddings(texts, slice(_FEW_ROWS), values.device)(values)
+        structure = texts.batch.structure.to(values.device)
+        return {
+            **look_at_spread(values, _FEW_VECTORS),
+            **without_histograms(look_at_scores(scores, structure, spec, _FEW_ROWS)),
+        }
 
 
 def train_late_interaction(

@@ -24,7 +24,7 @@ from cosmith.losses.ranking import RANKING_LOSSES, RankingLossName, RowCandidate
 from cosmith.models import CrossEncoder
 from cosmith.models.cross_encoder.pairs import PairTokens
 from cosmith.phrases import counted
-from cosmith.training.batch_report import shown_text, token_problems
+from cosmith.training.batch_report import score_problems, shown_text, token_problems
 from cosmith.training.distributed import ALONE, Ranks, start_ranks
 from cosmith.training.encoding import Strategy
 from cosmith.training.health import ProbeText
@@ -34,7 +34,7 @@ from cosmith.training.result import TrainingResult
 from cosmith.training.rows import plan_of, steps_of
 from cosmith.training.run import Score
 from cosmith.training.settings import TrainingSettings
-from cosmith.training.step import StepWork, lanes_of, shared_micro_batches, strategy_of
+from cosmith.training.step import Figures, StepWork, lanes_of, shared_micro_batches, strategy_of
 from cosmith.training.tuning import trainable
 from cosmith.training.variant import require_merged_adapter
 
@@ -97,8 +97,8 @@ class RerankerJob:
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """Nothing that would explain more than the metrics do."""
-        return {}
+        """That scores are no cosines."""
+        return {"scores": "unbounded"}
 
     @property
     def probe(self) -> Sequence[ProbeText]:
@@ -152,9 +152,13 @@ class RerankerJob:
             loss=lambda scores: self.loss(scores[:, 0], candidates, rows=share),
             describe=partial(_describe, source, batch),
             problems=lambda: [
-                f"{_describe(source, batch, number)} {what}"
-                for number, what in token_problems(batch.tokens.tokens, vocabulary)
+                *(
+                    f"{_describe(source, batch, number)} {what}"
+                    for number, what in token_problems(batch.tokens.tokens, vocabulary)
+                ),
+                *score_problems(source, taken.rows),
             ],
+            look=lambda scores: _look(scores[:, 0].detach().float(), candidates),
         )
 
 
@@ -183,6 +187,18 @@ def _candidates(source: Source, rows: NDArray[np.int64]) -> _Candidates:
         (np.arange(len(row)) < len(positives))[order],
         teacher,
     )
+
+
+def _look(scores: torch.Tensor, candidates: RowCandidates) -> Figures:
+    """How the negatives of rows stand to the best positive of theirs, by the scores [U] of a step."""
+    if not bool(torch.isfinite(scores).all()) or bool(candidates.positive.all()):
+        return {}
+    of_candidates, positive, row = scores[candidates.pair], candidates.positive, candidates.row
+    best = scores.new_full((candidates.rows,), -torch.inf)
+    best.scatter_reduce_(0, row[positive], of_candidates[positive], "amax")
+    above = of_candidates[~positive] > best[row[~positive]]
+    beaten = torch.unique(row[~positive][above])
+    return {"scores/own_above": float(above.float().mean()), "scores/first": 1 - len(beaten) / candidates.rows}
 
 
 def _describe(source: Source, batch: PairBatch, number: int) -> str:

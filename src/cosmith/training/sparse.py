@@ -13,12 +13,13 @@ import torch
 
 from cosmith.data import RaggedTokens, Source
 from cosmith.errors import InputError
-from cosmith.losses import StepStructure
+from cosmith.losses import LossSpec, StepStructure
 from cosmith.losses.sparsity import active, flops, warmed_up
 from cosmith.models import SparseEncoder
 from cosmith.training import contrastive
 from cosmith.training.distributed import ALONE, Ranks, start_ranks
 from cosmith.training.encoding import Batch
+from cosmith.training.health.watch import look_at_scores, look_at_spread, without_histograms
 from cosmith.training.loop import run_job
 from cosmith.training.objective import temperature_of
 from cosmith.training.result import TrainingResult
@@ -35,6 +36,7 @@ from cosmith.training.variant import (
 
 _WHAT = "sparse encoder"
 _QUERY_LEARNING_RATE = 1e-3
+_FEW = 128  # vectors that stand for a step's where all pairs are compared: each is as wide as the vocabulary
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class SparseJob(ContrastiveVariant[SparseEncoder]):
 
     def work(self, step: int, ranks: Ranks = ALONE) -> StepWork:
         """What step number ``step`` does."""
-        _, batch = self.run.batch(step)
+        number, batch = self.run.batch(step)
         work = self.run.work(step, ranks)
         queries, documents = _roles(batch.structure.to(self.device))
         rise = round(self.sparsity.warmup * self.steps)
@@ -91,7 +93,7 @@ class SparseJob(ContrastiveVariant[SparseEncoder]):
                     total = total + weight * flops(embeddings[texts], columns=columns)
             return total
 
-        return replace(work, loss=loss, look=partial(_look, queries=queries, documents=documents))
+        return replace(work, loss=loss, look=partial(_look, batch.structure, self.run.specs[number]))
 
 
 def _embed_by_role(encoder: SparseEncoder, tokens: RaggedTokens, queries: int, numbers: Batch) -> torch.Tensor:
@@ -109,12 +111,20 @@ def _roles(structure: StepStructure) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.unique(structure.query), torch.unique(torch.cat([structure.positives, structure.negatives]))
 
 
-def _look(embeddings: torch.Tensor, queries: torch.Tensor, documents: torch.Tensor) -> Figures:
-    """How many words the vectors of a step have."""
-    return {
-        "sparsity/query_words": active(embeddings[queries]),
-        "sparsity/document_words": active(embeddings[documents]),
-    }
+def _look(structure: StepStructure, spec: LossSpec, embeddings: torch.Tensor) -> Figures:
+    """How many words the vectors of a step have, how some of them lie, and the scores between them."""
+    if not bool(torch.isfinite(embeddings).all()):
+        return {}
+    with torch.no_grad():
+        values, structure = embeddings.detach().float(), structure.to(embeddings.device)
+        queries, documents = _roles(structure)
+        few = torch.nn.functional.normalize(values[:: -(-len(values) // _FEW)], dim=1)
+        return {
+            "sparsity/query_words": active(values[queries]),
+            "sparsity/document_words": active(values[documents]),
+            **look_at_spread(few, _FEW),
+            **without_histograms(look_at_scores(values, structure, spec)),
+        }
 
 
 def train_sparse(

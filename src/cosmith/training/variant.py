@@ -64,8 +64,8 @@ class ContrastiveVariant(Generic[Model]):
 
     @property
     def facts(self) -> Mapping[str, Any]:
-        """As of the contrastive run."""
-        return self.run.facts
+        """As of the contrastive run, but that scores are no cosines."""
+        return {**self.run.facts, "scores": "unbounded"}
 
     @property
     def probe(self) -> Sequence[ProbeText]:

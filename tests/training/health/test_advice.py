@@ -15,7 +15,7 @@ from cosmith.losses import preset
 from cosmith.models import Encoder, tiny_encoder
 from cosmith.training import TrainingSettings, train
 from cosmith.training.contrastive import ContrastiveJob
-from cosmith.training.health import RULES, Advice, advise, read_history
+from cosmith.training.health import RULES, Advice, History, advise, read_history
 
 SETTINGS = TrainingSettings(steps=12, batch_size=16, learning_rate=1e-4, temperature=0.02, warmup=0.0,
                             schedule="constant", watch_every=2, evaluate_every=2, interpolate=False,
@@ -190,11 +190,69 @@ def test_steps_that_were_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert "step 5" in said(tmp_path, on_divergence="skip")["left_out"].evidence
 
 
-@pytest.mark.parametrize(
-    ("prompts", "told"),
-    [({"query": "Instruct: {task}\nQuery: "}, "asked gives none"), ({"passage": "passage: "}, "'passage'")],
-)
-def test_prompts_that_are_not_used(tmp_path: Path, prompts: dict[str, str], told: str) -> None:
+def read_with(folder: Path, known: dict[str, str], **settings: Any) -> Advice | None:
     encoder = tiny_encoder("bert")
-    encoder.spec = replace(encoder.spec, prompts=prompts)
-    assert told in said(tmp_path, encoder)["without_prompt"].says
+    encoder.spec = replace(encoder.spec, prompts=known)
+    source = replace(SOURCE, settings=replace(SOURCE.settings, **settings))
+    return said(folder, encoder, source, steps=1).get("without_prompt")
+
+
+@pytest.mark.parametrize(
+    ("prompts", "told", "remedy"),
+    [
+        ({"query": "Instruct: {task}\nQuery: "}, "asked gives none", "(instruction)"),
+        ({"passage": "passage: "}, "Documents are encoded without the model's prompt 'passage'.", "[query, passage]"),
+        (
+            {"search_query": "search_query: ", "search_document": "search_document: ", "clustering": "clustering: "},
+            "Queries and documents are encoded without the model's prompts 'search_query' and 'search_document'.",
+            "Set prompts of asked to [search_query, search_document]",
+        ),
+        (
+            {"s2s_query": "Instruct: alike\nQuery: ", "s2p_query": "Instruct: answer\nQuery: "},
+            "Queries are encoded without the model's prompt 's2p_query'.",
+            "Set prompts of asked to [s2p_query, document]",
+        ),
+        (
+            {"Query": "query: ", "document": "passage: "},
+            "Queries are encoded without the model's prompt 'Query'.",
+            "Set prompts of asked to [Query, document]",
+        ),
+    ],
+)
+def test_prompts_that_are_not_used(tmp_path: Path, prompts: dict[str, str], told: str, remedy: str) -> None:
+    found = read_with(tmp_path, prompts)
+    assert found is not None
+    assert told in found.says
+    assert remedy in found.remedy
+    for name in set(prompts) & set(found.says.split("'")):
+        assert repr(prompts[name]) in found.evidence
+
+
+@pytest.mark.parametrize("document", [{}, {"document": "passage: "}])
+def test_queries_that_are_read_as_documents(tmp_path: Path, document: dict[str, str]) -> None:
+    found = read_with(tmp_path, {"query": "query: ", **document}, prompts=("document", "document"))
+    assert found is not None
+    assert found.says == "Queries are encoded without the model's prompt 'query'."
+    assert "asked asks for the prompt 'document'" in found.evidence
+    assert "Set prompts of asked to [query, document]" in found.remedy
+
+
+@pytest.mark.parametrize(
+    ("prompts", "settings"),
+    [
+        ({"query": "query: ", "passage": "passage: "}, {"prompts": ("query", "passage")}),
+        ({"query": "query: "}, {}),
+        ({"query": "query: ", "document": "passage: "}, {"task": "sts", "in_batch_negatives": True}),
+        ({"search_query": "q: ", "search_document": "d: ", "clustering": "c: "}, {"prompts": ("clustering",) * 2}),
+        ({"query": "Instruct: {task}\nQuery: "}, {"instruction": "Answer"}),
+        ({"query": "Instruct: {task}\nQuery: ", "bare": "ask: "}, {"prompts": ("bare", "document")}),
+    ],
+)
+def test_prompts_that_are_used(tmp_path: Path, prompts: dict[str, str], settings: dict[str, Any]) -> None:
+    assert read_with(tmp_path, prompts, **settings) is None
+
+
+def test_a_run_that_did_not_write_down_its_prompts() -> None:
+    old = {"name": "asked", "rows": 64, "task": "retrieval", "instruction": ""}
+    history = History([], [], {"prompts": {"search_query": "q: "}, "sources": [old]})
+    assert "without_prompt" not in {each.rule for each in advise(history)}

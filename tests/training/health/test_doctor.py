@@ -14,8 +14,9 @@ import pytest
 import torch
 
 from cosmith.data import RaggedTokens, Source, TrainingRow
-from cosmith.models import Encoder, tiny_encoder
-from cosmith.training import TrainingSettings, train, train_with_result
+from cosmith.errors import InputError
+from cosmith.models import Encoder, tiny_cross_encoder, tiny_encoder
+from cosmith.training import TrainingSettings, train, train_reranker, train_with_result
 from cosmith.training.contrastive import ContrastiveJob
 from cosmith.training.health import Diverged, advise, read_findings, read_history
 
@@ -57,6 +58,17 @@ def test_a_weight_that_is_no_number(tmp_path: Path) -> None:
     assert {"weights.safetensors", "batch.json", "findings.json"} <= {file.name for file in place.iterdir()}
     forward = next(finding for finding in read_findings(place) if finding.check == "forward")
     assert "encoder.layer.1.output.dense" in forward.answer
+    assert re.search(r"gave nan of inputs \S", forward.answer)
+
+
+def test_the_name_of_a_spoilt_weight_is_told_as_it_is(tmp_path: Path) -> None:
+    encoder = tiny_encoder("bert")
+    name = "backbone.encoder.layer.1.output.LayerNorm.bias"
+    with torch.no_grad():
+        encoder.module.get_parameter(name)[3] = float("nan")
+    failed(encoder, tmp_path)
+    ranges = next(each for each in read_findings(tmp_path / "health" / "step-1") if each.check == "ranges")
+    assert ranges.answer.startswith(f"The weight `{name}` is not finite")
 
 
 def spoilt_loss(job: ContrastiveJob, spoil: Callable[[torch.Tensor], torch.Tensor]) -> Callable[..., Any]:
@@ -130,6 +142,32 @@ def test_a_text_without_tokens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     error, page = failed(tiny_encoder("bert"), tmp_path)
     assert "the data: a query of row 5 of 'asked', 'ask 5 now' has no token" in error.problem
     assert "leave out that row" in page
+
+
+def scored(spoilt: float) -> Source:
+    """Rows with a score for each text; that of row 5's negative is this one, as in files that have changed."""
+    source = Source.from_rows("asked", [replace(row, scores=(2.0, -1.0)) for row in rows()])
+    assert source.scores is not None
+    scores = source.scores.copy()
+    scores[11] = spoilt
+    return replace(source, arrays=replace(source.arrays, scores=scores))
+
+
+@pytest.mark.parametrize("spoilt", [float("inf"), float("nan")])
+def test_a_score_that_is_no_number(tmp_path: Path, spoilt: float) -> None:
+    with pytest.raises(Diverged) as error:
+        train_reranker(tiny_cross_encoder("bert"), [scored(spoilt)], SETTINGS, loss="score-kl", folder=tmp_path)
+    assert f"the data: a negative of row 5 of 'asked', 'not 5' has the score {spoilt}" in error.value.problem
+    assert error.value.path is not None
+    place = Path(error.value.path).with_suffix("")
+    first = read_findings(place)[0]
+    assert (first.check, first.sound) == ("raw_batch", False)
+
+
+@pytest.mark.parametrize("loss", ["score-kl", "cosent"])
+def test_a_score_that_is_no_number_comes_into_no_loss_of_encoders(tmp_path: Path, loss: str) -> None:
+    with pytest.raises(InputError, match="a negative of row 5 of 'asked', 'not 5' has the score inf"):
+        train(tiny_encoder("bert"), [scored(float("inf"))], replace(SETTINGS, loss=loss), folder=tmp_path)
 
 
 @pytest.mark.parametrize("precision", ["float32", "bf16"])

@@ -13,10 +13,12 @@ import numpy as np
 
 from cosmith.phrases import counted, share
 from cosmith.training.health.history import TOO_FAST, History
+from cosmith.training.health.prompt_use import listed, unread_prompts
 
 _NOTICEABLE = 1e-3  # a smaller difference of two development scores is none
 _HIGHEST = 1.0  # of the metrics
-_USUAL_TEMPERATURE = 0.05  # and below
+_USUAL_TEMPERATURE = 0.05  # of cosines, and below
+_USUAL_OF_SUMS = 1.0  # of scores that are sums, such as dot products of sparse vectors
 _ONE_WAY = 0.9  # a mean cosine above it: all embeddings point one way
 
 
@@ -127,14 +129,16 @@ def forgets(history: History) -> Advice | None:
 
 
 def negatives_above(history: History) -> Advice | None:
-    """Many of the rows' own negatives score above the positive, from the start."""
-    above = history.mean("scores/own_above", slice(3))
+    """Many of the rows' own negatives score above the positive: from the start, or where scores are those of a model
+    that may be new, still at the end."""
+    looks, when = (slice(-3, None), "last") if _is_unbounded(history) else (slice(3), "first")
+    above = history.mean("scores/own_above", looks)
     if above is None or above < 0.25:
         return None
     return Advice(
         "negatives_above",
         f"{share(above)} of the rows' own negatives score above the positive: many may be answers themselves.",
-        f"Mean over the first looks, step {history.series('scores/own_above')[0][0]:,} on.",
+        f"Mean over the {when} looks, step {history.series('scores/own_above')[0][looks][0]:,} on.",
         "Raise the threshold when mining: set a ratio or a margin where there is none, else a lower ratio (0.9, 0.8) "
         "or a larger margin, which leaves out what scores too near; then read some rows that remain.",
     )
@@ -187,21 +191,22 @@ def too_cold(history: History) -> Advice | None:
         f"Temperature too low: {share(hardest)} of the gradient comes from one negative.",
         f"{history.mean('scores/effective_negatives') or 0:.1f} of {candidates:.0f} candidates take part"
         f"{_at_temperature(history)}.",
-        "Try two to five times the temperature; 0.02 to 0.05 are usual.",
+        f"Try two to five times the temperature; {_usual(history)}.",
     )
 
 
 def too_warm(history: History) -> Advice | None:
     """All candidates have the same share, and the temperature is the reason."""
     temperature = history.facts.get("temperature")
-    cold = _narrow(history) if temperature is None else temperature <= _USUAL_TEMPERATURE
+    usual = _USUAL_OF_SUMS if _is_unbounded(history) else _USUAL_TEMPERATURE
+    cold = _narrow(history) if temperature is None else temperature <= usual
     if cold or not _all_alike(history):
         return None
     return Advice(
         "too_warm",
         "Temperature too high: the loss hardly tells near candidates from far ones.",
         f"{_taking_part(history)}{_at_temperature(history)}.",
-        "Try a fifth of the temperature; 0.02 to 0.05 are usual.",
+        f"Try a fifth of the temperature; {_usual(history)}.",
     )
 
 
@@ -213,7 +218,7 @@ def collapses(history: History) -> Advice | None:
     near = cosines[-1] > _ONE_WAY and cosines[-1] > cosines[0] + 0.05
     flat = ranks[-1] < 3 and ranks[-1] < 0.5 * ranks[0]
     figures = (
-        f"The mean cosine of two texts went from {cosines[0]:.2f} to {cosines[-1]:.2f}, the effective rank from "
+        f"The mean cosine of two vectors went from {cosines[0]:.2f} to {cosines[-1]:.2f}, the effective rank from "
         f"{ranks[0]:.0f} to {ranks[-1]:.0f}"
     )
     if near or flat:
@@ -293,35 +298,53 @@ def left_out(history: History) -> Advice | None:
 def without_prompt(history: History) -> Advice | None:
     """The model has prompts that are not used, or are used with a gap in them."""
     prompts = history.facts.get("prompts", {})
-    sources = history.facts.get("sources", [])
-    if any("{task}" in prompt for prompt in prompts.values()):
-        bare = [source["name"] for source in sources if not source["instruction"]]
-        if bare:
+    sources = [source for source in history.facts.get("sources", []) if "prompts" in source]  # older runs lack them
+    for source in sources:
+        unread = unread_prompts(prompts, source)
+        if unread:
+            roles = {"query": "queries", "document": "documents"}
+            kept: dict[str, str] = {each.role: each.name for each in unread}
+            names = [kept.get(role, name) for role, name in zip(roles, source["prompts"], strict=True)]
+            what = " and ".join(roles[each.role] for each in unread)
+            named = [each for each in unread if each.name != each.role]
+            rename = (
+                f"; or, so that evaluation and search read them too, call {listed(each.name for each in named)} "
+                f"{listed(each.role for each in named)} in the model's config_sentence_transformers.json (prompts)"
+            )
             return Advice(
                 "without_prompt",
-                f"The model's prompts ask for an instruction, and {', '.join(bare)} gives none.",
-                f"Its prompt for queries is {prompts.get('query', '')!r}.",
-                "Say in the Source what its queries ask for (instruction), and give the same when searching.",
+                f"{what.capitalize()} are encoded without the model's prompt{'s' if len(unread) > 1 else ''} "
+                f"{listed(each.name for each in unread)}.",
+                " ".join(each.describe(source["name"], prompts) for each in unread),
+                f"Set prompts of {source['name']} to [{', '.join(names)}]{rename if named else ''}.",
             )
-    unused = sorted(
-        name for name, text in prompts.items() if text and name in _OTHER_NAMES and not prompts.get("document")
-    )
-    if unused and any(source["task"] == "retrieval" for source in sources):
+    bare = [
+        source["name"]
+        for source in sources
+        if not source["instruction"] and any("{task}" in prompts.get(name, "") for name in source["prompts"])
+    ]
+    if bare:
         return Advice(
             "without_prompt",
-            f"Documents are encoded without the model's prompt {unused[0]!r}.",
-            f"It has a prompt of that name ({prompts[unused[0]]!r}) and none called 'document'.",
-            "Call it 'document' in the model's config_sentence_transformers.json.",
+            f"The model's prompts ask for an instruction, and {', '.join(bare)} gives none.",
+            f"Its prompt for queries is {prompts.get('query', '')!r}.",
+            "Say in the Source what its queries ask for (instruction), and give the same when searching.",
         )
     return None
-
-
-_OTHER_NAMES = ("passage", "corpus", "doc")
 
 
 def _at_temperature(history: History) -> str:
     temperature = history.facts.get("temperature")
     return "" if temperature is None else f" at a temperature of {temperature:g}"
+
+
+def _is_unbounded(history: History) -> bool:
+    """Whether scores are no cosines: those of sparse vectors, of late interaction, of a reranker."""
+    return history.facts.get("scores") == "unbounded"
+
+
+def _usual(history: History) -> str:
+    return f"{_USUAL_OF_SUMS:g} is usual for such scores" if _is_unbounded(history) else "0.02 to 0.05 are usual"
 
 
 def _all_alike(history: History) -> bool:

@@ -88,11 +88,11 @@ class Case:
 
 
 def raw_batch(case: Case) -> Finding:
-    """Whether the rows themselves are sound: every text with tokens that the model knows, every number finite."""
+    """Whether the rows themselves are sound: every text with tokens that the model knows, every score finite."""
     question = "Are the rows of the batch sound?"
     faults = case.work.problems()
     if not faults:
-        return Finding(question, "Every text has tokens that the model knows; labels and scores are finite.", True)
+        return Finding(question, "Every text has tokens that the model knows, every score is a finite number.", True)
     return Finding(question, "; ".join(faults[:5]) + ".", False, cause=f"the data: {faults[0]}",
                    remedy="Mend or leave out that row, and look at others of its file.")  # fmt: skip
 
@@ -222,7 +222,7 @@ def ranges(case: Case) -> Finding:
             if isinstance(value, torch.Tensor) and value.is_floating_point() and not bool(torch.isfinite(value).all())
         ]
     if spoilt:
-        answer = f"{spoilt[0]} is not finite ({len(spoilt)} such in all).".capitalize()
+        answer = f"{spoilt[0][:1].upper()}{spoilt[0][1:]} is not finite ({len(spoilt)} such in all)."
         began_with = dict(case.base.module.named_parameters()).values()
         if case.step and all(bool(torch.isfinite(value).all()) for value in began_with):
             return Finding(

@@ -42,7 +42,7 @@ class Fault:
         origin = (
             f" of inputs up to {self.largest_input:.3g}" if self.inputs_finite else " of inputs that hold it already"
         )
-        return f"the operation `{self.operation}` ({self.dtype}){place} gave {self.made} of {origin}"
+        return f"the operation `{self.operation}` ({self.dtype}){place} gave {self.made}{origin}"
 
 
 class FirstFault(TorchDispatchMode):  # type: ignore[no-untyped-call]

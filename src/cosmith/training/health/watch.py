@@ -91,22 +91,52 @@ def look_at_embeddings(
         return {}
     with torch.no_grad():
         values = embeddings.detach().float()
-        figures: dict[str, float | list[int]] = {}
-        if len(values) > 1:
-            few = values[:: -(-len(values) // _FEW)]
-            figures |= {
-                "embeddings/mean_cosine": mean_cosine(values),
-                "embeddings/effective_rank": effective_rank(few),
-                "embeddings/uniformity": uniformity(few),
-            }
+        figures = dict(look_at_spread(values, _FEW))
         if len(structure.positives):
             queries = structure.query[structure.positive_row[:_FEW]]
             figures["embeddings/alignment"] = alignment(values[queries], values[structure.positives[:_FEW]])
-        if not isinstance(spec, ContrastiveSpec) or not len(structure.positives):
-            return figures
-        for name, value in vars(score_statistics(values, structure, spec)).items():
-            if isinstance(value, tuple):
-                figures[f"scores/{name}"] = list(value)
-            elif math.isfinite(value):
-                figures[f"scores/{name}"] = value
+        return {**figures, **look_at_scores(values, structure, spec)}
+
+
+def look_at_spread(vectors: torch.Tensor, most: int) -> dict[str, float]:
+    """How vectors [n, D] of unit length lie: figures under ``embeddings/``.
+
+    Args:
+        vectors: Finite numbers.
+        most: How many of them, evenly spread, stand for all where all would cost much.
+    """
+    if len(vectors) < 2:
+        return {}
+    few = vectors[:: -(-len(vectors) // most)]
+    return {
+        "embeddings/mean_cosine": mean_cosine(vectors),
+        "embeddings/effective_rank": effective_rank(few),
+        "embeddings/uniformity": uniformity(few),
+    }
+
+
+def look_at_scores(
+    values: torch.Tensor, structure: StepStructure, spec: LossSpec, pairs: int = 256
+) -> dict[str, float | list[int]]:
+    """The dot products of a step's vectors as its loss sees them: figures under ``scores/``.
+
+    Args:
+        values: [U, D], finite.
+        structure: Who is whose positive and negative.
+        spec: The loss; without candidates, no figures.
+        pairs: About how many pairs are looked at.
+    """
+    figures: dict[str, float | list[int]] = {}
+    if not isinstance(spec, ContrastiveSpec) or not len(structure.positives):
+        return figures
+    for name, value in vars(score_statistics(values, structure, spec, pairs=pairs)).items():
+        if isinstance(value, tuple):
+            figures[f"scores/{name}"] = list(value)
+        elif math.isfinite(value):
+            figures[f"scores/{name}"] = value
     return figures
+
+
+def without_histograms(figures: Mapping[str, float | list[int]]) -> dict[str, float | list[int]]:
+    """Those that are numbers: the bars are those of cosines."""
+    return {name: value for name, value in figures.items() if not isinstance(value, list)}
