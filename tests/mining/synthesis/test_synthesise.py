@@ -44,7 +44,7 @@ def test_queries_are_made_in_two_steps_and_say_where_they_are_from(
     language_model: Any, write: Write, passages: list[Passage], words_encoder: Any, tmp_path: Path
 ) -> None:
     with language_model() as model:
-        made = write(model, each=2, languages=("de",), words=(6, 9))
+        made = write(model, each=2, languages=("en",), words=(6, 9))
     assert len(made.rows) == 12
     assert (made.passages, made.finished, made.stopped_by, made.rejected) == (6, 6, None, [])
     assert made.usage.requests == len(model.asked) == 18  # a configuration and two queries for each of six
@@ -61,11 +61,11 @@ def test_queries_are_made_in_two_steps_and_say_where_they_are_from(
         assert given.character in [personas[place] for place in nearest[number // 2]]
         assert given.question_type in QUESTION_TYPES
         assert given.difficulty in DIFFICULTIES
-        assert given.language == "de"
+        assert given.language == "en"
         asked = next(
             prompt for prompt in prompts(model) if given.character in prompt and f"{given.words} words" in prompt
         )
-        assert "Language: German" in asked
+        assert "Language: English" in asked
         assert texts[each.passage] in asked
         assert (2 <= given.words <= 6) if given.question_type == "keywords" else (6 <= given.words <= 9)
     write_synthetic_rows(tmp_path / "rows.jsonl", made.rows)
