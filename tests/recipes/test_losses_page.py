@@ -23,8 +23,10 @@ def test_the_tables_have_every_loss_and_what_it_needs() -> None:
 
 
 def test_the_recipes_are_recipes() -> None:
-    for recipe in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL):
-        load_recipe(parse_document(recipe))
+    written = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    assert written
+    for recipe in written:
+        assert load_recipe(parse_document(recipe)).recipe.stages
 
 
 def test_the_python_example_runs() -> None:

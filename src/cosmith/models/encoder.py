@@ -17,7 +17,6 @@ from cosmith.errors import InputError
 from cosmith.models.adapters import has_adapter
 from cosmith.models.attention import set_attention, set_bidirectional
 from cosmith.models.backbone import load_parts
-from cosmith.models.base import TrainableModel
 from cosmith.models.dropout import use_fast_dropout
 from cosmith.models.fingerprint import fingerprint_of
 from cosmith.models.folder import DenseSpec, LatentAttentionSpec, ModelSpec
@@ -34,6 +33,7 @@ from cosmith.models.precision import Precision, resolve_precision
 from cosmith.models.reading import TextReader
 from cosmith.models.saving import save_model
 from cosmith.models.tokenization import TextTokenizer
+from cosmith.models.trainable_model import TrainableModel
 from cosmith.models.weights import load_weights
 
 

@@ -58,6 +58,7 @@ def test_a_step_is_what_transformers_makes_of_it() -> None:
     from transformers import Qwen3ForCausalLM
 
     job = prepare(decoder(), TEXTS, replace(SETTINGS, batch_size=8), 0.3)
+    assert job.facts == {"head": "tied"}
     theirs = Qwen3ForCausalLM(job.encoder.module["backbone"].config)
     theirs.model.load_state_dict(job.encoder.module["backbone"].state_dict())
     theirs.tie_weights()

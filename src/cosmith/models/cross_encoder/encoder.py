@@ -17,7 +17,6 @@ from cosmith.errors import InputError
 from cosmith.models.adapters import refuse_adapter
 from cosmith.models.attention import set_attention
 from cosmith.models.backbone import described
-from cosmith.models.base import TrainableModel
 from cosmith.models.cross_encoder.folder import (
     QWEN3_RERANKER_TEMPLATE,
     CrossEncoderSpec,
@@ -37,6 +36,7 @@ from cosmith.models.new_heads import parts_of, with_new_head
 from cosmith.models.packaged import find_model
 from cosmith.models.precision import Precision, resolve_precision
 from cosmith.models.tokenization import TextTokenizer
+from cosmith.models.trainable_model import TrainableModel
 
 
 class CrossEncoder(TrainableModel):

@@ -26,7 +26,6 @@ from cosmith.losses.late_interaction import max_similarity
 from cosmith.models.adapters import refuse_adapter
 from cosmith.models.attention import set_attention
 from cosmith.models.backbone import described
-from cosmith.models.base import TrainableModel
 from cosmith.models.dropout import use_fast_dropout
 from cosmith.models.encoder import Encoder
 from cosmith.models.fingerprint import add_weights
@@ -48,6 +47,7 @@ from cosmith.models.packaged import find_model
 from cosmith.models.precision import Precision, resolve_precision
 from cosmith.models.prompts import fill_prompt
 from cosmith.models.tokenization import TextTokenizer
+from cosmith.models.trainable_model import TrainableModel
 from cosmith.models.weights import load_weights
 
 Kept = npt.NDArray[np.bool_]

@@ -22,7 +22,6 @@ from cosmith.errors import InputError
 from cosmith.models.adapters import refuse_adapter
 from cosmith.models.attention import set_attention
 from cosmith.models.backbone import described
-from cosmith.models.base import TrainableModel
 from cosmith.models.dropout import use_fast_dropout
 from cosmith.models.encoder import Encoder
 from cosmith.models.fingerprint import add_weights
@@ -37,6 +36,7 @@ from cosmith.models.sparse.folder import SparseSpec, read_sparse_encoder, write_
 from cosmith.models.sparse.static_queries import StaticQueries, inverse_document_frequencies
 from cosmith.models.sparse.vectors import SparseVectors
 from cosmith.models.tokenization import TextTokenizer
+from cosmith.models.trainable_model import TrainableModel
 
 _HEADS = {"bert": "cls", "roberta": "lm_head", "xlm-roberta": "lm_head"}  # that take states without padding
 
