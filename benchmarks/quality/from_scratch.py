@@ -8,8 +8,10 @@ The folder holds ``wiki-en-sample/text.txt`` (a paragraph a line), ``stsb/test.t
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -25,6 +27,7 @@ from cosmith.training.pretraining import pretrain
 
 SPEARMAN, SCIFACT, FUNCTIONS = "STSBenchmark spearman", "SciFact ndcg@10", "functions ndcg@10"
 RANDOM, LANGUAGE, PLAIN, FULL = "random weights", "masked language only", "pairs only", "masked language, then pairs"
+LOSS = "loss of the last steps of masked language"
 
 
 def read_paragraphs(path: Path, count: int, seed: int) -> list[str]:
@@ -61,16 +64,23 @@ def measure(encoder: Encoder, sts: StsPairs, collections: Sequence[Collection]) 
     return found
 
 
+def losses(folder: Path) -> list[float]:
+    """The loss of each step of a run."""
+    entries = map(json.loads, (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines())
+    return [entry["loss"] for entry in entries if "loss" in entry]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="the folder with wiki-en-sample, stsb and scifact")
-    parser.add_argument("--paragraphs", type=int, default=20_000)
+    parser.add_argument("--paragraphs", type=int, default=80_000)
     parser.add_argument("--functions", type=int, default=8000)
     parser.add_argument("--vocabulary", type=int, default=8000)
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--max-length", type=int, default=128)
-    parser.add_argument("--epochs", type=float, default=4.0, help="over the texts, of learning the language")
+    parser.add_argument("--backbone", choices=("qwen3", "bert"), default="qwen3", help="whose layers")
+    parser.add_argument("--language-steps", type=int, default=5000, help="of learning the language")
     parser.add_argument("--language-batch", type=int, default=32)
     parser.add_argument("--language-length", type=int, default=64, help="tokens of a piece of text")
     parser.add_argument("--mask-rate", type=float, default=0.3)
@@ -102,17 +112,21 @@ def main() -> None:
         layers=given.layers,
         hidden=given.hidden,
         max_length=given.max_length,
+        backbone=given.backbone,
         seed=given.seed,
     )
     outcomes.take(RANDOM, lambda: measured(start.copy()))
     settings = TrainingSettings(
-        epochs=given.epochs,
+        steps=given.language_steps,
         batch_size=given.language_batch,
         learning_rate=1e-3,
         max_document_length=given.language_length,
         seed=given.seed,
     )
-    language = pretrain(start, texts, settings, mask_rate=given.mask_rate)
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary) if given.output is None else given.output.with_suffix(".run")
+        language = pretrain(start, texts, settings, mask_rate=given.mask_rate, folder=folder)
+        outcomes.take(LOSS, lambda: {LOSS: losses(folder)[-100:]})
     outcomes.take(LANGUAGE, lambda: measured(language.copy()))
     for name, begin in ((PLAIN, start), (FULL, language)):
         if len(steps_of(outcomes, name)) < given.points:
@@ -205,10 +219,11 @@ def draw(outcomes: Outcomes, path: Path) -> None:
 def write(given: argparse.Namespace, outcomes: Outcomes) -> None:
     """Write what is known so far, the chart beside it."""
     notes = (
-        f"{given.layers} layers of width {given.hidden}, random weights, byte-level BPE of {given.vocabulary:,} tokens "
+        f"{given.layers} layers of {given.backbone}'s kind of width {given.hidden}, random weights, byte-level BPE of {given.vocabulary:,} tokens "
         f"learnt from {given.paragraphs:,} paragraphs of Wikipedia and {given.functions:,} functions of the installed "
-        f"Python packages. Masked language: {given.epochs:g} passes over both in pieces of {given.language_length} "
-        f"tokens, {given.language_batch} a step, {given.mask_rate:.0%} masked. Pairs: first sentence and rest of the "
+        f"Python packages. Masked language: {given.language_steps:,} steps of {given.language_batch} pieces of "
+        f"{given.language_length} tokens of both, {given.mask_rate:.0%} masked; loss in the end "
+        f"{np.mean(outcomes.rows[LOSS][LOSS]):.2f}. Pairs: first sentence and rest of the "
         f"paragraphs, docstring sentence and function; {given.points * every_of(given)} steps of 128 at "
         f"{given.max_length} tokens, temperature 0.05. Tests: STSBenchmark's test split; SciFact's and held-out "
         "packages' functions, "

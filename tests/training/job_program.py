@@ -97,7 +97,7 @@ def late(settings: TrainingSettings, folder: Path, dev: Callable[[Any], float]) 
 
 def masked(settings: TrainingSettings, folder: Path, dev: Callable[[Any], float]) -> TrainingResult[Any]:
     """Hidden words, guessed by a head of which the encoder knows nothing."""
-    base = initialise(TEXTS, vocabulary=300, layers=2, hidden=32, heads=4, max_length=32, dropout=0.1)
+    base = initialise(TEXTS, vocabulary=300, layers=2, hidden=32, heads=4, max_length=32, dropout=0.1, backbone="bert")
     return pretrain_with_result(base, TEXTS, settings, folder=folder, dev=dev)
 
 

@@ -26,7 +26,7 @@ SETTINGS = TrainingSettings(steps=40, batch_size=16, learning_rate=5e-3, precisi
 
 
 def encoder(dropout: float = 0.1, **changes: Any) -> Encoder:
-    sizes = {"vocabulary": 300, "layers": 2, "hidden": 32, "heads": 4, "max_length": 32} | changes
+    sizes: dict[str, Any] = {"vocabulary": 300, "layers": 2, "hidden": 32, "heads": 4, "max_length": 32, "backbone": "bert"} | changes
     return initialise(TEXTS, dropout=dropout, **sizes)
 
 
@@ -37,8 +37,9 @@ def gradients(job: MaskedLanguageJob, step: int = 0) -> tuple[float, dict[str, t
     return loss, {name: p.grad.clone() for name, p in job.module.named_parameters() if p.grad is not None}
 
 
-def test_the_loss_falls_and_guesses_become_right(tmp_path: Path) -> None:
-    base = encoder()
+@pytest.mark.parametrize("backbone", ["bert", "qwen3"])
+def test_the_loss_falls_and_guesses_become_right(backbone: str, tmp_path: Path) -> None:
+    base = encoder(backbone=backbone)
     before = base.fingerprint()
     result = pretrain_with_result(base, TEXTS, SETTINGS, mask_rate=0.2, folder=tmp_path)
     assert base.fingerprint() == before

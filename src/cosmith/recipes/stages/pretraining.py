@@ -71,6 +71,7 @@ def initialise_model(stage: InitialiseStage, context: StageContext) -> dict[str,
             max_length=stage.max_length,
             dropout=stage.dropout,
             lowercase=stage.lowercase,
+            backbone=stage.backbone,
             seed=context.seed,
             name=context.name,
         )
