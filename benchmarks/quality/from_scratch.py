@@ -219,7 +219,8 @@ def draw(outcomes: Outcomes, path: Path) -> None:
 def write(given: argparse.Namespace, outcomes: Outcomes) -> None:
     """Write what is known so far, the chart beside it."""
     notes = (
-        f"{given.layers} layers of {given.backbone}'s kind of width {given.hidden}, random weights, byte-level BPE of {given.vocabulary:,} tokens "
+        f"{given.layers} layers of {given.backbone}'s kind of width {given.hidden}, random weights, "
+        f"byte-level BPE of {given.vocabulary:,} tokens "
         f"learnt from {given.paragraphs:,} paragraphs of Wikipedia and {given.functions:,} functions of the installed "
         f"Python packages. Masked language: {given.language_steps:,} steps of {given.language_batch} pieces of "
         f"{given.language_length} tokens of both, {given.mask_rate:.0%} masked; loss in the end "

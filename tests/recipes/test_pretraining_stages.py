@@ -55,7 +55,7 @@ def test_a_model_from_nothing_learns_language_then_search(small_world: Path, tmp
 @pytest.mark.parametrize(
     ("overrides", "said"),
     [
-        ({"start.hidden": 15}, "multiple of heads"),
+        ({"start.hidden": 14}, "no multiple of twice the heads"),
         ({"start.vocabulary": 20}, "vocabulary"),
         ({"adapted.texts": "start"}, "texts or training rows or a collection is needed"),
         ({"adapted.mask_rate": 1}, "mask_rate"),

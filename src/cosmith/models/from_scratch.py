@@ -102,11 +102,12 @@ def initialise(
     for field, value in (("layers", layers), ("hidden", hidden), ("heads", heads)):
         if value < 1:
             raise InputError(f"is {value}", field=field, remedy="Give 1 or more.")
-    multiple = heads if backbone == "bert" else 2 * heads  # rotary positions turn pairs of a head's values
-    if hidden % multiple:
+    twice = backbone == "qwen3"  # its rotary positions turn pairs of a head's numbers
+    if hidden % (heads * (1 + twice)):
         raise InputError(
-            f"{hidden} is no multiple of {multiple}, for {heads} heads", field="hidden", remedy="Change one of them."
-        )
+            f"{hidden} is no multiple of {'twice ' * twice}the {heads} heads", field="hidden",
+            remedy="Change one of them.",
+        )  # fmt: skip
     tokenizer = train_tokenizer(texts, vocabulary, lowercase=lowercase)
     config = {
         "vocab_size": len(tokenizer),

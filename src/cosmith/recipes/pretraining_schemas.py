@@ -60,9 +60,9 @@ class InitialiseStage(StageSettings):
 
     @model_validator(mode="after")
     def _whole_heads(self) -> InitialiseStage:
-        multiple = self.heads if self.backbone == "bert" else 2 * self.heads
-        if self.hidden % multiple:
-            raise ValueError(f"hidden ({self.hidden}) is no multiple of {multiple}, for {self.heads} heads")
+        twice = self.backbone == "qwen3"
+        if self.hidden % (self.heads * (1 + twice)):
+            raise ValueError(f"hidden ({self.hidden}) is no multiple of {'twice the ' * twice}heads ({self.heads})")
         return self
 
     def outputs(self) -> dict[str, Kind]:

@@ -26,8 +26,8 @@ SETTINGS = TrainingSettings(steps=40, batch_size=16, learning_rate=5e-3, precisi
 
 
 def encoder(dropout: float = 0.1, **changes: Any) -> Encoder:
-    sizes: dict[str, Any] = {"vocabulary": 300, "layers": 2, "hidden": 32, "heads": 4, "max_length": 32, "backbone": "bert"} | changes
-    return initialise(TEXTS, dropout=dropout, **sizes)
+    sizes: dict[str, Any] = {"vocabulary": 300, "layers": 2, "hidden": 32, "heads": 4, "max_length": 32}
+    return initialise(TEXTS, dropout=dropout, **(sizes | {"backbone": "bert"} | changes))
 
 
 def gradients(job: MaskedLanguageJob, step: int = 0) -> tuple[float, dict[str, torch.Tensor]]:
