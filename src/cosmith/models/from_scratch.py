@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Literal
 
+import torch
+
 from cosmith.errors import InputError
 from cosmith.models.encoder import Encoder
 
@@ -119,7 +121,22 @@ def initialise(
         "pad_token_id": tokenizer.pad_token_id,
         **(_bert(hidden, dropout) if backbone == "bert" else _qwen3(hidden, heads)),
     }
-    return Encoder.from_config(config, tokenizer, max_length=max_length, name=name, seed=seed)
+    encoder = Encoder.from_config(config, tokenizer, max_length=max_length, name=name, seed=seed)
+    if backbone == "qwen3":
+        _silence_layers(encoder)
+    return encoder
+
+
+def _silence_layers(encoder: Encoder) -> None:
+    """Let every layer add nothing at first, so that the vector of a text begins as the mean of its words' vectors.
+
+    The states of Qwen3 are a sum of the word's embedding and of what each layer adds, and at random what the layers add
+    is ten times as large: the words drown in it. Zeros in the last matrix of each part are a known remedy (Zhang et
+    al., arXiv:1901.09321, section 3).
+    """
+    for name, weight in encoder.module.named_parameters():
+        if name.endswith(("o_proj.weight", "down_proj.weight")):
+            torch.nn.init.zeros_(weight)
 
 
 def _bert(hidden: int, dropout: float) -> dict[str, Any]:

@@ -162,3 +162,12 @@ def test_a_new_model_is_decided_by_its_texts_and_seed(tmp_path: Path) -> None:
             encoder(**wrong)
     with pytest.raises(InputError, match="nothing to learn"):
         initialise([])
+
+
+def test_the_layers_of_a_new_model_add_nothing_yet() -> None:
+    new = encoder(backbone="qwen3")
+    words: Any = new.module["backbone"]
+    tokens = new.tokenizer.pieces(TEXTS[:1], 32).values
+    states = words.norm(words.embed_tokens(torch.as_tensor(tokens)))
+    expected = torch.nn.functional.normalize(states.mean(0), dim=0).detach().numpy()
+    np.testing.assert_allclose(new.encode(TEXTS[:1])[0], expected, atol=1e-5)
