@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import interleaved
-from benchmarks.quality.outcomes import Outcomes, Values, difference, options, values_of
+from benchmarks.quality.outcomes import Outcomes, Values, difference, options, over_seeds, runs_of, values_of
 from benchmarks.quality.subsets import draw_rows
 from cosmith import Collection, Encoder, Source, TrainingRow, evaluate_retrieval, train
 from cosmith.losses import preset
@@ -117,13 +117,6 @@ CONTESTANTS = {
 }
 
 
-def over_seeds(rows: Mapping[str, Values], name: str) -> np.ndarray:
-    """What each query has under one contestant, mean over the seeds: [queries]."""
-    seeds = [values[MEASURE] for run, values in rows.items() if run.startswith(f"{name}, seed ")]
-    mean: np.ndarray = np.mean(seeds, axis=0)
-    return mean
-
-
 def describe(rows: Mapping[str, Values]) -> str:
     """The result as Markdown. Intervals are over queries, of the mean over seeds."""
     lines = [
@@ -131,10 +124,10 @@ def describe(rows: Mapping[str, Values]) -> str:
         "|---|---|---|---|",
         f"| {BASE} | {np.mean(rows[BASE][MEASURE]):.4f} | | |",
     ]
-    peer = over_seeds(rows, PEER).tolist()
+    peer = over_seeds(rows, PEER, MEASURE)
     for name in CONTESTANTS:
-        seeds = [float(np.mean(values[MEASURE])) for run, values in rows.items() if run.startswith(f"{name}, seed ")]
-        ours = over_seeds(rows, name).tolist()
+        seeds = [float(np.mean(values[MEASURE])) for values in runs_of(rows, name)]
+        ours = over_seeds(rows, name, MEASURE)
         cells = [
             f"{np.mean(seeds):.4f} ({min(seeds):.4f} to {max(seeds):.4f})",
             difference(ours, rows[BASE][MEASURE]),

@@ -189,10 +189,8 @@ def main() -> None:
         f"negatives a row, mined among all documents with {MODEL}. Documents that are relevant but were never judged "
         "count as true negatives, so shares of wrong ones are lower bounds. Intervals: 95 %, bootstrap over queries."
     )
-    words = [f"--splits {' '.join(given.splits)}" if each.startswith("--splits") else each for each in options(given)]
-    words = [each for each in words if not each.endswith(" None")]
     title, module = "What the thresholds of mining let through", "benchmarks.quality.mining_thresholds"
-    interleaved.write_up(title, module, words, notes, table(found, given.draws), given.output)
+    interleaved.write_up(title, module, options(given), notes, table(found, given.draws), given.output)
 
 
 if __name__ == "__main__":

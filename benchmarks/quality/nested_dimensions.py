@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import interleaved
-from benchmarks.quality.outcomes import Outcomes, Values, difference, options, values_of
+from benchmarks.quality.outcomes import Outcomes, Values, difference, options, over_seeds, runs_of, values_of
 from benchmarks.quality.subsets import draw_rows, draw_test, told
 from cosmith import Collection, Encoder, Source, TrainingSettings, train
 from cosmith.evaluation import bootstrap_statistic, interval_of, judged_queries, score_hits
@@ -61,8 +61,7 @@ def interval_in_percent(ratios: np.ndarray) -> str:
 
 def mean_over_seeds(rows: Mapping[str, Values], name: str) -> dict[str, list[float]]:
     """Each query's mean over the seeds measured so far."""
-    runs = [values for key, values in rows.items() if key == name or key.startswith(f"{name}, seed")]
-    return {dim: np.mean([run[dim] for run in runs], axis=0).tolist() for dim in runs[0]}
+    return {dim: over_seeds(rows, name, dim) for dim in runs_of(rows, name)[0]}
 
 
 def describe(rows: Mapping[str, Values]) -> str:

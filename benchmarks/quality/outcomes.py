@@ -86,10 +86,24 @@ def difference(first: Sequence[float], second: Sequence[float]) -> str:
     return f"{found.difference:+.4f} {found.interval}, p = {found.p_value:.4f}"
 
 
+def runs_of(rows: Mapping[str, Values], name: str) -> list[Values]:
+    """What was measured under ``NAME, seed 0``, ``NAME, seed 1`` and so on, or once for all as ``NAME``."""
+    return [values for key, values in rows.items() if key == name or key.startswith(f"{name}, seed ")]
+
+
+def over_seeds(rows: Mapping[str, Values], name: str, measure: str) -> list[float]:
+    """What each query has under one contestant, mean over the seeds measured so far."""
+    mean: list[float] = np.mean([run[measure] for run in runs_of(rows, name)], axis=0).tolist()
+    return mean
+
+
 def options(given: argparse.Namespace) -> list[str]:
     """The options of a command as they are written, the folder of the data by its name."""
-    shown = {name: value for name, value in vars(given).items() if name != "output"}
-    return [
-        f"--{name.replace('_', '-')} {value.name if isinstance(value, Path) else value}"
-        for name, value in shown.items()
-    ]
+    shown = {name: value for name, value in vars(given).items() if name != "output" and value is not None}
+    return [f"--{name.replace('_', '-')} {_written(value)}" for name, value in shown.items()]
+
+
+def _written(value: object) -> str:
+    if isinstance(value, list):
+        return " ".join(map(str, value))
+    return value.name if isinstance(value, Path) else str(value)
