@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from cosmith.data import Collection
+from cosmith.data.chunking import Chunking, chunk_texts
 from cosmith.errors import InputError
 from cosmith.evaluation import (
     evaluate_bm25,
@@ -14,7 +15,7 @@ from cosmith.evaluation import (
     search_collection,
     search_collection_bm25,
 )
-from cosmith.retrieval import Hits
+from cosmith.retrieval import Bm25, Hits
 
 COLLECTION = Collection(
     "tiny",
@@ -182,3 +183,23 @@ def test_trec_eval_agrees_on_cranfields_graded_relevance(shared_data):
     for metric, name in (("ndcg@10", "ndcg_cut_10"), ("map@100", "map_cut_100")):
         expected = [theirs[query][name] for query in scores.query_ids]
         np.testing.assert_allclose(scores.per_query[metric], expected, atol=1e-6)
+
+
+def test_bm25_finds_documents_by_their_best_chunk():
+    documents = {
+        "diluted": "Snow fell. " * 20 + "A python is a large snake. " + "Rain fell. " * 20,
+        "mentioned": "A snake is no fish. Snow fell.",
+        "other": "Rain fell.",
+    }
+    collection = Collection("c", documents, {"q": "large snake python"}, {"q": {"diluted": 1}})
+    chunks = list(chunk_texts(documents, Chunking("sentences", tokens=10)))
+    found = search_collection_bm25(collection, 2, chunks=chunks)
+    by_itself = Bm25.build([chunk.id for chunk in chunks], [chunk.text for chunk in chunks])
+    every = by_itself.search(["large snake python"], len(chunks)).of(0)
+    assert [name for name, _ in found.of(0)] == ["diluted", "mentioned"]
+    assert found.of(0)[0][1] == every[0][1]
+    start, stop = found.spans_of(0)[0]
+    assert "large snake" in documents["diluted"][start:stop]
+    assert stop - start < 60
+    assert evaluate_bm25(collection, chunks=chunks, resamples=0).value == 1
+    assert search_collection_bm25(collection, 3, chunks=chunks).spans[0, 2].tolist() == [0, 0]  # "other" is no hit

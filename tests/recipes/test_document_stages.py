@@ -6,13 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from cosmith.cli.summaries import summary
 from cosmith.data import Collection, read_texts
 from cosmith.data.chunking import Chunking, chunk_texts
 from cosmith.errors import InputError
-from cosmith.evaluation import evaluate_retrieval
+from cosmith.evaluation import evaluate_retrieval, search_collection_bm25
 from cosmith.models import Encoder
 from cosmith.recipes import load_recipe, parse_document, run_recipe
 
@@ -99,8 +100,11 @@ def test_refusals_name_the_key(
 
 
 def test_documents_are_scored_by_their_best_chunk(small_world: Path, tmp_path: Path) -> None:
+    similar = tmp_path / "similar.tsv"
+    similar.write_text("sentence1\tsentence2\tscore\n" + "one\tanother\t1\n" * 3)
     stages = (
         f"  data: {{kind: source, path: {small_world / 'pairs.jsonl'}, dev: 0, test: 0.2}}\n"
+        f"  similar: {{kind: sts, path: {similar}}}\n"
         "  scores: {kind: evaluate, models: [base, bm25], tasks: data.test, chunk_tokens: 6, chunk_overlap: 2}\n"
         "  index: {kind: index, model: base, documents: data.test, before: base, chunk_tokens: 6}\n"
     )
@@ -110,6 +114,11 @@ def test_documents_are_scored_by_their_best_chunk(small_world: Path, tmp_path: P
     chunks = list(chunk_texts(held_out.documents, Chunking("sentences", 6, 2), encoder.measure()))
     own = evaluate_retrieval(encoder, held_out, chunks=chunks)
     whole = evaluate_retrieval(encoder, held_out)
+    (by_words,) = (tmp_path / "run" / "scores").rglob("*--bm25.hits.npz")
+    words = search_collection_bm25(held_out, chunks=list(chunk_texts(held_out.documents, Chunking("sentences", 6, 2))))
+    with np.load(by_words, allow_pickle=False) as kept:
+        np.testing.assert_array_equal(kept["scores"], words.scores)
+        assert (kept["scores"] != search_collection_bm25(held_out).scores).any()
     found = results["scores"]["scores"][0]
     assert found["values"] == pytest.approx(dict(own.values), abs=1e-6)
     assert found["values"] != pytest.approx(dict(whole.values), abs=1e-6)
@@ -122,6 +131,7 @@ def test_documents_are_scored_by_their_best_chunk(small_world: Path, tmp_path: P
     assert f", cut into {index['chunks']:,} chunks," in summary("index", index, tmp_path)[0]
     for wrong, said in (
         ({"scores.chunk_tokens": None}, "goes with chunk_tokens"),
+        ({"scores.tasks": "similar"}, r"stages\.scores\.chunk_tokens.*never cut"),
         ({"scores.chunk_overlap": 4}, "half"),
     ):
         with pytest.raises(InputError, match=said):

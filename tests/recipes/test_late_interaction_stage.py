@@ -23,6 +23,7 @@ STAGES = """\
   reranker: {{kind: train-reranker, sources: mined, dev: data.dev, first: late, steps: 2, batch_size: 8}}
   evaluation: {{kind: evaluate, models: [bm25, late, further, reranker], tasks: data.test, first: further}}
   pooled: {{kind: evaluate, models: late, tasks: data.test, pool_factor: 4}}
+  cut: {{kind: evaluate, models: [late, reranker], tasks: data.test, first: late, chunk_tokens: 12}}
   comparison: {{kind: compare, before: bm25, after: late, scores: evaluation}}
   report: {{kind: report}}
 """
@@ -42,6 +43,10 @@ def test_a_late_interaction_model_is_trained_used_and_told_of(small_world: Path,
     assert {each["model"] for each in results["evaluation"]["scores"]} == {"bm25", "late", "further", "reranker"}
     whole = next(each for each in results["evaluation"]["scores"] if each["model"] == "late")
     assert results["pooled"]["scores"][0]["values"] != whole["values"]  # fewer vectors of each document are compared
+    cut = {each["model"]: each["values"] for each in results["cut"]["scores"]}
+    assert cut["late"] != whole["values"]  # by their best chunks
+    reranked = next(each for each in results["evaluation"]["scores"] if each["model"] == "reranker")
+    assert cut["reranker"] != reranked["values"]
     assert results["comparison"]["after"] == "late"
     loaded = LateInteractionEncoder.load(folder / "further" / "late-interaction")
     assert loaded.encode_queries(["gen cup"]).values.shape == (20, 16)

@@ -21,6 +21,7 @@ STAGES = """\
   mined: {{kind: mine, source: data.train, ratio: null}}
   reranker: {{kind: train-reranker, sources: mined, dev: data.dev, first: sparse, steps: 2, batch_size: 8}}
   evaluation: {{kind: evaluate, models: [bm25, sparse, further, reranker], tasks: data.test, first: further}}
+  cut: {{kind: evaluate, models: sparse, tasks: data.test, chunk_tokens: 12}}
   comparison: {{kind: compare, before: bm25, after: sparse, scores: evaluation}}
 """
 
@@ -37,6 +38,8 @@ def test_a_sparse_encoder_is_trained_used_and_told_of(small_world: Path, tmp_pat
     assert results["sparse"]["steps"] == 6
     assert results["sparse"]["best_dev"] is not None
     assert {each["model"] for each in results["evaluation"]["scores"]} == {"bm25", "sparse", "further", "reranker"}
+    whole = next(each for each in results["evaluation"]["scores"] if each["model"] == "sparse")
+    assert results["cut"]["scores"][0]["values"] != whole["values"]  # by their best chunks
     assert results["comparison"]["after"] == "sparse"
     loaded = SparseEncoder.load(folder / "further" / "sparse")
     assert len(loaded.encode(["gen cup"])) == 1

@@ -14,6 +14,7 @@ from cosmith.data.chunking import Chunking, chunk_texts
 from cosmith.data.ragged import offsets_of
 from cosmith.errors import InputError
 from cosmith.retrieval import ChunkTable, Hits, Index, rerank, search_best_chunk, search_dense
+from cosmith.retrieval.best_chunk import best_chunks_of, depth_in_chunks
 
 DOCUMENTS = {
     "fruit": "Apples are red or green. Pears are yellow. Plums are blue.",
@@ -44,6 +45,31 @@ def test_it_is_the_maximum_over_chunks(counts: list[int], queries: int, k: int, 
         assert positions[row].tolist() == order
         assert scores[row].tolist() == [every[number].max() for number in order]
         assert best[row].tolist() == [offsets[number] + every[number].argmax() for number in order]
+
+
+@given(
+    counts=st.lists(st.integers(1, 5), min_size=1, max_size=12),
+    k=st.integers(1, 14),
+    share=st.floats(0, 1),
+    seed=st.integers(0, 2**16),
+)
+def test_any_search_of_chunks_gives_the_documents_of_the_best(
+    counts: list[int], k: int, share: float, seed: int
+) -> None:
+    """Some chunks are no hits, as in a search by words; and many score the same."""
+    draw = np.random.default_rng(seed)
+    offsets = offsets_of(np.array(counts))
+    scores = draw.integers(1, 4, size=offsets[-1]).astype(np.float32)
+    scores[draw.random(offsets[-1]) < share] = -np.inf
+    order = np.argsort(-scores, kind="stable")[: depth_in_chunks(offsets, k)]
+    positions, found, best = best_chunks_of(order[None], scores[order][None], offsets, k)
+    of_document = np.array([scores[begin:end].max() for begin, end in itertools.pairwise(offsets)])
+    expected = np.argsort(-of_document, kind="stable")[:k]
+    hits = ~np.isneginf(of_document[expected])
+    assert found[0].tolist() == of_document[expected].tolist()
+    assert positions[0, hits].tolist() == expected[hits].tolist()
+    firsts = [offsets[each] + scores[offsets[each] : offsets[each + 1]].argmax() for each in expected[hits]]
+    assert best[0, hits].tolist() == firsts
 
 
 def test_one_chunk_a_document_is_dense_search() -> None:
@@ -122,3 +148,19 @@ def test_reranking_keeps_the_passages_with_their_documents() -> None:
     assert again.spans_of(0) == [(2, 3), (0, 1), (4, 5)]
     with pytest.raises(InputError, match="must be"):
         Hits(ids, hits.scores, spans[:, :1])
+
+
+def test_reranking_reads_the_passages_if_told() -> None:
+    class Letters:
+        def score(self, queries, documents, *, instruction="", show_progress=None):
+            return np.array([text.count("x") for text in documents], dtype=np.float32)
+
+    documents = {"a": "xxx oo", "b": "x o xx", "c": ""}
+    ids = np.array([["a", "b", ""]], dtype=object)
+    hits = Hits(ids, np.array([[2, 1, -np.inf]], dtype=np.float32), np.array([[[4, 6], [4, 6], [0, 0]]]))
+    whole = rerank(hits, Letters(), ["q"], documents)
+    assert whole.of(0) == [("a", 3), ("b", 3)]
+    passages = rerank(hits, Letters(), ["q"], documents, passages=True)
+    assert passages.of(0) == [("b", 2), ("a", 0)]
+    with pytest.raises(InputError, match="whole documents"):
+        rerank(Hits(ids, hits.scores), Letters(), ["q"], documents, passages=True)

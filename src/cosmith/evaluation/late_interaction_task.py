@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from cosmith.errors import InputError
 from cosmith.evaluation.reranking_task import mean_score_of
 from cosmith.evaluation.retrieval_task import judged_queries
+from cosmith.evaluation.searched_texts import SearchedTexts
 from cosmith.retrieval.hits import Hits
 from cosmith.retrieval.late_interaction import search_late_interaction
 
 if TYPE_CHECKING:
     from cosmith.data import Collection
+    from cosmith.data.chunking import Chunk
     from cosmith.models import LateInteractionEncoder
 
 
 def search_collection_late_interaction(
-    encoder: LateInteractionEncoder, collection: Collection, k: int = 100, *, pool_factor: float = 1.0
+    encoder: LateInteractionEncoder,
+    collection: Collection,
+    k: int = 100,
+    *,
+    pool_factor: float = 1.0,
+    chunks: Sequence[Chunk] | None = None,
 ) -> Hits:
     """Search a collection with its own queries, exactly.
 
@@ -26,18 +33,18 @@ def search_collection_late_interaction(
         collection: What to search.
         k: How many documents of each query.
         pool_factor: Keep about one vector of a document in so many.
+        chunks: Search by the best chunk of each document, as :func:`~cosmith.evaluation.search_collection`.
 
     Returns:
         A row for each of :func:`~cosmith.evaluation.judged_queries`, ``[queries, min(k, documents)]``.
     """
     queries = [collection.queries[query] for query in judged_queries(collection)]
-    ids, texts = list(collection.documents), list(collection.documents.values())
-    told = collection.instruction
+    read, told = SearchedTexts.of(collection, chunks), collection.instruction
     documents = encoder.encode_documents(
-        texts, instruction=told, pool_factor=pool_factor, show_progress="Encoding documents"
+        read.texts, instruction=told, pool_factor=pool_factor, show_progress="Encoding documents"
     )
     asked = encoder.encode_queries(queries, instruction=told, show_progress="Encoding queries")
-    return Hits.from_positions(Hits.names_of(ids), *search_late_interaction(asked, documents, k))
+    return read.hits(lambda depth: search_late_interaction(asked, documents, depth), k)
 
 
 def mean_late_interaction_score(tasks: Mapping[str, Collection]) -> Callable[[LateInteractionEncoder], float]:

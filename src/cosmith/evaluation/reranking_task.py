@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from cosmith.models import PairScorer
 
 
-def rerank_collection(scorer: PairScorer, collection: Collection, hits: Hits, *, top: int = 100) -> Hits:
+def rerank_collection(
+    scorer: PairScorer, collection: Collection, hits: Hits, *, top: int = 100, passages: bool = False
+) -> Hits:
     """Put what was found for a collection's own queries in a reranker's order.
 
     Args:
@@ -25,10 +27,11 @@ def rerank_collection(scorer: PairScorer, collection: Collection, hits: Hits, *,
         collection: What was searched; its instruction is told to the reranker.
         hits: A row for each of :func:`~cosmith.evaluation.judged_queries`.
         top: How many hits of each query are read.
+        passages: Read of each document the passage that was found best, as :func:`cosmith.retrieval.rerank`.
     """
     queries = [collection.queries[query] for query in judged_queries(collection)]
     return rerank(
-        hits, scorer, queries, collection.documents, top=top, instruction=collection.instruction,
+        hits, scorer, queries, collection.documents, top=top, passages=passages, instruction=collection.instruction,
         show_progress="Reranking",
     )  # fmt: skip
 

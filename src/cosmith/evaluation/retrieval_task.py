@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,8 +10,9 @@ import numpy as np
 from cosmith.errors import InputError, nearest
 from cosmith.evaluation.metrics import retrieval_metrics
 from cosmith.evaluation.scores import Scores
+from cosmith.evaluation.searched_texts import SearchedTexts
 from cosmith.evaluation.significance import Interval, bootstrap_intervals
-from cosmith.retrieval.best_chunk import ChunkTable, search_best_chunk
+from cosmith.retrieval.best_chunk import search_best_chunk
 from cosmith.retrieval.dense import search_dense
 from cosmith.retrieval.hits import Hits
 from cosmith.retrieval.index import model_name
@@ -72,23 +72,27 @@ def search_collection(
         A row for each of :func:`judged_queries`, ``[queries, min(k, documents)]``.
     """
     queries = [collection.queries[query] for query in judged_queries(collection)]
-    ids, texts = list(collection.documents), list(collection.documents.values())
-    told = collection.instruction
-    table = None if chunks is None else ChunkTable.of(chunks, ids)
-    texts = texts if chunks is None else [chunk.in_context for chunk in chunks]
-    documents = encoder.encode(texts, prompt="document", instruction=told, dim=dim, show_progress="Encoding documents")
+    read, told = SearchedTexts.of(collection, chunks), collection.instruction
+    documents = encoder.encode(
+        read.texts, prompt="document", instruction=told, dim=dim, show_progress="Encoding documents"
+    )
     asked = encoder.encode(queries, prompt="query", instruction=told, dim=dim, show_progress="Encoding queries")
-    if table is None:
-        return Hits.from_positions(Hits.names_of(ids), *search_dense(asked, documents, k))
-    positions, scores, best = search_best_chunk(asked, documents, table.offsets, k)
-    return replace(Hits.from_positions(Hits.names_of(ids), positions, scores), spans=table.spans[best])
+    if read.chunks is None:
+        return read.hits(lambda depth: search_dense(asked, documents, depth), k)
+    return read.hits_of_chunks(*search_best_chunk(asked, documents, read.chunks.offsets, k))
 
 
-def search_collection_bm25(collection: Collection, k: int = 100, *, language: str | None = "english") -> Hits:
-    """Search a collection by words; the result is as :func:`search_collection`'s."""
+def search_collection_bm25(
+    collection: Collection, k: int = 100, *, language: str | None = "english", chunks: Sequence[Chunk] | None = None
+) -> Hits:
+    """Search a collection by words; arguments and result are as :func:`search_collection`'s.
+
+    Of chunks, the weight of a word is counted among chunks: in how many it stands, and how long they are.
+    """
     queries = [collection.queries[query] for query in judged_queries(collection)]
-    index = Bm25.build(list(collection.documents), list(collection.documents.values()), language=language)
-    return index.search(queries, k)
+    read = SearchedTexts.of(collection, chunks)
+    index = Bm25.build([str(place) for place in range(len(read.texts))], read.texts, language=language)
+    return read.hits(lambda depth: index.search_positions(queries, depth), k)
 
 
 def evaluate_retrieval(
@@ -132,10 +136,11 @@ def evaluate_bm25(
     seed: int = 0,
     resamples: int = 10_000,
     language: str | None = "english",
+    chunks: Sequence[Chunk] | None = None,
     model: str = "BM25",
 ) -> Scores:
     """How well words alone find the relevant documents; the arguments are those of :func:`evaluate_retrieval`."""
-    hits = search_collection_bm25(collection, max(_cut_offs(ks, main)), language=language)
+    hits = search_collection_bm25(collection, max(_cut_offs(ks, main)), language=language, chunks=chunks)
     return score_hits(hits, collection, model=model, ks=ks, main=main, seed=seed, resamples=resamples)
 
 

@@ -2,38 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from cosmith.errors import InputError
 from cosmith.evaluation.reranking_task import mean_score_of
 from cosmith.evaluation.retrieval_task import judged_queries
+from cosmith.evaluation.searched_texts import SearchedTexts
 from cosmith.retrieval.hits import Hits
 from cosmith.retrieval.sparse import search_sparse
 
 if TYPE_CHECKING:
     from cosmith.data import Collection
+    from cosmith.data.chunking import Chunk
     from cosmith.models import SparseEncoder
 
 
-def search_collection_sparse(encoder: SparseEncoder, collection: Collection, k: int = 100) -> Hits:
+def search_collection_sparse(
+    encoder: SparseEncoder, collection: Collection, k: int = 100, *, chunks: Sequence[Chunk] | None = None
+) -> Hits:
     """Search a collection with its own queries, exactly; prompts as in :func:`~cosmith.evaluation.search_collection`.
 
     Args:
         encoder: Makes the vectors.
         collection: What to search.
         k: How many documents of each query.
+        chunks: Search by the best chunk of each document, as :func:`~cosmith.evaluation.search_collection`.
 
     Returns:
         A row for each of :func:`~cosmith.evaluation.judged_queries`, ``[queries, min(k, documents)]``; a document that
         shares no word with a query is no hit.
     """
     queries = [collection.queries[query] for query in judged_queries(collection)]
-    ids, texts = list(collection.documents), list(collection.documents.values())
-    told = collection.instruction
-    documents = encoder.encode(texts, prompt="document", instruction=told, show_progress="Encoding documents")
+    read, told = SearchedTexts.of(collection, chunks), collection.instruction
+    documents = encoder.encode(read.texts, prompt="document", instruction=told, show_progress="Encoding documents")
     asked = encoder.encode(queries, prompt="query", instruction=told, show_progress="Encoding queries")
-    return Hits.from_positions(Hits.names_of(ids), *search_sparse(asked, documents, k))
+    return read.hits(lambda depth: search_sparse(asked, documents, depth), k)
 
 
 def mean_sparse_score(tasks: Mapping[str, Collection]) -> Callable[[SparseEncoder], float]:

@@ -37,8 +37,8 @@ class BestChunkSettings(StageSettings):
 
     chunk_tokens: Count | None = Field(
         None,
-        description="Cut documents into chunks of whole sentences, of so many tokens of the model at most, and score "
-        "each document by its best one; null: a vector a document. Other kinds of model read whole documents.",
+        description="Cut documents into chunks of whole sentences, of so many tokens of the model (for BM25: words) at "
+        "most, and score each document by its best one; rerankers read that one. Null: documents are read whole.",
     )
     chunk_overlap: Annotated[int, Field(ge=0)] = Field(
         0, description="Tokens at the end of such a chunk that the next one repeats, at most."

@@ -103,16 +103,24 @@ def check_names(recipe: Recipe, document: Document) -> None:
             elif isinstance(use.mark, Accepts):
                 _check_output(known, everywhere, document, keys, use, use.mark)
     for stage_name, stage in recipe.stages.items():
-        if isinstance(stage, EvaluateStage) and stage.first is None:
-            rerankers = [name for name in stage.models if everywhere[name] == "reranker"]
-            if rerankers:
-                problem = f"nothing finds the documents that {rerankers[0]!r} puts in order"
-                raise _error(document, ("stages", stage_name), problem, "Say it in `first`: base, bm25 or a model.")
+        if isinstance(stage, EvaluateStage):
+            _check_evaluation(stage_name, stage, everywhere, document)
         if isinstance(stage, EstimateStage):
             try:
                 estimated_sources(recipe, stage_name)
             except InputError as error:
                 raise _error(document, ("stages", stage_name), error.problem, error.remedy or "") from error
+
+
+def _check_evaluation(name: str, stage: EvaluateStage, kinds: dict[str, Kind], document: Document) -> None:
+    rerankers = [model for model in stage.models if kinds[model] == "reranker"]
+    if rerankers and stage.first is None:
+        problem = f"nothing finds the documents that {rerankers[0]!r} puts in order"
+        raise _error(document, ("stages", name), problem, "Say it in `first`: base, bm25 or a model.")
+    if stage.chunk_tokens is not None and all(kinds[task] == "sts" for task in stage.tasks):
+        problem = "the texts of sts sets are never cut"
+        remedy = "Leave it out, or name a collection among the tasks."
+        raise _error(document, ("stages", name, "chunk_tokens"), problem, remedy)
 
 
 def _check_mention(recipe: Recipe, document: Document, keys: Keys, use: Use, mark: Mentions) -> None:

@@ -118,6 +118,39 @@ def search_best_chunk(
     return positions, scores, best
 
 
+def depth_in_chunks(offsets: Int64, k: int) -> int:
+    """How many of the best chunks hold those of ``k`` documents, whatever the scores: as many as the ``k`` documents
+    with the most chunks have."""
+    return int(np.sort(np.diff(offsets))[::-1][:k].sum())
+
+
+def best_chunks_of(positions: Positions, scores: Scores, offsets: Int64, k: int) -> tuple[Positions, Scores, Positions]:
+    """The documents of chunks that any search has found, each by its best one.
+
+    Args:
+        positions: int64 ``[Q, depth]``, chunks, best first; exact where ``depth`` is :func:`depth_in_chunks` or more.
+        scores: float32 of the same shape; ``-inf`` where there is no hit.
+        offsets: int64 ``[N + 1]``, where each document's chunks begin.
+        k: How many documents of each query.
+
+    Returns:
+        As :func:`search_best_chunk`, with scores of ``-inf`` (and positions 0) where fewer documents were found.
+    """
+    width = min(k, len(offsets) - 1)
+    documents: Positions = np.zeros((len(positions), width), dtype=np.int64)
+    chunks, kept = np.zeros_like(documents), np.full(documents.shape, -np.inf, dtype=np.float32)
+    owners = np.repeat(np.arange(len(offsets) - 1), np.diff(offsets))
+    for row, (found, scored) in enumerate(zip(positions, scores, strict=True)):
+        hits = found[~np.isneginf(scored)]
+        _, first = np.unique(owners[hits], return_index=True)
+        # By score, then by document: of equal chunks that of the earlier document comes first in any search.
+        first = np.sort(first)[:width]
+        taken = slice(0, len(first))
+        chunks[row, taken], kept[row, taken] = hits[first], scored[first]
+        documents[row, taken] = owners[hits[first]]
+    return documents, kept, chunks
+
+
 def _search_block(
     asked: Scores, chunks: npt.NDArray[np.floating], offsets: Int64, k: int, block: int
 ) -> tuple[Positions, Scores, Positions]:

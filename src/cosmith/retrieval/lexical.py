@@ -128,6 +128,10 @@ class Bm25:
             ``[len(texts), min(k, documents)]``; equal scores in the order of the corpus. A document that shares no
             word is no hit.
         """
+        return Hits.from_positions(self._names, *self.search_positions(texts, k))
+
+    def search_positions(self, texts: Sequence[str], k: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+        """As :meth:`search`, with the documents' places in the corpus; ``-inf`` where there is no hit."""
         if k < 1:
             raise InputError(f"must be at least 1, got {k}", field="k")
         width = min(k, len(self))
@@ -140,7 +144,7 @@ class Bm25:
                 part = slice(start, min(start + block, len(texts)))
                 positions[part], scores[part] = self._search_block(words[part], width)
                 bar.advance(part.stop - part.start)
-        return Hits.from_positions(self._names, positions, scores)
+        return positions, scores
 
     def _search_block(
         self, queries: Sequence[Sequence[str]], width: int

@@ -21,6 +21,7 @@ def rerank(
     documents: Mapping[str, str],
     *,
     top: int = 100,
+    passages: bool = False,
     instruction: str = "",
     show_progress: str | None = None,
 ) -> Hits:
@@ -32,6 +33,7 @@ def rerank(
         queries: The text of each row of ``hits``.
         documents: Id → text, of all hits at least.
         top: How many hits of each query are read; those behind stay behind, in their order.
+        passages: Read of each document only the passage that the search found best, ``hits.spans``.
         instruction: What the scorer is told to look for, if it takes instructions.
         show_progress: What to call this step in the progress display; None shows nothing.
 
@@ -40,7 +42,8 @@ def rerank(
         the hit before it. Of equal scores, the hit that came first stays first.
 
     Raises:
-        InputError: When there is not a query for each row, a hit is no document, or ``top`` is less than one.
+        InputError: When there is not a query for each row, a hit is no document, ``top`` is less than one, or the hits
+            have no passages that could be read.
     """
     if top < 1:
         raise InputError(f"must be at least 1, got {top}", field="top")
@@ -52,10 +55,15 @@ def rerank(
                          remedy="Give the documents that were searched.")  # fmt: skip
     read = hits.top(top)
     row, column = (read.ids != "").nonzero()
+    texts = [documents[name] for name in read.ids[row, column]]
+    if passages:
+        if read.spans is None:
+            raise InputError("the hits are whole documents", field="passages", remedy="Search by chunks, or leave it.")
+        texts = [text[start:stop] for text, (start, stop) in zip(texts, read.spans[row, column].tolist(), strict=True)]
     scores = np.full(read.ids.shape, -np.inf, dtype=np.float32)
     scores[row, column] = scorer.score(
         [queries[number] for number in row.tolist()],
-        [documents[name] for name in read.ids[row, column]],
+        texts,
         instruction=instruction,
         show_progress=show_progress,
     )

@@ -41,6 +41,7 @@ from cosmith.models.late_interaction.folder import (
 from cosmith.models.late_interaction.markers import register_markers, unused_markers
 from cosmith.models.late_interaction.vectors import TokenVectors
 from cosmith.models.lengths import longest_input
+from cosmith.models.measure import TokenMeasure
 from cosmith.models.module import DenseModule
 from cosmith.models.new_heads import bare_backbone
 from cosmith.models.packaged import find_model
@@ -219,6 +220,11 @@ class LateInteractionEncoder(TrainableModel):
         before, limit, least = self._reading(prompt, instruction, max_length)
         behind = f"{least}|{self._expansion_token}" if least else ""
         return xxhash.xxh3_64_hexdigest(f"{self.tokenizer.fingerprint()}|{limit}|{before}|{behind}".encode())
+
+    def measure(self, *, prompt: str | None = "document", instruction: str = "") -> TokenMeasure:
+        """As :meth:`cosmith.models.Encoder.measure`."""
+        tokenize = partial(self.tokenize, prompt=prompt, instruction=instruction)
+        return TokenMeasure(self._reading(prompt, instruction, None)[1], self.tokenizer, tokenize)
 
     def _reading(self, prompt: str | None, instruction: str, max_length: int | None) -> tuple[str, int, int]:
         """What stands before a text, its most tokens, and its least, to which it is expanded."""

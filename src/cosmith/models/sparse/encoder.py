@@ -28,6 +28,7 @@ from cosmith.models.fingerprint import add_weights
 from cosmith.models.forward import padded_arguments, run
 from cosmith.models.inference import encode_ragged
 from cosmith.models.lengths import longest_input
+from cosmith.models.measure import TokenMeasure
 from cosmith.models.new_heads import parts_of, with_new_head
 from cosmith.models.packaged import find_model
 from cosmith.models.precision import Precision, at_least_float32, resolve_precision
@@ -190,6 +191,11 @@ class SparseEncoder(TrainableModel):
     def token_key(self, *, prompt: str | None = None, instruction: str = "", max_length: int | None = None) -> str:
         """As :meth:`cosmith.models.Encoder.token_key`."""
         return self._reader(prompt).key(prompt=prompt, instruction=instruction, max_length=max_length)
+
+    def measure(self, *, prompt: str | None = "document", instruction: str = "") -> TokenMeasure:
+        """As :meth:`cosmith.models.Encoder.measure`."""
+        tokenize = partial(self.tokenize, prompt=prompt, instruction=instruction)
+        return TokenMeasure(self.max_length, self._reader(prompt).tokenizer, tokenize)
 
     def _reader(self, prompt: str | None) -> TextReader:
         words = self._query_tokenizer if self._reads_queries(prompt) else self.tokenizer

@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 
 from cosmith.data import Collection, reasons, write_rejected
-from cosmith.data.chunking import Chunk, Chunking, chunk_documents, chunk_texts, write_chunks
+from cosmith.data.chunking import (
+    Chunk,
+    Chunking,
+    TextMeasure,
+    WordMeasure,
+    chunk_documents,
+    chunk_texts,
+    write_chunks,
+)
 from cosmith.data.documents import Document, read_documents, with_text, write_documents
 from cosmith.errors import InputError
 from cosmith.phrases import one_line
@@ -98,13 +106,27 @@ def chunks_for_search(
     if stage.chunk_tokens is None:
         return None
     chunking = Chunking("sentences", stage.chunk_tokens, stage.chunk_overlap)
-    measure = context.artefacts.encoder(model).measure(instruction=collection.instruction)
+    measure = _measure(model, collection, context)
     try:
         return list(chunk_texts(collection.documents, chunking, measure))
     except InputError as error:
         raise InputError(
             error.problem, path=error.path, field=f"stages.{context.name}.chunk_{error.field}", remedy=error.remedy
         ) from error
+
+
+def _measure(model: str, collection: Collection, context: StageContext) -> TextMeasure:
+    """The tokens that a model of any kind that searches by itself counts; of BM25 words."""
+    artefacts, told = context.artefacts, collection.instruction
+    match artefacts.kind(model):
+        case "lexical":
+            return WordMeasure()
+        case "sparse":
+            return artefacts.sparse_encoder(model).measure(instruction=told)
+        case "late-interaction":
+            return artefacts.late_interaction(model).measure(instruction=told)
+        case _:
+            return artefacts.encoder(model).measure(instruction=told)
 
 
 def _documents(names: list[str], context: StageContext) -> Iterator[Document]:

@@ -79,25 +79,26 @@ def _search(model: str, collection: Collection, stage: EvaluateStage, context: S
         return first_hits(model, collection, context, stage)
     assert stage.first is not None  # the recipe was checked
     found = first_hits(stage.first, collection, context, stage)
-    return rerank_collection(context.artefacts.reranker(model), collection, found, top=stage.rerank)
+    passages = stage.chunk_tokens is not None
+    return rerank_collection(context.artefacts.reranker(model), collection, found, top=stage.rerank, passages=passages)
 
 
 def first_hits(model: str, collection: Collection, context: StageContext, stage: EvaluateStage | None = None) -> Hits:
     """What a model of any kind that searches by itself, or BM25, finds in a collection; ``stage`` may say how."""
-    if context.artefacts.kind(model) == "lexical":
-        return search_collection_bm25(collection)
-    if context.artefacts.kind(model) == "sparse":
-        return search_collection_sparse(context.artefacts.sparse_encoder(model), collection)
-    if context.artefacts.kind(model) == "late-interaction":
-        encoder = context.artefacts.late_interaction(model)
-        return search_collection_late_interaction(
-            encoder, collection, pool_factor=1.0 if stage is None else stage.pool_factor
-        )
-    remembering = context.artefacts.remembering(model)
-    if stage is None:
-        return search_collection(remembering, collection)
-    chunks = chunks_for_search(stage, model, collection, context)
-    return search_collection(remembering, collection, dim=stage.dim, chunks=chunks)
+    chunks = None if stage is None else chunks_for_search(stage, model, collection, context)
+    match context.artefacts.kind(model):
+        case "lexical":
+            return search_collection_bm25(collection, chunks=chunks)
+        case "sparse":
+            return search_collection_sparse(context.artefacts.sparse_encoder(model), collection, chunks=chunks)
+        case "late-interaction":
+            pool_factor = 1.0 if stage is None else stage.pool_factor
+            return search_collection_late_interaction(
+                context.artefacts.late_interaction(model), collection, pool_factor=pool_factor, chunks=chunks
+            )
+        case _:
+            dim = None if stage is None else stage.dim
+            return search_collection(context.artefacts.remembering(model), collection, dim=dim, chunks=chunks)
 
 
 def _on_sts(task: str, model: str, stage: EvaluateStage, context: StageContext) -> Scores:
