@@ -220,8 +220,18 @@ class TestProgress:
                 bar.advance(25, f"at {seconds:g}")
         assert capsys.readouterr().err.splitlines() == [
             "Encoding: 50/100 texts, 12.5/s, 4 s left  at 4",  # none in the first two seconds, then every ten
-            "Encoding: 100/100 texts, 5.0/s, 0 s left  at 20",
-            "Encoding: 100/100 texts, 5.0/s, 0 s left  at 20",
+            "Encoding: 100/100 texts, 5.0/s, 0 s left  at 20",  # and not once more at the end
+        ]
+
+    def test_the_last_line_says_how_it_ended(self, clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+        progress.set_style("plain")
+        with progress.track("Encoding", 100, "texts") as bar:
+            for seconds in (4.0, 8.0):
+                clock.now = seconds
+                bar.advance(50)
+        assert [line.partition(",")[0] for line in capsys.readouterr().err.splitlines()] == [
+            "Encoding: 50/100 texts",
+            "Encoding: 100/100 texts",
         ]
 
     def test_json_lines(self, clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
@@ -229,9 +239,8 @@ class TestProgress:
         with progress.track("Encoding", 4, "texts") as bar:
             clock.now = 4.0
             bar.advance(2)
-        first, last = map(json.loads, capsys.readouterr().err.splitlines())
-        assert first == last
-        assert first == {
+        (line,) = capsys.readouterr().err.splitlines()
+        assert json.loads(line) == {
             "event": "progress", "what": "Encoding", "done": 2, "total": 4, "unit": "texts", "per_second": 0.5,
             "status": "",
         }  # fmt: skip

@@ -70,6 +70,28 @@ class ColumnError(InputError):
         return ColumnError(self.problem, path=self.path, field=field, advice=self.advice, column=self.column, way=way)
 
 
+class NoQueriesError(ColumnError):
+    """Texts or documents, where rows of a query and its answer are needed.
+
+    Args:
+        problem: What is there instead.
+        path: Where.
+        field: The argument that says which column has the queries.
+    """
+
+    def __init__(self, problem: str, *, path: str | Path | None, field: str) -> None:
+        made = f"cosmith data pairs {shlex.quote(str(path))} --output pairs.jsonl"
+        remedy = (
+            f"Make pairs of them first: {made}, or have a language model write queries: cosmith data synthesise."
+            " Where a column does hold the queries, name it."
+        )
+        InputError.__init__(self, problem, path=path, field=field, remedy=remedy)
+
+    def told_as(self, field: str, way: str) -> NoQueriesError:
+        """The same by another argument; which column to name is not known."""
+        return NoQueriesError(self.problem, path=self.path, field=field)
+
+
 class StorageError(CosmithError, OSError):
     """Something could not be written or read; what was there before stands unchanged."""
 

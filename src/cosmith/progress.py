@@ -38,7 +38,7 @@ class _Lines:
         self.done, self.status = 0, ""
         self.started = time.monotonic()
         self.due = self.started + 2.0
-        self.spoken = False
+        self.said: int | None = None  # what was done when a line was last written
 
     def advance(self, amount: int = 1, status: str = "") -> None:
         self.done += amount
@@ -48,7 +48,7 @@ class _Lines:
             self.say()
 
     def say(self) -> None:
-        self.spoken = True
+        self.said = self.done
         seconds = max(time.monotonic() - self.started, 1e-9)
         rate = max(self.done, 0) / seconds
         left = (self.total - self.done) / rate if rate else float("inf")
@@ -64,7 +64,8 @@ class _Lines:
         sys.stderr.flush()
 
     def finish(self) -> None:
-        if self.spoken:
+        """Say how it ended, where the last line has not said it yet."""
+        if self.said not in (None, self.done):
             self.say()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import pytest
@@ -99,3 +100,26 @@ def test_what_is_wrong_is_told_by_its_option(world: Path, tmp_path: Path, option
     assert done.exit_code == 1
     assert says in done.stderr
     assert not output.exists()
+
+
+def test_documents_and_texts_are_told_from_pairs(world: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "my documents"
+    folder.mkdir()
+    (folder / "leave.md").write_text("# Leave\n\nYou have thirty days of leave a year. Ask your manager for them.\n")
+    (tmp_path / "texts.jsonl").write_text('{"_id": "1", "text": "The office opens at eight."}\n')
+    said = {
+        folder: "holds documents",
+        folder / "leave.md": "holds documents",
+        tmp_path / "texts.jsonl": "has the column 'text' and no queries",
+        world / "more.txt": "has lines of text and no queries",
+    }
+    for path, there in said.items():
+        done = cosmith("data", "mine", path, "-o", tmp_path / "mined.jsonl")
+        assert done.exit_code == 1
+        assert there in done.stderr
+        assert f"cosmith data pairs {quote(str(path))} --output pairs.jsonl" in done.stderr
+        assert "cosmith data synthesise" in done.stderr
+    assert cosmith("data", "pairs", folder, "--output", tmp_path / "pairs.jsonl").exit_code == 0
+    assert read_rows(tmp_path / "pairs.jsonl").rows
+    done = cosmith("data", "filter", folder, "--output", tmp_path / "clean.jsonl")
+    assert done.exit_code == 0, done.stderr  # where texts do as well, they are taken

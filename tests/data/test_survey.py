@@ -96,6 +96,15 @@ def test_the_sample_has_its_size_and_is_fair(tmp_path: Path) -> None:
     assert part.texts == 300
 
 
+def test_a_language_is_not_guessed_from_a_word(tmp_path: Path) -> None:
+    path = tmp_path / "t.txt"
+    long = "The train to the coast leaves at noon and stops twice before it gets there."
+    german = "Der Zug an die Küste fährt mittags ab und hält zweimal, bevor er dort ankommt."
+    path.write_text("\n".join([*(f"{word}" for word in ("Information", "refund", "OK", "Müller", "42")), long, german]))
+    (part,) = survey(path).parts
+    assert part.languages == {"und": 5, "en": 1, "de": 1}
+
+
 def test_quantiles_of_any_lengths() -> None:
     lengths = {3: 2, 10: 1, 200: 1}
     part = Part("query", 4, 4, lengths, 8, (), 0, {}, 0)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from cosmith.data.record_values import each_usable
 from cosmith.data.records import Record, Table
-from cosmith.data.rows import Rejected
+from cosmith.data.rows import Rejected, RejectedRows
 
 T = TypeVar("T")
 
@@ -19,20 +20,41 @@ class RecordsFile(Generic[T]):
     """The records of a file as what they stand for, read as they are asked for, anew each time.
 
     Attributes:
-        table: The file.
-        build: Makes something of a record, or raises :class:`cosmith.data.record_values.UnusableError`.
+        path: The file.
+        columns: The column of each part that was found.
+        format: What the file is, in words.
         rejected: The records that could not be used when they were last gone through.
     """
 
-    table: Table
-    build: Callable[[Record], T]
+    path: Path
+    columns: Mapping[str, str]
+    format: str
+    _read: Callable[[RejectedRows], Iterator[tuple[Path, int, T]]]
     rejected: list[Rejected] = field(default_factory=list)
 
-    @property
-    def path(self) -> Path:
-        """The file."""
-        return self.table.path
+    @classmethod
+    def of(cls, table: Table, build: Callable[[Record], T], columns: Mapping[str, str]) -> RecordsFile[T]:
+        """Those of a table.
+
+        Args:
+            table: The file.
+            build: Makes something of a record, or raises :class:`cosmith.data.record_values.UnusableError`.
+            columns: The column of each part that was found.
+        """
+
+        def placed(record: Record) -> tuple[Path, int, T]:
+            return record.path or table.path, record.line, build(record)
+
+        return cls(table.path, columns, table.format, partial(each_usable, table, placed))
 
     def __iter__(self) -> Iterator[T]:
         self.rejected.clear()
-        return each_usable(self.table, self.build, self.rejected)
+        return self.into(self.rejected)
+
+    def into(self, rejected: RejectedRows) -> Iterator[T]:
+        """What they stand for; those that cannot be used go elsewhere than to :attr:`rejected`, e.g. to a file."""
+        return (each for _, _, each in self._read(rejected))
+
+    def placed(self, rejected: RejectedRows) -> Iterator[tuple[Path, int, T]]:
+        """The same, each with the file and the line where it stands."""
+        return self._read(rejected)

@@ -5,26 +5,28 @@ Each finds the columns by their names, and puts aside the rows that cannot be us
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from cosmith.data.columns import find_column, find_negatives, is_pair, require_column
+from cosmith.data.documents.folder import holds_documents
 from cosmith.data.judged_rows import JudgedFiles, judged_files, judged_rows
 from cosmith.data.record_values import (
     UnusableError,
-    each_usable,
     label_of,
     name_of,
     scores_of,
     text_of,
     texts_of,
 )
-from cosmith.data.records import Record
-from cosmith.data.rows import Rejected, RejectedRows, TrainingRow, write_rejected
+from cosmith.data.records import Table
+from cosmith.data.records_file import RecordsFile
+from cosmith.data.rows import Rejected, TrainingRow, write_rejected
 from cosmith.data.tables import open_table, place_of
+from cosmith.errors import ColumnError, NoQueriesError
 from cosmith.phrases import counted
 
 
@@ -46,34 +48,8 @@ class RowsRead:
     path: Path
 
 
-@dataclass(frozen=True)
-class RowsFile:
-    """Training rows of a file, read one after another, anew each time that they are gone through.
-
-    Attributes:
-        path: The file.
-        columns: As :class:`RowsRead` has them.
-        rejected: The rows that could not be used when they were last gone through.
-        format: What the file is, in words.
-    """
-
-    path: Path
-    columns: Mapping[str, str]
-    rejected: list[Rejected]
-    _read: Callable[[RejectedRows], Iterator[tuple[Path, int, TrainingRow]]]
-    format: str = ""
-
-    def __iter__(self) -> Iterator[TrainingRow]:
-        self.rejected.clear()
-        return self.into(self.rejected)
-
-    def into(self, rejected: RejectedRows) -> Iterator[TrainingRow]:
-        """The rows; those that cannot be used go elsewhere than to :attr:`rejected`, e.g. to a file."""
-        return (row for _, _, row in self._read(rejected))
-
-    def placed(self, rejected: RejectedRows) -> Iterator[tuple[Path, int, TrainingRow]]:
-        """The same, each with the file and the line where it stands."""
-        return self._read(rejected)
+RowsFile: TypeAlias = RecordsFile[TrainingRow]
+"""Training rows of a file, read one after another; its columns are as :class:`RowsRead` has them."""
 
 
 def read_rows(
@@ -155,13 +131,17 @@ def open_rows(
 
     Raises:
         InputError: As :func:`read_rows`; that no row can be used shows when they are gone through.
+        NoQueriesError: When there are texts or documents instead.
     """
     place = place_of(path)
     if place.path.is_dir() and (files := judged_files(place.path, place.split)) is not None:
         return open_judged_rows(files)
+    if holds_documents(place.path):
+        problem = "holds documents, and what is needed are pairs of a query and its answer"
+        raise NoQueriesError(problem, path=place.path, field="query")
     table = open_table(path)
     found = {
-        "query": require_column(table.columns, query, "query", table.path),
+        "query": _query_column(table, query),
         "label": find_column(table.columns, label, "label", table.path),
         "group": find_column(table.columns, group, "group", table.path),
         "document_group": find_column(table.columns, document_group, "document_group", table.path),
@@ -180,11 +160,20 @@ def open_rows(
     negatives = find_negatives(table.columns, negative, table.path)
     columns = {part: column for part, column in found.items() if column is not None}
 
-    def row_of(record: Record) -> tuple[Path, int, TrainingRow]:
-        return record.path or table.path, record.line, _row_of(record.values, columns, negatives)
-
     told = columns | ({"negative": ", ".join(negatives)} if negatives else {})
-    return RowsFile(table.path, told, [], partial(each_usable, table, row_of), table.format)
+    return RowsFile.of(table, lambda record: _row_of(record.values, columns, negatives), told)
+
+
+def _query_column(table: Table, choice: str) -> str:
+    try:
+        return require_column(table.columns, choice, "query", table.path)
+    except ColumnError:
+        # No pair has its query or its answer in a column of this name.
+        if choice != "auto" or "text" not in table.columns:
+            raise
+    there = "the column 'text'" if table.named else "lines of text"
+    problem = f"has {there} and no queries, and what is needed are pairs of a query and its answer"
+    raise NoQueriesError(problem, path=table.path, field="query")
 
 
 def open_judged_rows(files: JudgedFiles) -> RowsFile:
@@ -193,7 +182,7 @@ def open_judged_rows(files: JudgedFiles) -> RowsFile:
     Args:
         files: The three files; :func:`open_rows` finds them in a folder.
     """
-    return RowsFile(files.judgements, files.columns, [], partial(judged_rows, files), files.format)
+    return RowsFile(files.judgements, files.columns, files.format, partial(judged_rows, files))
 
 
 def _row_of(values: Mapping[str, Any], columns: Mapping[str, str], negative_columns: Sequence[str]) -> TrainingRow:

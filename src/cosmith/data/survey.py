@@ -10,7 +10,6 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,8 @@ import xxhash
 from cosmith.data.collection import Collection
 from cosmith.data.documents import is_document_folder, read_documents
 from cosmith.data.readers import text_columns, titled_text
-from cosmith.data.record_values import each_usable
 from cosmith.data.records import Record
+from cosmith.data.records_file import RecordsFile
 from cosmith.data.row_readers import open_rows
 from cosmith.data.rows import Rejected, RejectedRows, TrainingRow
 from cosmith.data.tables import open_table, place_of
@@ -212,11 +211,12 @@ def _opened_texts(path: str | Path, column: str) -> _Opened:
     table = open_table(path)
     found, title = text_columns(table, column, "document")
 
-    def text_of(record: Record) -> tuple[Path, int, Sequence[tuple[str, str]]]:
-        return record.path or table.path, record.line, [("text", titled_text(record, found, title))]
+    def text_of(record: Record) -> Sequence[tuple[str, str]]:
+        return [("text", titled_text(record, found, title))]
 
     columns = {"text": found} | ({"title": title} if title else {})
-    return _Opened(table.format, columns if table.named else {}, partial(each_usable, table, text_of))
+    file = RecordsFile.of(table, text_of, columns if table.named else {})
+    return _Opened(file.format, file.columns, file.placed)
 
 
 def _texts(row: TrainingRow) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
-from cosmith.data.cleaning import detect_languages, near_duplicates
+from cosmith.data.cleaning import LIKELY, UNKNOWN, detect_languages, near_duplicates
 from cosmith.errors import InputError
 
 Measure = Callable[[Sequence[str], str], npt.NDArray[Any]]
@@ -48,7 +48,8 @@ class Part:
         limit: The length at which a model cuts them; None without a model.
         overlong: The first that are longer; without a model, those of over 100,000 characters.
         overlong_count: How many are.
-        languages: Language → how many of the sampled texts are in it, the commonest first.
+        languages: Language → how many of the sampled texts are in it, the commonest first; ``und`` for those that are
+            too short to tell.
         sampled: How many texts were drawn by chance, whose language was looked at.
         compared: How many different ones these are, which were held against each other; 0 where they could not be.
         near_duplicates: How many of those are nearly the same as an earlier one: Jaccard similarity of 0.8 or more, as
@@ -156,7 +157,8 @@ class Tally:
         except InputError as error:
             notes.append(f"languages were not looked at: {error}")
         else:
-            self.languages = dict(Counter(language for language, _ in languages).most_common())
+            told = Counter(language if likely >= LIKELY else UNKNOWN for language, likely in languages)
+            self.languages = dict(told.most_common())
         different = list(dict.fromkeys(self.sampled))
         try:
             self.near_duplicates = len(near_duplicates(different).similarity)

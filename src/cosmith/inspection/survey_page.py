@@ -134,10 +134,11 @@ def _length_chart(part: Part, unit: str) -> alt.LayerChart:
 def _language_chart(languages: Mapping[str, int]) -> alt.LayerChart:
     import altair as alt
 
+    from cosmith.data.cleaning import shown_language
     from cosmith.inspection.charts import PALETTE, styled
 
     total, shown = sum(languages.values()), list(languages.items())[:8]
-    records = [{"language": name, "share": count / total} for name, count in shown]
+    records = [{"language": shown_language(name), "share": count / total} for name, count in shown]
     if (rest := total - sum(count for _, count in shown)) > 0:
         records.append({"language": "others", "share": rest / total})
     bars = (

@@ -115,6 +115,8 @@ def _places(places: Sequence[tuple[str, int]], path: str) -> str:
 
 
 def _part_lines(part: Part, found: Survey, model: str | None) -> list[str]:
+    from cosmith.data.cleaning import shown_language
+
     unit = found.unit
     again = part.texts - part.distinct
     plural = {"query": "queries"}.get(part.role, part.role + "s")
@@ -147,7 +149,8 @@ def _part_lines(part: Part, found: Survey, model: str | None) -> list[str]:
         longest = _places([(text.path, text.line) for text in part.overlong], found.path)
         lines.append(f"  too long: {longest}" + (", …" if part.overlong_count > len(part.overlong) else ""))
     if part.languages:
-        told = ", ".join(f"{name} {share(count / part.sampled)}" for name, count in list(part.languages.items())[:6])
+        shown = list(part.languages.items())[:6]
+        told = ", ".join(f"{shown_language(name)} {share(count / part.sampled)}" for name, count in shown)
         of = "all" if part.sampled == part.texts else f"{part.sampled:,} drawn by chance"
         lines.append(f"  languages (of {of}): {told}")
     if part.compared:

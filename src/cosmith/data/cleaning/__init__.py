@@ -8,7 +8,14 @@ from cosmith.data.cleaning.boilerplate import BoilerplateLines, Shortened, boile
 from cosmith.data.cleaning.duplicates import Duplicates, NearDuplicates, Nearest, exact_duplicates, near_duplicates
 from cosmith.data.cleaning.filters import ExactDuplicates, Example, Filter, Step, filters_asked
 from cosmith.data.cleaning.judged import Fault, Judged
-from cosmith.data.cleaning.languages import Languages, detect_languages, judge_languages
+from cosmith.data.cleaning.languages import (
+    LIKELY,
+    UNKNOWN,
+    Languages,
+    detect_languages,
+    judge_languages,
+    shown_language,
+)
 from cosmith.data.cleaning.lengths import Length, judge_lengths
 from cosmith.data.cleaning.quality import Repetition, Symbols, judge_repetition, judge_symbols
 from cosmith.data.cleaning.rows import Cleaned, Part, clean_rows, dropped_rows
@@ -16,6 +23,8 @@ from cosmith.data.cleaning.texts import CleanedTexts, clean_records, clean_texts
 from cosmith.data.cleaning.words import normalised, words_of
 
 __all__ = [
+    "LIKELY",
+    "UNKNOWN",
     "BoilerplateLines",
     "Cleaned",
     "CleanedTexts",
@@ -48,6 +57,7 @@ __all__ = [
     "judge_symbols",
     "near_duplicates",
     "normalised",
+    "shown_language",
     "without_boilerplate",
     "words_of",
 ]

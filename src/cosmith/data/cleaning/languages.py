@@ -13,6 +13,10 @@ from cosmith.errors import InputError, nearest
 _READ = 1000  # characters of a text by which its language is told
 UNKNOWN = "und"
 """What a language is called that cannot be told (ISO 639-2, undetermined)."""
+LIKELY = 0.5
+"""The probability from which a language is told of a text. Below it stand nearly all single words, and short sentences
+whose words other languages have as well: on sentences of Tatoeba and questions of MedQuAD and banking77, English ones
+that have it are taken for another language in less than 0.5 %, of all that have 20 letters or more."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,11 @@ class Languages:
                 f"a confidence of {self.least_confidence} cannot be", field="least_confidence",
                 remedy="Give a probability from 0 to 1.",
             )  # fmt: skip
+
+
+def shown_language(code: str) -> str:
+    """A language as it is told to people."""
+    return "too short to tell" if code == UNKNOWN else code
 
 
 def detect_languages(texts: Iterable[str]) -> list[tuple[str, float]]:

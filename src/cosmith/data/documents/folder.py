@@ -77,6 +77,12 @@ def is_document_folder(path: str | Path) -> bool:
     return documents
 
 
+def holds_documents(path: str | Path) -> bool:
+    """Whether this is a folder of documents, or a file that is one and no file of records."""
+    file = Path(path)
+    return is_document_folder(file) or (file.is_file() and format_of(file) not in (None, "text"))
+
+
 def read_documents(
     path: str | Path,
     *,

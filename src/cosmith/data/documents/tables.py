@@ -50,7 +50,8 @@ def open_documents(path: str | Path, *, column: str = "auto") -> RecordsFile[Doc
         except (KeyError, TypeError, ValueError) as error:
             raise UnusableError(f"its sections or links cannot be understood ({error})") from error
 
-    return RecordsFile(table, built)
+    columns = {"text": text_column} | ({"id": id_column} if id_column is not None else {})
+    return RecordsFile.of(table, built, columns)
 
 
 def _structure(values: Mapping[str, Any]) -> dict[str, Any]:

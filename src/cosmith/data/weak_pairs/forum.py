@@ -100,7 +100,7 @@ def open_threads(path: str | Path) -> RecordsFile[Thread]:
             path=table.path,
             remedy="Give a file with a thread a line: its title, its first post and a list of answers.",
         )
-    return RecordsFile(table, _thread_of)
+    return RecordsFile.of(table, _thread_of, {})
 
 
 def _thread_of(record: Record) -> Thread:
