@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -22,8 +22,15 @@ from benchmarks import interleaved
 WAYS = ("Source.write", "source stage")
 
 
-def write_rows(path: Path, rows: int) -> None:
-    """Pairs with two negatives of synthetic words; every tenth query and every fourth negative has stood before."""
+def write_rows(path: Path, rows: int, lengths: Sequence[int]) -> None:
+    """Pairs with two negatives of synthetic words; every tenth query and every fourth negative has stood before.
+
+    Args:
+        path: Where to.
+        rows: How many.
+        lengths: How many words a query, an answer and a negative have.
+    """
+    of_query, of_answer, of_negative = lengths
     random = Random(0)
     words = ["".join(random.choices("abcdefghijklmnopqrstuvwxyz", k=random.randint(2, 9))) for _ in range(5000)]
 
@@ -32,9 +39,9 @@ def write_rows(path: Path, rows: int) -> None:
 
     with path.open("w", encoding="utf-8") as handle:
         for number in range(rows):
-            query = f"query {random.randrange(number)}" if number % 10 == 9 else text("query", number, 8)
-            negatives = [text("passage", number, 30), f"shared passage {random.randrange(1 + number // 4)}"]
-            row = {"query": query, "positive": text("answer", number, 40), "negative": negatives}
+            query = f"query {random.randrange(number)}" if number % 10 == 9 else text("query", number, of_query)
+            negatives = [text("passage", number, of_negative), f"shared passage {random.randrange(1 + number // 4)}"]
+            row = {"query": query, "positive": text("answer", number, of_answer), "negative": negatives}
             handle.write(json.dumps(row) + "\n")
 
 
