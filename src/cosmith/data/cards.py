@@ -82,7 +82,8 @@ def _row_keys(rows: RowArrays) -> UInt64:
     """
     totals = np.concatenate([np.zeros(1, dtype=np.uint64), np.cumsum(_mixed(rows.positives), dtype=np.uint64)])
     ends = rows.positive_offsets
-    keys = _mixed(_mixed(rows.query) + totals[ends[1:]] - totals[ends[:-1]])
+    sums = totals[ends[1:]] - totals[ends[:-1]]
+    keys = _mixed(_mixed(_mixed(rows.query)) + sums)  # twice: a query is told from a positive
     return keys if rows.labels is None else _mixed(keys + rows.labels.astype(np.uint64))
 
 

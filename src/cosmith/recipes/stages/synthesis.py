@@ -44,6 +44,7 @@ def synthesise_rows(stage: SynthesiseStage, context: StageContext) -> dict[str, 
             passages, stage.asked_of(), settings, cache=cache, budget=stage.budget(),
             encoder=context.artefacts.encoder(stage.encoder) if stage.make == "queries" else None,
             personas=None if stage.personas is None else load_personas(stage.personas),
+            engine=stage.made_by(),
         )  # fmt: skip
         told = described(made, settings.templates(), stage.llm)
         rejected_file = context.folder / "rejected.jsonl"
