@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 
@@ -179,30 +178,3 @@ def test_a_base_whose_words_cannot_be_hidden_is_refused_before_the_first_stage(
         run_recipe(loaded(small_world, stages, f"base={decoder}"), tmp_path / "run")
     assert refused.value.field == "stages.last.model"
     assert not (tmp_path / "run" / "data").exists()
-
-
-@pytest.mark.parametrize(
-    ("said", "key", "told"),
-    [
-        ("engine: rya", "engine", "'rya' is not possible. Did you mean 'ray'"),
-        ("address: auto", "address", "is for another engine than the local one. Leave it out"),
-        ("workers: 2", "workers", "is for another engine"),
-        ("engine: ray, workers: 0", "workers", "at least 1"),
-        ("engine: ray", "engine", r'needs the package ray. Run: pip install "cosmith\[ray\]"'),
-    ],
-)
-@pytest.mark.parametrize(
-    "stage",
-    [
-        "kind: mine, source: data.train",
-        "kind: index, model: base, documents: data.dev",
-        "kind: synthesise, texts: data.train, endpoint: http://localhost:1/v1, llm: one",
-    ],
-)
-def test_who_works_is_known_as_the_recipe_is_read(
-    stage: str, said: str, key: str, told: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match=told) as refused:
-        loaded(Path("nowhere"), f"  spread: {{{stage}, {said}}}\n")
-    assert (refused.value.field, refused.value.line) == (f"stages.spread.{key}", 7)
