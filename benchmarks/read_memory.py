@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -22,8 +22,15 @@ from benchmarks import interleaved
 WAYS = ("Source.write", "source stage")
 
 
-def write_rows(path: Path, rows: int) -> None:
-    """Pairs with two negatives of synthetic words; every tenth query and every fourth negative has stood before."""
+def write_rows(path: Path, rows: int, lengths: Sequence[int]) -> None:
+    """Pairs with two negatives of synthetic words; every tenth query and every fourth negative has stood before.
+
+    Args:
+        path: Where to.
+        rows: How many.
+        lengths: How many words a query, an answer and a negative have.
+    """
+    of_query, of_answer, of_negative = lengths
     random = Random(0)
     words = ["".join(random.choices("abcdefghijklmnopqrstuvwxyz", k=random.randint(2, 9))) for _ in range(5000)]
 
@@ -32,9 +39,9 @@ def write_rows(path: Path, rows: int) -> None:
 
     with path.open("w", encoding="utf-8") as handle:
         for number in range(rows):
-            query = f"query {random.randrange(number)}" if number % 10 == 9 else text("query", number, 8)
-            negatives = [text("passage", number, 30), f"shared passage {random.randrange(1 + number // 4)}"]
-            row = {"query": query, "positive": text("answer", number, 40), "negative": negatives}
+            query = f"query {random.randrange(number)}" if number % 10 == 9 else text("query", number, of_query)
+            negatives = [text("passage", number, of_negative), f"shared passage {random.randrange(1 + number // 4)}"]
+            row = {"query": query, "positive": text("answer", number, of_answer), "negative": negatives}
             handle.write(json.dumps(row) + "\n")
 
 
@@ -92,10 +99,10 @@ def _status(key: str) -> float:
     return int(found[1]) / 1024 if found else float("nan")
 
 
-def measured(rows: int, pairs: Path, place: Path) -> Iterator[str]:
+def measured(rows: int, pairs: Path, ways: Sequence[str], place: Path) -> Iterator[str]:
     """A line of the table for each way, each in a process of its own."""
     size = pairs.stat().st_size / 1e6
-    for way in WAYS:
+    for way in ways:
         with tempfile.TemporaryDirectory(dir=place) as folder:
             command = [sys.executable, "-m", "benchmarks.read_memory", "--worker", way, str(pairs), folder]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -111,6 +118,8 @@ def measured(rows: int, pairs: Path, place: Path) -> Iterator[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])  # type: ignore[union-attr]
     parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000])
+    parser.add_argument("--words", type=int, nargs=3, default=[8, 40, 30], help="Of a query, an answer, a negative.")
+    parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
     parser.add_argument("--folder", type=Path, help="Where there is room; by default the system's temporary folder.")
     parser.add_argument("--output", type=Path)
     parser.add_argument("--worker", nargs=3, help=argparse.SUPPRESS)
@@ -123,16 +132,18 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=given.folder) as place:
         for rows in given.rows:
             pairs = Path(place) / "pairs.jsonl"
-            write_rows(pairs, rows)
-            lines += measured(rows, pairs, Path(place))
+            write_rows(pairs, rows, given.words)
+            lines += measured(rows, pairs, given.ways, Path(place))
     notes = (
         "Rows of a query, an answer and two negatives, of synthetic words. `MB before` is what the process holds "
         "after a thousand rows; `peak MB` its largest resident set, mapped files included; the last column the part of "
         "it that the system cannot take back by reading files again, looked at every 20 ms. The stage parts the rows "
-        "into training, development and test sets, and writes them: what it holds of a row is its group's key, while "
-        "the split is drawn, and a byte or two; and the files of numbers are gone through at random."
+        "into training, development and test sets, writes them, holds the training rows against the two sets, and "
+        "counts for the data card: what it holds of a row is its group's key, while the split is drawn, a key for the "
+        "card, and a byte or two; and the files of numbers are gone through at random."
     )
-    arguments = ["--rows " + " ".join(map(str, given.rows))]
+    said = {"rows": given.rows, "words": given.words}
+    arguments = [f"--{name} " + " ".join(map(str, values)) for name, values in said.items()]
     interleaved.write_up(
         "Memory of reading", "benchmarks.read_memory", arguments, notes, "\n".join(lines), given.output
     )

@@ -22,14 +22,15 @@ from typer.testing import CliRunner
 
 from cosmith.bulk import Engine, ShardJob, run_shards
 from cosmith.cli.app import app, flags_first
-from cosmith.data import Source, TrainingRow
+from cosmith.data import Collection, Source, TrainingRow
 from cosmith.data.texts import TextTable
 from cosmith.errors import InputError
 from cosmith.mining import mine_hard_negatives
 from cosmith.mining.hard_negatives import blocks
 from cosmith.mining.synthesis import Budget, Endpoint, Passage, SynthesisSettings, shards, synthesise
 from cosmith.models import tiny_cross_encoder, tiny_encoder
-from cosmith.retrieval import vectors
+from cosmith.recipes import load_recipe, parse_document, run_recipe
+from cosmith.retrieval import Index, vectors
 from cosmith.retrieval.vectors import Encoding, write_vectors
 
 ray = pytest.importorskip("ray")
@@ -177,6 +178,26 @@ def test_the_command_gives_the_bytes_of_the_local_one(tmp_path: Path) -> None:
     for ending in (".npy", ".ids.jsonl"):
         assert (tmp_path / f"ray{ending}").read_bytes() == (tmp_path / f"local{ending}").read_bytes()
     assert len(list(tmp_path.iterdir())) == 6
+
+
+def test_a_stage_of_a_recipe_gives_what_it_gives_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vectors, "SHARD_ROWS", 9)
+    tiny_encoder("bert").save(tmp_path / "base")
+    texts = {str(n): f"answer {n} apples" for n in range(25)}
+    Collection("own", texts, {"q": "apples 3"}, {"q": {"3": 1}}).write_beir(tmp_path / "own")
+
+    def ran(name: str, **said: Any) -> Index:
+        stages = {
+            "own": {"kind": "collection", "path": str(tmp_path / "own")},
+            "index": {"kind": "index", "model": "base", "documents": "own.test", "before": None, **said},
+        }
+        recipe = {"name": "t", "base": str(tmp_path / "base"), "precision": "float32", "stages": stages}
+        results = run_recipe(load_recipe(parse_document(json.dumps(recipe))), tmp_path / name)
+        return Index.load(Path(results["index"]["folder"]))
+
+    local, spread = ran("local"), ran("ray", engine="ray", workers=2)
+    assert np.allclose(spread.vectors, local.vectors, atol=1e-6)
+    assert len(spread) == 25
 
 
 def test_what_a_shard_raises_is_told_as_it_is(tmp_path: Path) -> None:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
-from cosmith.data import Source, SourceSettings, TrainingRow
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cosmith.data import Source, SourceSettings, TrainingRow, cards
 from cosmith.data.cards import Contents, DataCard, write_data_card
 
 
-def test_contents_count_rows_that_say_the_same_whatever_the_order_of_their_answers() -> None:
+@pytest.mark.parametrize("at_once", [1, 3, 65536])
+def test_contents_count_rows_that_say_the_same_whatever_the_order_of_their_answers(
+    at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cards, "_ROWS", at_once)
     rows = [
         TrainingRow("one", ("a", "b"), ("c",)),
         TrainingRow("one", ("b", "a"), ("d",)),
@@ -20,6 +29,16 @@ def test_contents_count_rows_that_say_the_same_whatever_the_order_of_their_answe
     assert (found.rows, found.texts, found.positives, found.negatives) == (4, 6, 7, 2)
     assert (found.duplicates, found.several) == (1, 1)
     assert found.fingerprint == source.fingerprint()
+    labelled = Source.from_rows("rows", [TrainingRow("one", ("a",), label=label) for label in (3, -1, 3, 0, 3)])
+    assert Contents.of(labelled, "data.train").duplicates == 2
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.lists(st.sampled_from("abcd"), min_size=1, max_size=3))))
+def test_contents_are_counted_as_sets_count_them(rows: list[tuple[str, list[str]]]) -> None:
+    rows = [("a", ["b"]), *rows]
+    found = Contents.of(Source.from_rows("rows", [TrainingRow(query, tuple(texts)) for query, texts in rows]), "rows")
+    assert found.duplicates == len(rows) - len({(query, tuple(sorted(texts))) for query, texts in rows})
+    assert found.several == sum(count > 1 for count in Counter(query for query, _ in rows).values())
 
 
 def test_a_card_is_a_page_whose_texts_are_no_markup(tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cosmith.data import Collection, Source, StsPairs, TrainingRow
+from cosmith.data import Collection, Source, StsPairs, TrainingRow, contamination
 from cosmith.data.cleaning import normalised, words_of
 from cosmith.data.cleaning.words import WordHashes, runs, wholes
-from cosmith.data.contamination import overlap_with_collection, overlap_with_pairs, without_crossing
+from cosmith.data.contamination import not_crossing, overlap_with_collection, overlap_with_pairs
 from cosmith.data.split_check import check_split
 from cosmith.errors import InputError
 
@@ -50,7 +50,9 @@ def test_a_long_query_is_known_by_thirteen_words_and_a_shorter_one_by_all_of_eig
     assert trained(f"so {twelve} anything", twelve)
 
 
-def test_documents_are_shared_and_queries_among_them_are_not() -> None:
+@pytest.mark.parametrize("at_once", [1, 2, 65536])
+def test_documents_are_shared_and_queries_among_them_are_not(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contamination, "_AT_ONCE", at_once)
     rows = [
         TrainingRow("one", ("The answer.", "how long does it take")),
         TrainingRow("two", ("other",), ("A  distractor",)),
@@ -67,7 +69,9 @@ def test_documents_are_shared_and_queries_among_them_are_not() -> None:
     assert "1 of 3 queries trained on (33 %), in 1 row; 3 of 4 documents shared, 1 of the 1" in found.describe()
 
 
-def test_a_text_that_is_set_against_itself_is_a_document() -> None:
+@pytest.mark.parametrize("at_once", [1, 2, 65536])
+def test_a_text_that_is_set_against_itself_is_a_document(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contamination, "_AT_ONCE", at_once)
     title = "how to reset the password of an account that is locked"
     rows = [TrainingRow(text, (text,)) for text in (f"{title} Open settings.", "something else")]
     assert overlap_with_collection(Source.from_rows("rows", rows), collection([title])).trained == 0
@@ -93,11 +97,11 @@ def test_an_sts_pair_is_trained_on_where_a_row_has_both_texts() -> None:
 def test_rows_that_cross_are_left_out_and_nothing_else() -> None:
     rows = [TrainingRow(query, ("an answer",)) for query in ("one thing", "Two things", "three things", "two things?")]
     source = Source.from_rows("rows", rows)
-    left = without_crossing(source, [collection(["two things"]), collection(["three things", "four"])])
-    assert [row.query for row in left.rows()] == ["one thing"]
-    assert without_crossing(source, [collection(["nothing of it"])]) is source
+    left = not_crossing(source, [collection(["two things"]), collection(["three things", "four"])])
+    assert [row.query for row in source.rows_where(left)] == ["one thing"]
+    assert not_crossing(source, [collection(["nothing of it"])]).all()
     with pytest.raises(InputError, match="none is left"):
-        without_crossing(source, [collection([row.query for row in rows])])
+        not_crossing(source, [collection([row.query for row in rows])])
 
 
 def test_the_check_of_a_split_finds_what_is_nearly_the_same() -> None:

@@ -25,6 +25,7 @@ def test_texts_are_numbered_as_in_memory(texts: list[str], most_texts: int, most
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
         patch.setattr(numbering, "_MOST_TEXTS", most_texts)
         patch.setattr(numbering, "_MOST_BYTES", most_bytes)
+        patch.setattr(numbering, "_AT_ONCE", most_texts)
         waiting = TextNumbering(Path(folder))
         for text in texts:
             waiting.add(text.encode())
@@ -36,6 +37,7 @@ def test_texts_are_numbered_as_in_memory(texts: list[str], most_texts: int, most
     assert found.occurrence_hashes.read(0, len(texts)).tolist() == table.hashes[numbers].tolist()
     ends, content = found.ends.read(0, len(table) + 1).tolist(), found.texts.read(0, found.texts.size)
     assert [content[a:b].decode() for a, b in pairwise(ends)] == table.take(range(len(table)))
+    assert list(found.distinct()) == table.take(range(len(table)))
 
 
 def test_a_spool_gives_back_what_came(tmp_path: Path) -> None:

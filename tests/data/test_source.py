@@ -18,6 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cosmith.data import Source, SourceSettings, TrainingRow, numbering, open_rows
+from cosmith.data.arrow_files import map_batch, write_batch
+from cosmith.data.group_names import GroupNames
 from cosmith.errors import InputError, StorageError
 
 words = st.sampled_from(["a", "b", "c", "größer", "☃ snow", "line\nbreak", 'quote"', "d" * 300])
@@ -88,6 +90,9 @@ class TestRows:
                 assert np.array_equal(other.texts.hashes, source.texts.hashes)
                 assert other.groups == source.groups
                 assert other.document_groups == source.document_groups
+                for number, row in enumerate(rows):
+                    assert row.group is None or (other.groups or ())[number] == row.group
+                assert list(other.select(np.arange(len(rows))[::-1]).rows()) == rows[::-1]
 
     @given(row_lists(), st.data())
     def test_select(self, rows: list[TrainingRow], data: st.DataObject) -> None:
@@ -95,6 +100,8 @@ class TestRows:
         numbers = data.draw(st.lists(st.integers(0, len(rows) - 1), max_size=10))
         selected = source.select(numbers)
         assert list(selected.rows()) == [rows[number] for number in numbers]
+        kept = np.isin(np.arange(len(rows)), numbers)
+        assert list(source.rows_where(kept)) == [row for number, row in enumerate(rows) if number in numbers]
         assert selected.texts is source.texts
         assert selected.folder is None
         if numbers:
@@ -113,9 +120,11 @@ class TestRows:
     def test_arrays_are_mapped_not_copied(self, source: Source, tmp_path: Path) -> None:
         before = pa.total_allocated_bytes()
         loaded = Source.from_rows(
-            "scored", [TrainingRow(str(n), ("p",), scores=(0.5,), label=n) for n in range(5000)]
+            "scored", [TrainingRow(str(n), ("p",), scores=(0.5,), label=n, group=f"group {n}") for n in range(5000)]
         ).save(tmp_path / "s")
-        for array in (loaded.query, loaded.positives, loaded.positive_offsets, loaded.scores, loaded.labels):
+        assert isinstance(loaded.groups, GroupNames)
+        of_groups = loaded.groups.numbers
+        for array in (loaded.query, loaded.positives, loaded.positive_offsets, loaded.scores, loaded.labels, of_groups):
             assert array is not None
             assert not array.flags.owndata
             assert not array.flags.writeable
@@ -411,4 +420,16 @@ class TestFolder:
         Source.from_rows("longer", [TrainingRow(f"q{n}", (f"x{n}", f"y{n}")) for n in range(3)]).save(tmp_path / "l")
         (tmp_path / "l" / "rows.arrow").replace(tmp_path / "s" / "rows.arrow")
         with pytest.raises(InputError, match=r"rows\.arrow \[positives\]: refers to texts beyond the 7"):
+            Source.load(tmp_path / "s")
+
+    def test_rows_that_refer_to_no_group(self, tmp_path: Path) -> None:
+        Source.from_rows("s", [TrainingRow("q", ("p",), group="g")]).save(tmp_path / "s")
+        batch, _ = map_batch(tmp_path / "s" / "rows.arrow", {})
+        wrong = pa.DictionaryArray.from_arrays(
+            pa.array([1], pa.int32()), pa.array(["g"], pa.large_string()), safe=False
+        )
+        columns = [wrong if name == "group" else batch[name] for name in batch.schema.names]
+        write_batch(tmp_path / "wrong.arrow", pa.record_batch(columns, names=batch.schema.names))
+        (tmp_path / "wrong.arrow").replace(tmp_path / "s" / "rows.arrow")
+        with pytest.raises(InputError, match=r"rows\.arrow \[group\]: refers to names beyond the 1"):
             Source.load(tmp_path / "s")

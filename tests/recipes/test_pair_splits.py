@@ -16,7 +16,7 @@ from cosmith.data import Collection, Source, TrainingRow
 from cosmith.data.splits import split_by_key
 from cosmith.errors import InputError
 from cosmith.recipes import load_recipe, parse_document, run_recipe
-from cosmith.recipes.pair_splits import Limits, joined_groups, sampled, split_pairs, split_source
+from cosmith.recipes.pair_splits import Limits, joined_groups, sampled, split_source
 
 TEXTS = st.text("abc", min_size=1, max_size=3)
 ROWS = st.lists(
@@ -52,15 +52,19 @@ def test_rows_stay_together_exactly_when_a_chain_of_queries_and_groups_joins_the
     assert all(len({names[number] for number in part}) == 1 for part in parts)
 
 
-@given(ROWS, st.integers(0, 5), st.integers(1, 4), st.integers(1, 30))
-def test_no_query_of_a_set_is_trained_on(rows: list[TrainingRow], seed: int, queries: int, documents: int) -> None:
+@given(ROWS, st.booleans(), st.integers(0, 5), st.integers(1, 4), st.integers(1, 30))
+def test_no_query_of_a_set_is_trained_on(
+    rows: list[TrainingRow], grouped: bool, seed: int, queries: int, documents: int
+) -> None:
+    rows = [replace(row, group=(row.group or row.query) if grouped else None) for row in rows]
+    whole = Source.from_rows("whole", rows)
     if len(set(joined_groups(rows))) < 10:
         with pytest.raises(InputError, match="too few to split"):
-            split_pairs(rows, dev=0.2, test=0.2, seed=seed)
+            split_source(whole, dev=0.2, test=0.2, seed=seed)
         return
     limits = Limits(queries, documents)
-    split = split_pairs(rows, dev=0.2, test=0.2, seed=seed, dev_limits=limits, test_limits=limits)
-    trained = {row.query for row in split.train}
+    split = split_source(whole, dev=0.2, test=0.2, seed=seed, dev_limits=limits, test_limits=limits)
+    trained = {row.query for row in whole.rows_where(split.train)}
     seen: set[str] = set(trained)
     for part in (split.dev, split.test):
         assert part is not None
@@ -71,15 +75,26 @@ def test_no_query_of_a_set_is_trained_on(rows: list[TrainingRow], seed: int, que
         answers = {part.documents[name] for grades in part.relevance.values() for name in grades}
         assert answers == {text for row in rows if row.query in asked for text in row.positives}
         assert len(part.documents) <= max(documents, len(answers))
-    assert split == split_pairs(rows, dev=0.2, test=0.2, seed=seed, dev_limits=limits, test_limits=limits)
+    again = split_source(whole, dev=0.2, test=0.2, seed=seed, dev_limits=limits, test_limits=limits)
+    assert np.array_equal(again.train, split.train)
+    assert (again.dev, again.test) == (split.dev, split.test)
 
 
-STOOD: dict[str, Any] = {
-    "train": 63,
-    "dev": [{"q0": "other 2", "q2": "other 18", "q7": "other 27"},
-            ["d2", "d18", "d25", "d27", "d62", "d73", "d78", "d87"]],
-    "test": [{"q0": "query 2", "q6": "other 5", "q9": "other 29"},
-             ["d2", "d5", "d22", "d29", "d42", "d65", "d75", "d89"]],
+STOOD: dict[bool, Any] = {
+    True: [
+        62,
+        [{"q0": "other 4", "q6": "other 16", "q9": "other 23"},
+         ["d4", "d16", "d23", "d26", "d64", "d76", "d83", "d86"]],
+        [{"q0": "query 2", "q6": "other 20", "q9": "other 25"},
+         ["d2", "d20", "d22", "d25", "d42", "d74", "d80", "d85"]],
+    ],
+    False: [
+        63,
+        [{"q1": "query 19", "q2": "other 10", "q4": "other 19"},
+         ["d10", "d19", "d24", "d39", "d41", "d59", "d70", "d79"]],
+        [{"q2": "query 17", "q7": "other 14", "q11": "other 28"},
+         ["d14", "d17", "d25", "d28", "d37", "d57", "d74", "d88"]],
+    ],
 }  # fmt: skip
 
 
@@ -117,7 +132,7 @@ def test_sets_are_drawn_as_from_rows_in_memory(
     limits = Limits(queries, documents)
     whole = Source.from_rows("whole", rows)
     split = split_source(whole, dev=0.2, test=0.2, seed=seed, dev_limits=limits, test_limits=limits)
-    assert list(split.training_rows(whole)) == [row for row, kept in zip(rows, split.train, strict=True) if kept]
+    assert list(whole.rows_where(split.train)) == [row for row, kept in zip(rows, split.train, strict=True) if kept]
     for part, found in (("dev", split.dev), ("test", split.test)):
         assert found is not None
         expected = _as_in_memory(rows, joined_groups(rows, seed).tolist(), part, limits, seed)
@@ -125,23 +140,23 @@ def test_sets_are_drawn_as_from_rows_in_memory(
         assert list(found.documents) == list(expected[0])  # in the same order
 
 
-def test_stays_what_it_is() -> None:
+@pytest.mark.parametrize("grouped", [True, False])
+def test_stays_what_it_is(grouped: bool) -> None:
     # Runs made with one version must find the same split in the next.
     rows = [TrainingRow(f"query {n % 20}", (f"answer {n}",), group=f"g{n % 15}") for n in range(60)]
-    rows += [TrainingRow(f"other {n}", (f"answer {n}", f"more {n}")) for n in range(30)]
+    rows += [TrainingRow(f"other {n}", (f"answer {n}", f"more {n}"), group=f"o{n // 2}") for n in range(30)]
+    whole = Source.from_rows("whole", rows if grouped else [replace(row, group=None) for row in rows])
     limits = Limits(3, 8)
-    split = split_pairs(rows, dev=0.1, test=0.2, seed=3, dev_limits=limits, test_limits=limits)
+    split = split_source(whole, dev=0.1, test=0.2, seed=3, dev_limits=limits, test_limits=limits)
     assert split.dev is not None
     assert split.test is not None
-    assert len(split.train) == STOOD["train"]
-    assert [dict(split.dev.queries), list(split.dev.documents)] == STOOD["dev"]
-    assert [dict(split.test.queries), list(split.test.documents)] == STOOD["test"]
+    sets = [[dict(each.queries), list(each.documents)] for each in (split.dev, split.test)]
+    assert [int(split.train.sum()), *sets] == STOOD[grouped]
 
 
 def test_without_shares_all_rows_are_for_training() -> None:
-    rows = [TrainingRow("a", ("b",))]
-    split = split_pairs(rows, dev=0, test=0, seed=0)
-    assert (split.train, split.dev, split.test) == (rows, None, None)
+    split = split_source(Source.from_rows("whole", [TrainingRow("a", ("b",))]), dev=0, test=0, seed=0)
+    assert (split.train.tolist(), split.dev, split.test) == ([True], None, None)
 
 
 def test_case_and_spacing_do_not_make_another_query() -> None:
@@ -152,7 +167,7 @@ def test_case_and_spacing_do_not_make_another_query() -> None:
 def test_rows_without_answers_cannot_make_a_test_set() -> None:
     rows = [TrainingRow(f"q{number}", (), label=number % 2) for number in range(40)]
     with pytest.raises(InputError, match="no row of the dev part has a positive"):
-        split_pairs(rows, dev=0.2, test=0.2, seed=0)
+        split_source(Source.from_rows("whole", rows), dev=0.2, test=0.2, seed=0)
 
 
 def test_a_source_is_parted_by_time_or_by_row_and_no_query_crosses(tmp_path: Path) -> None:

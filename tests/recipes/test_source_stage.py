@@ -11,7 +11,7 @@ import pytest
 from cosmith.data import Collection, Source, TrainingRow, read_rows
 from cosmith.errors import InputError
 from cosmith.recipes import load_recipe, parse_document, run_recipe
-from cosmith.recipes.pair_splits import split_pairs
+from cosmith.recipes.pair_splits import split_source
 
 
 def _run(folder: Path, path: str, **settings: Any) -> dict[str, Any]:
@@ -46,9 +46,11 @@ def shards(tmp_path: Path) -> Path:
 def test_a_split_of_shards_is_parted_as_the_same_rows_in_memory(shards: Path, tmp_path: Path) -> None:
     result = _run(tmp_path / "run", f"{shards}:train", dev=0.2, test=0.2)
     rows = read_rows(f"{shards}:train").rows
-    expected = split_pairs(rows, dev=0.2, test=0.2, seed=5)
+    whole = Source.from_rows("whole", rows)
+    expected = split_source(whole, dev=0.2, test=0.2, seed=5)
+    trained = list(whole.rows_where(expected.train))
     folder = tmp_path / "run" / "data"
-    assert list(Source.load(folder / "train").rows()) == expected.train
+    assert list(Source.load(folder / "train").rows()) == trained
     for name, held_out in (("dev", expected.dev), ("test", expected.test)):
         assert held_out is not None
         written = Collection.read_beir(folder / name)
@@ -60,7 +62,7 @@ def test_a_split_of_shards_is_parted_as_the_same_rows_in_memory(shards: Path, tm
     assert result["dropped"] == {"the query is empty": 1}
     (rejected,) = map(json.loads, Path(result["rejected_file"]).read_text().splitlines())
     assert (Path(rejected["path"]).name, rejected["line"]) == ("train-0.jsonl", 46)
-    assert result["examples"][0] == {"query": expected.train[0].query, "document": expected.train[0].positives[0]}
+    assert result["examples"][0] == {"query": trained[0].query, "document": trained[0].positives[0]}
     assert not [each for each in folder.iterdir() if each.name.startswith(".")]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from cosmith.cli.engines import AddressOption, EngineOption, WorkersOption, engine_of
 from cosmith.cli.manner import first_code_lines, manner_of
 from cosmith.cli.texts import (
     beside,
@@ -46,6 +47,9 @@ def index(
     chunk_overlap: Annotated[
         int, typer.Option("--chunk-overlap", help="Tokens of a chunk that the next one repeats, at most.")
     ] = 0,
+    engine: EngineOption = "local",
+    address: AddressOption = None,
+    workers: WorkersOption = None,
 ) -> None:
     """Make documents searchable by meaning; those that are cut into chunks count by their best one.
 
@@ -56,6 +60,7 @@ def index(
     from cosmith.retrieval import Index
 
     manner = manner_of(context)
+    makes = engine_of(engine, address, workers)
     if chunk_overlap and chunk_tokens is None:
         raise InputError("is given without --chunk-tokens", field="--chunk-overlap", remedy="Say both, or neither.")
     chunking = None if chunk_tokens is None else _chunking(chunk_tokens, chunk_overlap)
@@ -69,7 +74,7 @@ def index(
     )
     built = Index.build(
         encoder, documents, chunks=chunks, dim=dim, folder=output, model=model_reference(model),
-        instruction=instruction,
+        instruction=instruction, engine=makes,
     )  # fmt: skip
     texts_read = read.texts if chunks is None else [chunk.in_context for chunk in chunks]
     cut = report_cut(encoder, texts_read, manner, prompt="document", instruction=instruction)

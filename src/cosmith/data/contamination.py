@@ -26,6 +26,7 @@ import numpy as np
 from cosmith.data.cleaning.judged import Bool
 from cosmith.data.cleaning.words import UInt64, WordHashes, hashed, normalised, runs, wholes
 from cosmith.data.ragged import Int64
+from cosmith.data.row_arrays import blocks_of
 from cosmith.errors import InputError
 from cosmith.phrases import counted, one_line, share
 
@@ -109,7 +110,7 @@ class Overlap:
 def overlap_with_collection(source: Source, collection: Collection) -> Overlap:
     """What training rows have in common with a retrieval set.
 
-    The rows' texts are read some at a time.
+    The rows' texts are read some at a time; held are the test set, and a byte for each text and each row.
 
     Args:
         source: The training rows.
@@ -121,15 +122,15 @@ def overlap_with_collection(source: Source, collection: Collection) -> Overlap:
     asked = {_key(text): number for number, text in enumerate(queries)}
     shared: set[int] = set()
     by_document: list[tuple[int, int, str]] = []
-    numbers = np.unique(np.concatenate([source.positives, source.negatives]))
-    for text, key in zip(numbers.tolist(), map(_key, _texts(source, numbers)), strict=True):
+    for text, key in _keys(source, (source.positives, source.negatives)):
         if key in documents:
             shared.add(key)
         elif key in asked:
             by_document.append((asked[key], text, "the same text, as a document"))
     found = {number: (text, how) for number, text, how in reversed([*by_query, *by_document])}
-    rows = np.isin(source.query, [text for _, text, _ in by_query])
-    rows[_rows_of_documents(source, [text for _, text, _ in by_document])] = True
+    rows = np.zeros(len(source), dtype=np.bool_)
+    for found_rows in _rows_with(source, [text for _, text, _ in by_query], [text for _, text, _ in by_document]):
+        rows[found_rows] = True
     relevant = {name for grades in collection.relevance.values() for name, grade in grades.items() if grade > 0}
     answers = {_key(collection.documents[name]) for name in relevant if name in collection.documents}
     return Overlap(
@@ -156,9 +157,8 @@ def overlap_with_pairs(source: Source, pairs: StsPairs, name: str) -> Overlap:
     """
     keys = [(_key(first), _key(second)) for first, second in zip(pairs.first, pairs.second, strict=True)]
     wanted = {key for both in keys for key in both}
-    used = np.unique(np.concatenate([source.query, source.positives, source.negatives]))
     texts_of: dict[int, list[int]] = {}
-    for text, key in zip(used.tolist(), map(_key, _texts(source, used)), strict=True):
+    for text, key in _keys(source, (source.query, source.positives, source.negatives)):
         if key in wanted:
             texts_of.setdefault(key, []).append(text)
     rows_of = _rows_of_each(source, [text for texts in texts_of.values() for text in texts])
@@ -188,9 +188,7 @@ def _alike(source: Source, queries: Sequence[str]) -> Iterator[tuple[int, int, s
         values, of = runs(hashes, offsets, length)
         if (mine := lengths[of] == length).any():
             of_run[length] = _Known(values[mine], of[mine])
-    numbers = np.unique(source.query[~_own_positives(source)])
-    for start in range(0, len(numbers), _AT_ONCE):
-        part = numbers[start : start + _AT_ONCE]
+    for part in _used(source, _questions(source)):
         hashes, offsets = words.of(source.texts.take(part))
         for test, place in whole.found(wholes(hashes, offsets), np.arange(len(part))):
             yield test, int(part[place]), "the same words"
@@ -199,12 +197,15 @@ def _alike(source: Source, queries: Sequence[str]) -> Iterator[tuple[int, int, s
                 yield test, int(part[place]), f"{length} words in a row"
 
 
-def _own_positives(source: Source) -> Bool:
-    """Which rows ``[R]`` set a text against itself: they ask nothing, and their text is a document."""
-    rows = np.repeat(np.arange(len(source)), np.diff(source.positive_offsets))
-    found = np.zeros(len(source), dtype=np.bool_)
-    found[rows[source.positives == source.query[rows]]] = True
-    return found
+def _questions(source: Source) -> Iterator[Int64]:
+    """The queries of the rows, some at a time, but of those that set a text against itself: they ask nothing, and
+    their text is a document."""
+    for start in range(0, len(source), _AT_ONCE):
+        rows = source.arrays.take(np.arange(start, min(start + _AT_ONCE, len(source))))
+        of = np.repeat(np.arange(len(rows)), np.diff(rows.positive_offsets))
+        asks = np.ones(len(rows), dtype=np.bool_)
+        asks[of[rows.positives == rows.query[of]]] = False
+        yield rows.query[asks]
 
 
 class _Known:
@@ -230,20 +231,35 @@ def _key(text: str) -> int:
     return hashed(normalised(text))
 
 
-def _texts(source: Source, numbers: Int64) -> Iterator[str]:
-    for start in range(0, len(numbers), _AT_ONCE):
-        yield from source.texts.take(numbers[start : start + _AT_ONCE])
+def _used(source: Source, columns: Iterable[Int64]) -> Iterator[Int64]:
+    """The numbers of the texts in some columns, each once, ascending, some at a time."""
+    used = np.zeros(len(source.texts), dtype=np.bool_)
+    for column in columns:
+        for block in blocks_of(column):
+            used[block] = True
+            source.let_go()
+    for start in range(0, len(used), _AT_ONCE):
+        yield start + np.flatnonzero(used[start : start + _AT_ONCE])
+        source.let_go()
 
 
-def _rows_of_documents(source: Source, texts: Sequence[int]) -> Int64:
-    """The rows in which one of these texts is a positive or a negative."""
-    rows = [
-        np.repeat(np.arange(len(source)), np.diff(offsets))[np.isin(values, texts)]
-        for values, offsets in (
-            (source.positives, source.positive_offsets), (source.negatives, source.negative_offsets)
-        )
-    ]  # fmt: skip
-    return np.concatenate(rows)
+def _keys(source: Source, columns: Iterable[Int64]) -> Iterator[tuple[int, int]]:
+    """The same numbers, each with the key of its text."""
+    for numbers in _used(source, columns):
+        yield from zip(numbers.tolist(), map(_key, source.texts.take(numbers)), strict=True)
+
+
+def _rows_with(source: Source, queries: Sequence[int], documents: Sequence[int]) -> Iterator[Int64]:
+    """The rows whose query is one of these texts, or of which a positive or a negative is one of those."""
+    if not queries and not documents:
+        return
+    for start in range(0, len(source), _AT_ONCE):
+        rows = source.arrays.take(np.arange(start, min(start + _AT_ONCE, len(source))))
+        every = start + np.arange(len(rows))
+        yield every[np.isin(rows.query, queries)]
+        for values, offsets in ((rows.positives, rows.positive_offsets), (rows.negatives, rows.negative_offsets)):
+            yield np.repeat(every, np.diff(offsets))[np.isin(values, documents)]
+        source.let_go()
 
 
 def _rows_of_each(source: Source, texts: Sequence[int]) -> Mapping[int, set[int]]:
@@ -269,20 +285,18 @@ def _examples(source: Source, tests: Sequence[str], found: Mapping[int, tuple[in
     )
 
 
-def without_crossing(train: Source, held_out: Iterable[Collection]) -> Source:
-    """Training rows without those that train on a query of a set that is held out; the source itself without any.
+def not_crossing(train: Source, held_out: Iterable[Collection]) -> Bool:
+    """Which training rows ``[R]`` may stay where some sets are held out: those that train on no query of any.
 
     Raises:
         InputError: When no row is left.
     """
-    crossing = [overlap_with_collection(train, each).rows for each in held_out]
-    gone = np.unique(np.concatenate(crossing)) if crossing else np.zeros(0, dtype=np.int64)
-    if not len(gone):
-        return train
-    left = np.setdiff1d(np.arange(len(train)), gone)
-    if not len(left):
+    kept = np.ones(len(train), dtype=np.bool_)
+    for each in held_out:
+        kept[overlap_with_collection(train, each).rows] = False
+    if not kept.any():
         raise InputError(
             "every training row asks what a set asks that is held out, so none is left", field="dev",
             remedy="Give rows with more different queries.",
         )  # fmt: skip
-    return train.select(left)
+    return kept

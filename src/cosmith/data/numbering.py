@@ -12,7 +12,9 @@ each: in all less than one byte an occurrence.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +29,7 @@ _PARTS = 256
 _KEY = 16  # bytes of a hash
 _MOST_TEXTS = 1 << 16
 _MOST_BYTES = 1 << 22
+_AT_ONCE = 1 << 12  # texts whose places are read together
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,13 @@ class NumberedTexts:
 
     def __len__(self) -> int:
         return len(self.hashes)
+
+    def distinct(self) -> Iterator[str]:
+        """The distinct texts, in the order in which they first occurred."""
+        for start in range(0, len(self), _AT_ONCE):
+            ends = self.ends.read(start, min(_AT_ONCE, len(self) - start) + 1).tolist()
+            for begin, end in pairwise(ends):
+                yield self.texts.read(begin, end - begin).decode()
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from cosmith.data.arrow_files import ragged_arrays, ragged_column
+from cosmith.data.group_names import GroupNames
 from cosmith.data.ragged import Float32, Int64, Value, offsets_of, take_rows
 from cosmith.data.rows import TrainingRow
 from cosmith.data.texts import TextTable, TextTableBuilder, text_problem
@@ -33,8 +34,8 @@ class RowArrays:
     negative_offsets: Int64
     scores: Float32 | None
     labels: Int64 | None
-    groups: list[str] | None
-    document_groups: list[str] | None = None
+    groups: Sequence[str] | None
+    document_groups: Sequence[str] | None = None
 
     def __len__(self) -> int:
         return len(self.query)
@@ -94,6 +95,12 @@ class RowArrays:
                 return column, "its rows overlap or leave gaps"
         if self.scores is not None and len(self.scores) != len(self.positives) + len(self.negatives):
             return "scores", "does not have a score for each positive and negative"
+        for column, groups in (("group", self.groups), ("document_group", self.document_groups)):
+            if isinstance(groups, GroupNames):
+                for numbers in blocks_of(groups.numbers):
+                    if int(numbers.min()) < 0 or int(numbers.max()) >= len(groups.names):
+                        return column, f"refers to names beyond the {len(groups.names)} that there are"
+                    after_block()
         return None
 
     def to_batch(self, number_of: Int64) -> pa.RecordBatch:
@@ -109,12 +116,12 @@ class RowArrays:
             columns["label"] = pa.array(self.labels)
         for name, groups in (("group", self.groups), ("document_group", self.document_groups)):
             if groups is not None:
-                columns[name] = pa.array(groups, type=pa.large_string()).dictionary_encode()
+                columns[name] = pa.array(list(groups), type=pa.large_string()).dictionary_encode()
         return pa.record_batch(list(columns.values()), names=list(columns))
 
     @classmethod
     def from_batch(cls, batch: pa.RecordBatch) -> RowArrays:
-        """The rows of such a batch; numbers and scores are not copied."""
+        """The rows of such a batch, without copying it."""
         column = {name: batch.column(name) for name in batch.schema.names}
         return cls(
             column["query"].to_numpy(zero_copy_only=True),
@@ -235,16 +242,16 @@ class _Collector:
         )
 
 
-def _taken(groups: list[str] | None, numbers: Int64) -> list[str] | None:
+def _taken(groups: Sequence[str] | None, numbers: Int64) -> Sequence[str] | None:
+    if isinstance(groups, GroupNames):
+        return groups.take(numbers)
     return None if groups is None else [groups[number] for number in numbers.tolist()]
 
 
-def _names(column: pa.DictionaryArray | None) -> list[str] | None:
-    """The group of each row, one string object for each group."""
+def _names(column: pa.DictionaryArray | None) -> GroupNames | None:
     if column is None:
         return None
-    names = column.dictionary.to_pylist()
-    return [names[number] for number in column.indices.to_pylist()]
+    return GroupNames(column.dictionary, column.indices.to_numpy(zero_copy_only=True))
 
 
 def _numbers(values: array[int]) -> Int64:

@@ -28,6 +28,7 @@ from cosmith.phrases import counted
 _TEXT_COLUMNS = {"text": pa.large_string(), "hash": pa.int64()}
 _LIST = pa.large_list(pa.int64())
 _ROW_COLUMNS = {"query": pa.int64(), "positives": _LIST, "negatives": _LIST}
+_BLOCK = 1 << 16  # rows that rows_where() looks at together
 _CHUNK = 256  # rows that rows() turns into Python objects at a time; each text from afar maps 64 kB of the file
 
 
@@ -87,12 +88,12 @@ class Source:
         return self.arrays.labels
 
     @property
-    def groups(self) -> list[str] | None:
+    def groups(self) -> Sequence[str] | None:
         """The group of each row [R], or None."""
         return self.arrays.groups
 
     @property
-    def document_groups(self) -> list[str] | None:
+    def document_groups(self) -> Sequence[str] | None:
         """The document that each row's positives are parts of [R], or None."""
         return self.arrays.document_groups
 
@@ -135,8 +136,7 @@ class Source:
         """Write rows as they come as a source, and return it memory-mapped from there.
 
         Memory does not grow with the texts, and by less than a byte for each text of each row: rows and texts wait on
-        the disk, where for a while they stand twice, with about 90 bytes more for each text of each row. The source
-        that is returned has its groups in memory, a pointer a row and each distinct name.
+        the disk, where for a while they stand twice, with about 90 bytes more for each text of each row.
 
         Args:
             folder: Where to; a source that stands there already is replaced as a whole, as by :meth:`save`.
@@ -223,6 +223,11 @@ class Source:
             yield from self._rows(start, min(start + _CHUNK, len(self)))
             self.let_go()
 
+    def rows_where(self, kept: npt.NDArray[np.bool_]) -> Iterator[TrainingRow]:
+        """The rows for which ``kept``, bool [R], is true, with their texts, in order."""
+        for start in range(0, len(self), _BLOCK):
+            yield from self.select(start + np.flatnonzero(kept[start : start + _BLOCK])).rows()
+
     def let_go(self) -> None:
         """Give the pages of the files that it is mapped from back to the system, e.g. after going through them all."""
         self.mapped.let_go()
@@ -234,6 +239,8 @@ class Source:
         queries = self.texts.take(self.query[start:stop])
         positives = self.texts.take(self.positives[p0 : positive_ends[-1]])
         negatives = self.texts.take(self.negatives[n0 : negative_ends[-1]])
+        groups, documents = (None if names is None else names[start:stop]
+                             for names in (self.groups, self.document_groups))  # fmt: skip
         for i, query in enumerate(queries):
             p, p_end, n, n_end = positive_ends[i], positive_ends[i + 1], negative_ends[i], negative_ends[i + 1]
             yield TrainingRow(
@@ -242,8 +249,8 @@ class Source:
                 tuple(negatives[n - n0 : n_end - n0]),
                 scores=None if self.scores is None else tuple(self.scores[p + n : p_end + n_end].tolist()),
                 label=None if self.labels is None else int(self.labels[start + i]),
-                group=None if self.groups is None else self.groups[start + i],
-                document_group=None if self.document_groups is None else self.document_groups[start + i],
+                group=None if groups is None else groups[i],
+                document_group=None if documents is None else documents[i],
             )
 
     def select(self, numbers: npt.ArrayLike) -> Source:

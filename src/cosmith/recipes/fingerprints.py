@@ -17,6 +17,7 @@ from typing import Any
 import xxhash
 
 from cosmith.errors import InputError
+from cosmith.recipes.engine_schemas import WHO_WORKS, EngineSettings
 from cosmith.recipes.graph import estimated_sources, stage_of
 from cosmith.recipes.pretraining_schemas import ModelStage
 from cosmith.recipes.references import Accepts, ReadsPath, uses
@@ -85,9 +86,10 @@ def general_check_fingerprint() -> str:
 
 
 def settings_of(recipe: Recipe, name: str) -> dict[str, Any]:
-    """A stage's settings as plain values, with the seed that it will use."""
+    """What a stage's outcome depends on of its settings, as plain values, with the seed that it will use."""
     stage = recipe.stages[name]
-    return stage.model_dump(mode="json") | {"seed": recipe.seed if stage.seed is None else stage.seed}
+    without = WHO_WORKS if isinstance(stage, EngineSettings) else set()
+    return stage.model_dump(mode="json", exclude=without) | {"seed": recipe.seed if stage.seed is None else stage.seed}
 
 
 def stage_fingerprints(recipe: Recipe) -> dict[str, StageFingerprint]:

@@ -12,6 +12,7 @@ from cosmith.mining import MiningResult, Review, mine_hard_negatives, ratio_of, 
 from cosmith.models import Encoder, TextEncoder
 from cosmith.phrases import counted
 from cosmith.recipes.artefacts import StageContext
+from cosmith.recipes.engine_schemas import WHO_WORKS
 from cosmith.recipes.graph import mining_stage
 from cosmith.recipes.mining_schemas import MineStage
 from cosmith.recipes.stage_schemas import TrainStage
@@ -52,6 +53,7 @@ def mined(
             review=review,
             seed=context.seed,
             folder=folder,
+            engine=stage.made_by(),
             **stage.model_dump(include=said),
         )
     except InputError as error:
@@ -96,7 +98,7 @@ def remining_of(stage: TrainStage, context: StageContext, named: Callable[[str, 
             found[name] = named(name, mined(giver, place, [encoder], source, review, folder).source)
         return found
 
-    identity = {name: giver.model_dump(mode="json") for name, giver in givers.items()}
+    identity = {name: giver.model_dump(mode="json", exclude=WHO_WORKS) for name, giver in givers.items()}
     return Remining(stage.remine_every, mine, identity)
 
 

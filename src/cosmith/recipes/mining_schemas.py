@@ -6,11 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from cosmith.recipes.engine_schemas import EngineSettings
 from cosmith.recipes.references import InputPath, Kind, ModelName, RerankerName, SourceName, TextsName
-from cosmith.recipes.stage_settings import Count, OneOrMore, StageSettings
+from cosmith.recipes.stage_settings import Count, OneOrMore
 
 
-class MineStage(StageSettings):
+class MineStage(EngineSettings):
     """Hard negatives: documents that a model ranks high for a query and that do not answer it.
 
     Of rows with labels, as `classes` makes them: texts of other labels.

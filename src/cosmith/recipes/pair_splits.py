@@ -9,7 +9,7 @@ each more.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -34,28 +34,13 @@ Parter = Callable[[Mapping[str, float]], Mapping[str, npt.NDArray[np.int64]]]
 """Gives each part, by its share of the rows, the numbers of its rows."""
 
 
-@dataclass(frozen=True)
-class PairSplit:
-    """Training rows, and the sets that they were parted from (None where no share was asked for)."""
-
-    train: list[TrainingRow]
-    dev: Collection | None
-    test: Collection | None
-
-
 @dataclass(frozen=True, eq=False)
 class SourceSplit:
-    """The same of a source: of each row whether it is for training, bool [R]; and the sets."""
+    """Which rows are for training, bool [R], and the sets that they were parted from; None where none was asked for."""
 
     train: npt.NDArray[np.bool_]
     dev: Collection | None
     test: Collection | None
-
-    def training_rows(self, whole: Source) -> Iterator[TrainingRow]:
-        """The rows for training, one after another."""
-        for start in range(0, len(whole), _BLOCK):
-            numbers = start + np.flatnonzero(self.train[start : start + _BLOCK])
-            yield from whole.select(numbers).rows()
 
 
 @dataclass(frozen=True)
@@ -68,23 +53,6 @@ class Limits:
 
 _DEV_LIMITS = Limits(500, 2_000)
 _TEST_LIMITS = Limits(2_000, 20_000)
-
-
-def split_pairs(
-    rows: Sequence[TrainingRow],
-    *,
-    dev: float,
-    test: float,
-    seed: int,
-    dev_limits: Limits = _DEV_LIMITS,
-    test_limits: Limits = _TEST_LIMITS,
-    part: Parter | None = None,
-) -> PairSplit:
-    """As :func:`split_source`, of rows in memory, of which some may have a group and others none."""
-    whole = Source.from_rows("pairs", (TrainingRow(row.query, row.positives, row.negatives, label=0) for row in rows))
-    keys = joined_groups(rows, seed)
-    split = _split(whole, keys, dev, test, seed, dev_limits, test_limits, part)
-    return PairSplit([rows[number] for number in np.flatnonzero(split.train).tolist()], split.dev, split.test)
 
 
 def split_source(
@@ -115,30 +83,10 @@ def split_source(
     Raises:
         InputError: There are too few separate queries, or the rows of a set have no answers.
     """
-    return _split(whole, joined_groups(whole.rows(), seed), dev, test, seed, dev_limits, test_limits, part)
-
-
-def _split(
-    whole: Source,
-    keys: npt.NDArray[np.uint64],
-    dev: float,
-    test: float,
-    seed: int,
-    dev_limits: Limits,
-    test_limits: Limits,
-    part: Parter | None,
-) -> SourceSplit:
     shares = {"train": 1 - dev - test} | ({"dev": dev} if dev else {}) | ({"test": test} if test else {})
     if len(shares) == 1:
         return SourceSplit(np.ones(len(whole), dtype=np.bool_), None, None)
-    groups = len(np.unique(keys))
-    if part is None and groups < FEWEST_GROUPS:
-        raise InputError(
-            f"too few to split: {counted(len(whole), 'row')} with"
-            f" {counted(groups, 'separate query or group', 'separate queries or groups')}",
-            remedy="Give more rows, or say `dev: 0` and `test: 0` and evaluate on sets of your own.",
-        )
-    parts = split_by_key(keys, shares) if part is None else _numbered(part(shares), len(whole))
+    parts = _by_group(whole, shares, seed) if part is None else _numbered(part(shares), len(whole))
     corpus = _Corpus(whole)
 
     def collection(name: str, limits: Limits) -> Collection | None:
@@ -149,8 +97,21 @@ def _split(
     return SourceSplit(parts == 0, collection("dev", dev_limits), collection("test", test_limits))
 
 
+def _by_group(whole: Source, shares: Mapping[str, float], seed: int) -> npt.NDArray[np.uint8]:
+    """The number of each row's part: uint8 [R]."""
+    keys = joined_groups(whole.rows(), seed)
+    groups = len(np.unique(keys))
+    if groups < FEWEST_GROUPS:
+        raise InputError(
+            f"too few to split: {counted(len(whole), 'row')} with"
+            f" {counted(groups, 'separate query or group', 'separate queries or groups')}",
+            remedy="Give more rows, or say `dev: 0` and `test: 0` and evaluate on sets of your own.",
+        )
+    return split_by_key(keys, shares)
+
+
 def _numbered(parts: Mapping[str, Int64], count: int) -> npt.NDArray[np.uint8]:
-    """The number of each row's part: uint8 [count]."""
+    """The same of parts that are given: uint8 [count]."""
     numbers = np.zeros(count, dtype=np.uint8)
     for number, rows in enumerate(parts.values()):
         numbers[rows] = number

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from cosmith.errors import InputError
 from cosmith.recipes.document_schemas import BestChunkSettings
+from cosmith.recipes.engine_schemas import EngineSettings
 from cosmith.recipes.loss_choice import LossChoice
 from cosmith.recipes.merge_choice import READ_BY, require_read
 from cosmith.recipes.mixture_schemas import TextMixtureSettings
@@ -326,7 +327,7 @@ class CompareStage(StageSettings):
         return self
 
 
-class IndexStage(BestChunkSettings):
+class IndexStage(BestChunkSettings, EngineSettings):
     """An index over a collection's documents, with example searches before and after training."""
 
     kind: Literal["index"] = "index"

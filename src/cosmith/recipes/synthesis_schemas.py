@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from cosmith.errors import InputError
+from cosmith.recipes.engine_schemas import EngineSettings
 from cosmith.recipes.references import InputPath, Kind, ModelName, TextsName
-from cosmith.recipes.stage_settings import Count, OneOrMore, Positive, Share, StageSettings
+from cosmith.recipes.stage_settings import Count, OneOrMore, Positive, Share
 
 if TYPE_CHECKING:
     from cosmith.mining.synthesis import Budget, Endpoint, SynthesisSettings
@@ -18,7 +19,7 @@ Names = Annotated[list[str], OneOrMore]
 WordRange = Annotated[list[Count], Field(min_length=2, max_length=2)]
 
 
-class SynthesiseStage(StageSettings):
+class SynthesiseStage(EngineSettings):
     """Training rows that a language model writes about texts, through any OpenAI-compatible endpoint: queries in the
     two steps of Qwen3-Embedding (arXiv:2506.05176), paraphrases, translations, or texts of given classes; parted as the
     pairs of `source` are, what was made from one text on one side. Answers are kept and never paid for twice."""

@@ -12,6 +12,7 @@ one with the other gives plausible nonsense; so an index refuses every encoder b
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -23,9 +24,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from cosmith.atomic import atomic_folder, require_replaceable, write_json
+from cosmith.bulk import LOCAL, Engine
 from cosmith.data.array_files import map_array, write_array
 from cosmith.data.arrow_files import map_batch, write_batch
 from cosmith.data.chunking import Chunk
+from cosmith.data.texts import TextTable
 from cosmith.errors import InputError
 from cosmith.retrieval.best_chunk import ChunkTable, search_best_chunk
 from cosmith.retrieval.dense import search_dense
@@ -106,6 +109,7 @@ class Index:
         model: str | None = None,
         prompt: str = "document",
         instruction: str = "",
+        engine: Engine = LOCAL,
     ) -> Index:
         """Encode a corpus.
 
@@ -121,15 +125,19 @@ class Index:
             model: A name of the encoder for people; by default its own.
             prompt: The encoder's prompt for documents.
             instruction: What takes the place of ``{task}`` in prompts, of the documents and later of the queries.
+            engine: Who encodes: this process, or a Ray cluster whose machines all see the folder. Its shards stand in
+                ``FOLDER.shards`` until the index does; a call that was killed goes on there.
 
         Raises:
             InputError: When there are no documents, the chunks are not theirs, ``dim`` is not within 1 and the model's
-                dimension, or the folder holds something else than an index.
+                dimension, the folder holds something else than an index, or another engine than the local one has none.
             StorageError: When the folder cannot be written.
         """
         dim = checked_dim(dim, encoder.dimension, "the model's vectors")
         if folder is not None:
             require_replaceable(Path(folder), "index.json", "an index")  # before the work, not after it
+        elif engine.kind != "local":
+            raise InputError("several processes need a folder for what they make", field="folder", remedy="Give one.")
         if not documents:
             raise InputError("there are no documents to index", field="documents")
         cut = None if chunks is None else list(chunks)
@@ -148,10 +156,16 @@ class Index:
         batch = pa.record_batch(
             [pa.array(ids, type=pa.large_string()), pa.array(texts, type=pa.large_string())], names=["id", "text"]
         )
-        encoded = _encoded(encoder, texts if cut is None else [chunk.in_context for chunk in cut], card)
+        read = texts if cut is None else [chunk.in_context for chunk in cut]
         if folder is None:
-            return cls(card, np.concatenate(list(encoded)), batch, table)
-        _write(Path(folder), card, batch, encoded, table)
+            return cls(card, np.concatenate(list(_encoded(encoder, read, card))), batch, table)
+        place = Path(folder)
+        shards = place.with_name(f"{place.name}.shards")
+        encoded = (
+            _encoded(encoder, read, card) if engine.kind == "local" else _spread(encoder, read, card, shards, engine)
+        )
+        _write(place, card, batch, encoded, table)
+        shutil.rmtree(shards, ignore_errors=True)
         return cls.load(folder)
 
     def __len__(self) -> int:
@@ -305,6 +319,19 @@ def _encoded(encoder: TextEncoder, texts: Sequence[str], card: IndexCard) -> Ite
                 remedy="Check the model's weights and its precision.",
             )
         yield vectors
+
+
+def _spread(
+    encoder: TextEncoder, texts: Sequence[str], card: IndexCard, shards: Path, engine: Engine
+) -> Iterator[npt.NDArray[np.float32]]:
+    """The same vectors, made in shards by an engine."""
+    from cosmith.retrieval.vectors import Encoding, encode_in_shards
+
+    table, numbers = TextTable.from_texts(texts)
+    encoding = Encoding(encoder, table, numbers, "documents", card.prompt, card.instruction, card.dim)
+    vectors = encode_in_shards(encoding, shards, engine)
+    for start in range(0, len(texts), _ENCODED_AT_A_TIME):
+        yield vectors.part(slice(start, min(start + _ENCODED_AT_A_TIME, len(texts))))
 
 
 def _cut(vectors: npt.NDArray[np.float32], dim: int) -> npt.NDArray[np.float32]:

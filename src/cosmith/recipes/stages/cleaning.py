@@ -51,10 +51,9 @@ def _rows(stage: CleanStage, context: StageContext) -> dict[str, Any]:
         overlaps.append(overlap.values())
     left.save(context.artefacts.folder(context.name))
     write_json_lines(context.folder / _DROPPED, dropped_rows(source, dropped))
-    shown = [left.row(number) for number in range(0, len(left), max(1, len(left) // 5))]
     return _told(len(source), len(left), steps, "row", dropped, context) | {
         "overlaps": overlaps,
-        "examples": examples_of(shown),
+        "examples": examples_of(left),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -22,13 +22,13 @@ from cosmith.data import (
     reasons,
     split_by_group,
 )
-from cosmith.data.contamination import without_crossing
+from cosmith.data.contamination import not_crossing
 from cosmith.data.python_docs import build_python_docs
 from cosmith.data.python_functions import collect_functions
 from cosmith.data.time_splits import split_by_row, split_by_time, time_of, times_of
 from cosmith.errors import ColumnError, InputError
 from cosmith.recipes.artefacts import StageContext
-from cosmith.recipes.pair_splits import Limits, PairSplit, Parter, SourceSplit, sampled, split_source
+from cosmith.recipes.pair_splits import Limits, Parter, SourceSplit, sampled, split_source
 from cosmith.recipes.stage_schemas import CollectionStage, PythonFunctionsStage, SourceStage, StsStage
 from cosmith.recipes.stage_settings import StageSettings
 
@@ -61,26 +61,23 @@ def source(stage: SourceStage, context: StageContext) -> dict[str, Any]:
         in_batch_negatives=stage.in_batch_negatives,
         prompts=None if stage.prompts is None else (stage.prompts[0], stage.prompts[1]),
     )  # fmt: skip
-    with columns_by_key(stage, context), RejectedFile(context.folder / "rejected.jsonl") as rejected:
-        file = open_rows(
-            stage.path, query=stage.query, positive=stage.positive, negative=stage.negative,
-            group=stage.group if stage.time is None else stage.time, document_group=stage.document_group,
-        )  # fmt: skip
-        whole = Source.write(context.folder / _WHOLE, "whole", file.into(rejected), settings)
-    try:
-        split = split_source(
-            whole, dev=stage.dev, test=stage.test, seed=context.seed,
-            dev_limits=Limits(stage.dev_queries, stage.dev_documents),
-            test_limits=Limits(stage.test_queries, stage.test_documents),
-            part=_parter(stage, whole, context.seed),
-        )  # fmt: skip
-        splits = _keep(split.training_rows(whole), split, settings, context.folder)
-    except InputError as error:
-        raise InputError(error.problem, path=stage.path, remedy=error.remedy) from error
-    finally:
-        shutil.rmtree(context.folder / _WHOLE, ignore_errors=True)
-    train = Source.load(context.folder / "train")
-    step = max(1, len(train) // _EXAMPLES)
+    with whole_rows(context) as place:
+        with columns_by_key(stage, context), RejectedFile(context.folder / "rejected.jsonl") as rejected:
+            file = open_rows(
+                stage.path, query=stage.query, positive=stage.positive, negative=stage.negative,
+                group=stage.group if stage.time is None else stage.time, document_group=stage.document_group,
+            )  # fmt: skip
+            whole = Source.write(place, "whole", file.into(rejected), settings)
+        try:
+            split = split_source(
+                whole, dev=stage.dev, test=stage.test, seed=context.seed,
+                dev_limits=Limits(stage.dev_queries, stage.dev_documents),
+                test_limits=Limits(stage.test_queries, stage.test_documents),
+                part=_parter(stage, whole, context.seed),
+            )  # fmt: skip
+            splits = keep_split(whole, split, context.folder)
+        except InputError as error:
+            raise InputError(error.problem, path=stage.path, remedy=error.remedy) from error
     return {
         "pairs": len(whole),
         "format": file.format,
@@ -88,7 +85,7 @@ def source(stage: SourceStage, context: StageContext) -> dict[str, Any]:
         "dropped": dict(rejected.reasons.most_common()),
         "rejected_file": str(rejected.path) if rejected.reasons else None,
         "splits": splits,
-        "examples": examples_of([train.row(number) for number in range(0, len(train), step)[:_EXAMPLES]]),
+        "examples": examples_of(Source.load(context.folder / "train")),
     }
 
 
@@ -103,15 +100,20 @@ def _parter(stage: SourceStage, whole: Source, seed: int) -> Parter | None:
     return lambda shares: split_by_time(times, shares, begins=begins)
 
 
-def keep_split(split: PairSplit, settings: SourceSettings, folder: Path) -> dict[str, dict[str, int]]:
-    """Write the parts of some pairs into a stage's folder, without what crosses, and count them."""
-    return _keep(split.train, split, settings, folder)
+@contextmanager
+def whole_rows(context: StageContext) -> Iterator[Path]:
+    """A place in the stage's folder where all rows wait on the disk while they are parted; it goes with them."""
+    place = context.folder / _WHOLE
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
-def _keep(
-    rows: Iterable[TrainingRow], split: PairSplit | SourceSplit, settings: SourceSettings, folder: Path
-) -> dict[str, dict[str, int]]:
-    train = Source.write(folder / "train", "train", rows, settings)
+def keep_split(whole: Source, split: SourceSplit, folder: Path) -> dict[str, dict[str, int]]:
+    """Write the parts of a source into a stage's folder, without what crosses, and count them."""
+    settings = whole.settings
+    train = Source.write(folder / "train", "train", whole.rows_where(split.train), settings)
     splits = {"train": _parted(train, [each for each in (split.dev, split.test) if each is not None])}
     for name, held_out in (("dev", split.dev), ("test", split.test)):
         if held_out is not None:
@@ -122,12 +124,12 @@ def _keep(
 
 def _parted(train: Source, held_out: Sequence[Collection]) -> dict[str, int]:
     """Leave out of training rows on the disk those that ask what is held out, in nearly the same words; count them."""
-    kept = without_crossing(train, held_out)
-    if kept is train:
+    kept = not_crossing(train, held_out)
+    if kept.all():
         return {"pairs": len(train)}
     assert train.folder is not None
-    kept.save(train.folder)
-    return {"pairs": len(kept), "crossing": len(train) - len(kept)}
+    left = Source.write(train.folder, train.name, train.rows_where(kept), train.settings)
+    return {"pairs": len(left), "crossing": len(train) - len(left)}
 
 
 def collection(stage: CollectionStage, context: StageContext) -> dict[str, Any]:
@@ -152,7 +154,7 @@ def collection(stage: CollectionStage, context: StageContext) -> dict[str, Any]:
         settings = SourceSettings(task="retrieval", instruction=_instruction(training, stage))
         train = Source.write(context.folder / "train", "train", rows, settings)
         splits["train"] = {"pairs": len(train)}
-        result |= {"pairs": len(train), "examples": examples_of(rows)}
+        result |= {"pairs": len(train), "examples": examples_of(train)}
     if "dev" in sets:
         sets["dev"] = sampled(sets["dev"], Limits(stage.dev_queries, stage.dev_documents), context.seed)
     for name, each in sets.items():
@@ -225,7 +227,7 @@ def _counts(collection_: Collection) -> dict[str, int]:
     return {"queries": len(collection_.queries), "documents": len(collection_.documents)}
 
 
-def examples_of(rows: Sequence[TrainingRow]) -> list[dict[str, str]]:
+def examples_of(rows: Source) -> list[dict[str, str]]:
     """Some of the rows, evenly spread, to be shown."""
-    chosen = rows[:: max(1, len(rows) // _EXAMPLES)][:_EXAMPLES]
+    chosen = map(rows.row, range(0, len(rows), max(1, len(rows) // _EXAMPLES))[:_EXAMPLES])
     return [{"query": row.query, "document": row.positives[0] if row.positives else ""} for row in chosen]

@@ -46,7 +46,7 @@ def classes(stage: ClassesStage, context: StageContext) -> dict[str, Any]:
         "columns": dict(read.columns),
         "dropped": reasons(read.rejected),
         "rejected_file": str(rejected_file) if read.rejected else None,
-        "examples": examples_of(list(source.rows())),
+        "examples": examples_of(source),
     }
 
 
@@ -78,5 +78,5 @@ def rows_of_grades(stage: GradedPairsStage, context: StageContext) -> dict[str, 
         "negatives_drawn": made.drawn,
         "dropped": reasons(pairs.rejected),
         "rejected_file": str(rejected_file) if pairs.rejected else None,
-        "examples": examples_of(list(made.source.rows())),
+        "examples": examples_of(made.source),
     }

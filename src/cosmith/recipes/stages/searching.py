@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+import shutil
 import time
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cosmith.data import Collection
+from cosmith.errors import InputError
 from cosmith.recipes.artefacts import StageContext
 from cosmith.recipes.stage_schemas import IndexStage, ReportStage
 from cosmith.recipes.stages.documents import chunks_for_search
 from cosmith.retrieval import Hits, Index
+
+if TYPE_CHECKING:
+    from cosmith.models import TextEncoder
+
+_BEFORE = ".before"  # the index of the model to compare with, while it is searched
 
 
 def index(stage: IndexStage, context: StageContext) -> dict[str, Any]:
     """Index a collection's documents and show what some searches find, with this model and with another."""
     artefacts = context.artefacts
     collection = artefacts.collection(stage.documents)
-    encoder = artefacts.remembering(stage.model)
     folder = artefacts.folder(context.name)
     started = time.monotonic()
     path = str(artefacts.folder(stage.model).resolve()) if stage.model != "base" else artefacts.recipe.base
-    built = Index.build(
-        encoder, collection.documents, chunks=chunks_for_search(stage, stage.model, collection, context),
-        dim=stage.dim, folder=folder, model=path, instruction=collection.instruction,
-    )  # fmt: skip
+    encoder, built = _built(stage, stage.model, collection, context, folder, dim=stage.dim, model=path)
     seconds = time.monotonic() - started
     queries = [*stage.queries, *_some_queries(collection, stage.examples, context.seed)]
     after = built.search(encoder, queries, stage.k) if queries else None
@@ -62,10 +66,29 @@ def _some_queries(collection: Collection, count: int, seed: int) -> list[str]:
 
 def _search_before(stage: IndexStage, queries: list[str], collection: Collection, context: StageContext) -> Hits:
     assert stage.before is not None
-    encoder = context.artefacts.remembering(stage.before)
-    chunks = chunks_for_search(stage, stage.before, collection, context)
-    built = Index.build(encoder, collection.documents, chunks=chunks, instruction=collection.instruction)
-    return built.search(encoder, queries, stage.k)
+    folder = None if stage.engine == "local" else context.folder / _BEFORE  # several processes need one
+    encoder, built = _built(stage, stage.before, collection, context, folder)
+    found = built.search(encoder, queries, stage.k)
+    if folder is not None:
+        shutil.rmtree(folder)
+    return found
+
+
+def _built(
+    stage: IndexStage, name: str, collection: Collection, context: StageContext, folder: Path | None, **said: Any
+) -> tuple[TextEncoder, Index]:
+    """The index that a model makes of the documents, and the model."""
+    artefacts, engine = context.artefacts, stage.made_by()
+    # Its workers would remember shards where this process looks for whole lists.
+    encoder: TextEncoder = artefacts.remembering(name) if engine.kind == "local" else artefacts.encoder(name)
+    chunks = chunks_for_search(stage, name, collection, context)
+    try:
+        return encoder, Index.build(
+            encoder, collection.documents, chunks=chunks, folder=folder, instruction=collection.instruction,
+            engine=engine, **said,
+        )  # fmt: skip
+    except InputError as error:
+        raise context.of_stage(error) from error
 
 
 def _shown(hits: Hits | None, row: int, collection: Collection) -> list[dict[str, Any]]:

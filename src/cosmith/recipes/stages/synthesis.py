@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cosmith.data import SourceSettings
+from cosmith.data import Source, SourceSettings
 from cosmith.errors import InputError
 from cosmith.mining.synthesis import (
     TASKS,
@@ -26,8 +26,8 @@ from cosmith.mining.synthesis import (
     write_synthetic_rows,
 )
 from cosmith.recipes.artefacts import StageContext
-from cosmith.recipes.pair_splits import split_pairs
-from cosmith.recipes.stages.data import examples_of, keep_split
+from cosmith.recipes.pair_splits import split_source
+from cosmith.recipes.stages.data import examples_of, keep_split, whole_rows
 from cosmith.recipes.synthesis_schemas import SynthesiseStage
 
 ANSWERS = ".answers.sqlite"
@@ -44,6 +44,7 @@ def synthesise_rows(stage: SynthesiseStage, context: StageContext) -> dict[str, 
             passages, stage.asked_of(), settings, cache=cache, budget=stage.budget(),
             encoder=context.artefacts.encoder(stage.encoder) if stage.make == "queries" else None,
             personas=None if stage.personas is None else load_personas(stage.personas),
+            engine=stage.made_by(),
         )  # fmt: skip
         told = described(made, settings.templates(), stage.llm)
         rejected_file = context.folder / "rejected.jsonl"
@@ -55,15 +56,18 @@ def synthesise_rows(stage: SynthesiseStage, context: StageContext) -> dict[str, 
                 remedy="Raise it; what was answered is kept.",
             )
         write_synthetic_rows(context.folder / "rows.jsonl", made.rows)
-        split = split_pairs([each.row for each in made.rows], dev=stage.dev, test=stage.test, seed=context.seed)
+        source_settings = SourceSettings(task=TASKS[stage.make], instruction=stage.instruction)
+        with whole_rows(context) as place:
+            whole = Source.write(place, "whole", (each.row for each in made.rows), source_settings)
+            split = split_source(whole, dev=stage.dev, test=stage.test, seed=context.seed)
+            splits = keep_split(whole, split, context.folder)
     except InputError as error:
         raise context.of_stage(error) from error
-    source_settings = SourceSettings(task=TASKS[stage.make], instruction=stage.instruction)
     return told | {
         "rejected_file": str(rejected_file) if made.rejected else None,
         "rows_file": str(context.folder / "rows.jsonl"),
-        "splits": keep_split(split, source_settings, context.folder),
-        "examples": examples_of(split.train),
+        "splits": splits,
+        "examples": examples_of(Source.load(context.folder / "train")),
     }
 
 

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-import json
+from array import array
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
 import xxhash
 
-from cosmith.atomic import atomic_file
+from cosmith.atomic import write_json_lines
 from cosmith.data import (
     PairLimits,
+    Source,
     SourceSettings,
-    TrainingRow,
     WeakPairs,
     read_clicks,
     reasons,
     weak_pairs,
     write_rejected,
 )
+from cosmith.data.numbering import TextNumbering
 from cosmith.data.weak_pairs import form_named, open_threads
 from cosmith.errors import InputError
 from cosmith.recipes.artefacts import StageContext
-from cosmith.recipes.pair_splits import split_pairs
+from cosmith.recipes.pair_splits import split_source
 from cosmith.recipes.row_schemas import WeakPairsStage
-from cosmith.recipes.stages.data import keep_split
+from cosmith.recipes.stages.data import keep_split, whole_rows
 
 if TYPE_CHECKING:
     from cosmith.data.documents import Document
@@ -42,15 +45,19 @@ def pairs_of_documents(stage: WeakPairsStage, context: StageContext) -> dict[str
             limits=PairLimits(stage.shortest_document, stage.most_shared, stage.most_per_document),
             threads=threads,
             clicks=None if clicks is None else clicks.clicks,
+            folder=context.folder,
         )
-        split = split_pairs(list(found.rows), dev=stage.dev, test=stage.test, seed=context.seed)
+        with whole_rows(context) as place:
+            whole = Source.write(place, "whole", found.rows, SourceSettings(instruction=stage.instruction))
+            split = split_source(whole, dev=stage.dev, test=stage.test, seed=context.seed)
+            splits = keep_split(whole, split, context.folder)
     except InputError as error:
         raise context.of_stage(error) from error
     rejected = [*(threads.rejected if threads else ()), *(clicks.rejected if clicks else ())]
     rejected_file = context.folder / "rejected.jsonl"
     write_rejected(rejected_file, rejected)
     if stage.texts:
-        _keep_readable(stage, context, found, split.train)
+        _keep_readable(stage, context, _HeldOut(found, split.train))
     return {
         "documents": found.documents,
         "pairs": len(found),
@@ -58,7 +65,7 @@ def pairs_of_documents(stage: WeakPairsStage, context: StageContext) -> dict[str
         "forms": {name: asdict(counts) for name, counts in found.counts.items()},
         "dropped": reasons(rejected),
         "rejected_file": str(rejected_file) if rejected else None,
-        "splits": keep_split(split, SourceSettings(instruction=stage.instruction), context.folder),
+        "splits": splits,
         "examples": [
             {"form": name, "query": pair.query, "document": pair.positive, "origin": pair.origin}
             for name, pairs in found.examples.items()
@@ -74,26 +81,45 @@ def _documents(stage: WeakPairsStage, context: StageContext) -> Iterator[Documen
             yield replace(document, id=f"{name}/{document.id}") if len(stage.texts) > 1 else document
 
 
-def _keep_readable(stage: WeakPairsStage, context: StageContext, found: WeakPairs, train: list[TrainingRow]) -> None:
+class _HeldOut:
+    """Where, in each document, the queries of its pairs stand that are held out; in memory are 24 bytes for each.
+
+    Args:
+        found: The pairs.
+        train: Which of them are for training, bool [pairs].
+    """
+
+    def __init__(self, found: WeakPairs, train: npt.NDArray[np.bool_]) -> None:
+        documents, starts, stops = array("Q"), array("q"), array("q")
+        for pair, trained in zip(found.pairs, train, strict=True):
+            if not trained and pair.origin == pair.document:
+                documents.append(_hash(pair.document))
+                starts.append(pair.start)
+                stops.append(pair.stop)
+        order = np.argsort(np.array(documents, dtype=np.uint64), kind="stable")
+        self._documents = np.array(documents, dtype=np.uint64)[order]
+        self._spans = np.stack([np.array(starts, dtype=np.int64)[order], np.array(stops, dtype=np.int64)[order]])
+
+    def of(self, document: str) -> list[tuple[int, int]]:
+        """The places in a document; from 0 to 0 for what stands elsewhere, as in its title."""
+        key = np.uint64(_hash(document))
+        first, last = (int(np.searchsorted(self._documents, key, side=side)) for side in ("left", "right"))
+        return list(zip(*self._spans[:, first:last].tolist(), strict=True))
+
+
+def _keep_readable(stage: WeakPairsStage, context: StageContext, held_out: _HeldOut) -> None:
     """Write the documents, each text once: those with pairs that are held out without their titles and queries."""
-    trained = {row.query for row in train}
-    held_out: dict[str, list[tuple[int, int]]] = {}
-    for pair in found.pairs:
-        if pair.query not in trained and pair.origin == pair.document:
-            held_out.setdefault(pair.document, []).append((pair.start, pair.stop))
+    readable = TextNumbering(context.folder)
+    for document in _documents(stage, context):
+        title, text = document.title, document.text
+        if spans := held_out.of(document.id):
+            title, text = "", _without(text, spans)
+        if left := f"{title} {text}".strip():
+            readable.add(left.encode())
     folder = context.folder / "texts"
     folder.mkdir(parents=True, exist_ok=True)
-    seen: set[int] = set()
-    with atomic_file(folder / "texts.jsonl") as handle:
-        for document in _documents(stage, context):
-            title, text = document.title, document.text
-            if document.id in held_out:
-                title, text = "", _without(text, held_out[document.id])
-            readable = f"{title} {text}".strip()
-            known = xxhash.xxh3_64_intdigest(readable.encode())
-            if readable and known not in seen:
-                handle.write(json.dumps({"_id": str(len(seen)), "text": readable}, ensure_ascii=False) + "\n")
-                seen.add(known)
+    texts = enumerate(readable.finish().distinct())
+    write_json_lines(folder / "texts.jsonl", ({"_id": str(number), "text": text} for number, text in texts))
 
 
 def _without(text: str, spans: list[tuple[int, int]]) -> str:
@@ -103,3 +129,7 @@ def _without(text: str, spans: list[tuple[int, int]]) -> str:
         kept.append(text[end : max(start, end)])
         end = max(end, stop)
     return "".join([*kept, text[end:]]).strip()
+
+
+def _hash(document: str) -> int:
+    return xxhash.xxh3_64_intdigest(document.encode("utf-8", "surrogatepass"))
