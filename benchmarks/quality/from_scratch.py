@@ -79,7 +79,7 @@ def main() -> None:
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--max-length", type=int, default=128)
-    parser.add_argument("--backbone", choices=("qwen3", "bert"), default="qwen3", help="whose layers")
+    parser.add_argument("--backbone", choices=("gemma", "bert"), default="gemma", help="whose layers")
     parser.add_argument("--language-steps", type=int, default=5000, help="of learning the language")
     parser.add_argument("--language-batch", type=int, default=32)
     parser.add_argument("--language-length", type=int, default=64, help="tokens of a piece of text")

@@ -10,8 +10,8 @@ import torch
 from cosmith.errors import InputError
 from cosmith.models.encoder import Encoder
 
-Backbone = Literal["qwen3", "bert"]
-"""Whose layers: rotary positions, gated feed-forward and norms before each part (Qwen3, arXiv:2505.09388), every token
+Backbone = Literal["gemma", "bert"]
+"""Whose layers: rotary positions, gated feed-forward and norms before each part (Gemma, arXiv:2403.08295), every token
 seeing the whole text; or learnt positions and norms after each part (BERT, arXiv:1810.04805)."""
 
 SPECIAL_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -75,24 +75,24 @@ def initialise(
     max_length: int = 256,
     dropout: float = 0.0,
     lowercase: bool = True,
-    backbone: Backbone = "qwen3",
+    backbone: Backbone = "gemma",
     seed: int = 0,
     name: str = "from-scratch",
 ) -> Encoder:
     """An encoder with mean pooling, random weights and a tokenizer learnt from the texts.
 
-    Small models with Qwen3's layers learn language in far fewer steps than with BERT's, which stay for long where they
+    Small models with Gemma's layers learn language in far fewer steps than with BERT's, which stay for long where they
     know no more than how frequent words are (benchmarks/results/from_scratch.md).
 
     Args:
         texts: What the tokenizer learns from.
         vocabulary: The most tokens.
         layers: Transformer layers.
-        hidden: Their width, a multiple of ``heads``, for ``qwen3`` of twice as many. The feed-forward parts have about
-            as many weights for both: BERT's are four times as wide, Qwen3's, with a gate, 2⅔ times.
+        hidden: Their width, a multiple of ``heads``, for ``gemma`` of twice as many. The feed-forward parts have about
+            as many weights for both: BERT's are four times as wide, Gemma's, with a gate, 2⅔ times.
         heads: Attention heads.
         max_length: The most tokens of a text.
-        dropout: Share dropped in training: of BERT's states and attention, of Qwen3's attention.
+        dropout: Share dropped in training: of BERT's states and attention, of Gemma's attention.
         lowercase: Whether upper and lower case are the same.
         backbone: Whose layers.
         seed: Of the weights.
@@ -104,7 +104,7 @@ def initialise(
     for field, value in (("layers", layers), ("hidden", hidden), ("heads", heads)):
         if value < 1:
             raise InputError(f"is {value}", field=field, remedy="Give 1 or more.")
-    twice = backbone == "qwen3"  # its rotary positions turn pairs of a head's numbers
+    twice = backbone == "gemma"  # its rotary positions turn pairs of a head's numbers
     if hidden % (heads * (1 + twice)):
         raise InputError(
             f"{hidden} is no multiple of {'twice ' * twice}the {heads} heads", field="hidden",
@@ -119,10 +119,10 @@ def initialise(
         "max_position_embeddings": max_length,
         "attention_probs_dropout_prob" if backbone == "bert" else "attention_dropout": dropout,
         "pad_token_id": tokenizer.pad_token_id,
-        **(_bert(hidden, dropout) if backbone == "bert" else _qwen3(hidden, heads)),
+        **(_bert(hidden, dropout) if backbone == "bert" else _gemma(hidden, heads)),
     }
     encoder = Encoder.from_config(config, tokenizer, max_length=max_length, name=name, seed=seed)
-    if backbone == "qwen3":
+    if backbone == "gemma":
         _silence_layers(encoder)
     return encoder
 
@@ -130,7 +130,7 @@ def initialise(
 def _silence_layers(encoder: Encoder) -> None:
     """Let every layer add nothing at first, so that the vector of a text begins as the mean of its words' vectors.
 
-    The states of Qwen3 are a sum of the word's embedding and of what each layer adds, and at random what the layers add
+    The states of Gemma are a sum of the word's embedding and of what each layer adds, and at random what the layers add
     is ten times as large: the words drown in it. Zeros in the last matrix of each part are a known remedy (Zhang et
     al., arXiv:1901.09321, section 3).
     """
@@ -143,9 +143,9 @@ def _bert(hidden: int, dropout: float) -> dict[str, Any]:
     return {"model_type": "bert", "intermediate_size": 4 * hidden, "hidden_dropout_prob": dropout}
 
 
-def _qwen3(hidden: int, heads: int) -> dict[str, Any]:
+def _gemma(hidden: int, heads: int) -> dict[str, Any]:
     return {
-        "model_type": "qwen3",
+        "model_type": "gemma",
         "intermediate_size": -(-8 * hidden // 3 // 32) * 32,  # whole blocks of the matrix product
         "num_key_value_heads": heads,
         "head_dim": hidden // heads,

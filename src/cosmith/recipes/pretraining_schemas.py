@@ -47,11 +47,11 @@ class InitialiseStage(StageSettings):
     )
     vocabulary: Count = Field(16_000, description="The most tokens.")
     layers: Count = Field(6, description="Transformer layers.")
-    hidden: Count = Field(256, description="Their width, a multiple of `heads`, for `qwen3` of twice as many.")
+    hidden: Count = Field(256, description="Their width, a multiple of `heads`, for `gemma` of twice as many.")
     heads: Count = Field(4, description="Attention heads.")
-    backbone: Literal["qwen3", "bert"] = Field(
-        "qwen3",
-        description="Whose layers: `qwen3`'s (rotary positions, gated, norms before each part; every token sees the "
+    backbone: Literal["gemma", "bert"] = Field(
+        "gemma",
+        description="Whose layers: `gemma`'s (rotary positions, gated, norms before each part; every token sees the "
         "whole text) learn language in far fewer steps than `bert`'s.",
     )
     max_length: Count = Field(256, description="The most tokens of a text.")
@@ -60,7 +60,7 @@ class InitialiseStage(StageSettings):
 
     @model_validator(mode="after")
     def _whole_heads(self) -> InitialiseStage:
-        twice = self.backbone == "qwen3"
+        twice = self.backbone == "gemma"
         if self.hidden % (self.heads * (1 + twice)):
             raise ValueError(f"hidden ({self.hidden}) is no multiple of {'twice the ' * twice}heads ({self.heads})")
         return self
