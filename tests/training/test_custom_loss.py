@@ -72,6 +72,24 @@ def test_it_trains_as_the_built_in_loss_of_the_same_formula(mine: Any, theirs: s
         torch.testing.assert_close(got[name], gradient, rtol=1e-4, atol=1e-5 * largest)
 
 
+def after_the_teacher(embeddings: torch.Tensor, structure: StepStructure) -> torch.Tensor:
+    """Scores like those of a model of another width."""
+    assert structure.teacher is not None
+    ours, theirs = embeddings @ embeddings.T, structure.teacher @ structure.teacher.T
+    return (ours - theirs).square().mean()
+
+
+def test_a_teacher_is_asked_where_it_needs_one() -> None:
+    encoder, teacher = tiny_encoder("bert", hidden=16), tiny_encoder("qwen3", hidden=24)
+    settings = replace(SETTINGS, loss=CustomSpec(after_the_teacher, needs=frozenset({"teacher"})))
+    with pytest.raises(InputError, match=r"no teacher's vectors, which its loss '.*after_the_teacher' needs"):
+        train(encoder, [SOURCE], settings)
+    job = prepare(encoder, [SOURCE], settings, teacher=teacher)
+    loss, found = gradients(job)
+    assert loss > 0
+    assert any(bool(each.any()) for each in found.values())
+
+
 def test_cached_is_direct() -> None:
     encoder = tiny_encoder("bert", dropout=0.2)
     make = lambda how: prepare(encoder, [SOURCE], replace(SETTINGS, loss=in_batch, strategy=how))  # noqa: E731
