@@ -1,11 +1,15 @@
 """A fine-tune on real questions and answers: base model, Cosmith and sentence-transformers, same rows, same steps.
 
 python -m benchmarks.quality.finetune --data ../shared/data/medquad --seeds 3
+
+What stands in the JSON file beside the table (``--output``) is not measured again; ``--contestants`` chooses those that
+are measured now.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,18 +20,21 @@ from typing import Any
 import numpy as np
 
 from benchmarks import interleaved
-from benchmarks.quality.outcomes import Outcomes, Values, difference, options, over_seeds, runs_of, values_of
+from benchmarks.quality.outcomes import Outcomes, Values, difference, options, values_of
 from benchmarks.quality.subsets import draw_rows
 from cosmith import Collection, Encoder, Source, TrainingRow, evaluate_retrieval, train
 from cosmith.losses import preset
 from cosmith.mining import mine_hard_negatives
 from cosmith.models import find_model
+from cosmith.recipes import load_recipe, run_recipe
 from cosmith.training import TrainingSettings
 
 MODEL = "all-MiniLM-L6-v2"
 MEASURE = "ndcg@10"
 BASE = "base model"
 PEER = "sentence-transformers"
+PEER_MINED = f"{PEER}, mined negatives"
+RECIPE = "domain-finetune"
 
 
 @dataclass(frozen=True)
@@ -62,14 +69,62 @@ def cosmith(rows: Sequence[TrainingRow], protocol: Protocol, seed: int) -> Encod
     return train(Encoder.load(MODEL), [Source.from_rows("pairs", rows)], settings_of(protocol, seed))
 
 
-def cosmith_mined(rows: Sequence[TrainingRow], protocol: Protocol, seed: int) -> Encoder:
-    """A hard negative a row besides, mined with the base model among the answers of the training rows."""
+def mined(rows: Sequence[TrainingRow]) -> Source:
+    """The rows with a hard negative each, mined with the base model among the answers of the training rows."""
     base = Encoder.load(MODEL, precision="auto")
-    source = mine_hard_negatives(base, Source.from_rows("pairs", rows), negatives_per_row=1).source
-    return train(Encoder.load(MODEL), [source], settings_of(protocol, seed))
+    return mine_hard_negatives(base, Source.from_rows("pairs", rows), negatives_per_row=1).source
+
+
+def cosmith_mined(rows: Sequence[TrainingRow], protocol: Protocol, seed: int) -> Encoder:
+    """A mined negative a row besides."""
+    return train(Encoder.load(MODEL), [mined(rows)], settings_of(protocol, seed))
+
+
+def domain_finetune(rows: Sequence[TrainingRow], protocol: Protocol, seed: int) -> Encoder:
+    """The built-in recipe from the file of pairs to the model: it keeps some of the pairs to choose by and to test.
+
+    Overridden are the file, the seed and what the protocol says; all else, three mined negatives, nested dimensions,
+    early stopping and interpolation among it, is the recipe's.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        pairs = Path(folder, "pairs.jsonl")
+        lines = (json.dumps({"query": row.query, "positive": row.positives[0]}) + "\n" for row in rows)
+        pairs.write_text("".join(lines), encoding="utf-8")
+        overrides = {
+            "seed": seed,
+            "data.path": str(pairs),
+            "train.epochs": None,
+            "train.steps": protocol.steps,
+            "train.batch_size": protocol.batch,
+            "train.learning_rate": protocol.learning_rate,
+            "train.max_query_length": protocol.max_length,
+            "train.max_document_length": protocol.max_length,
+        }
+        run_recipe(load_recipe(RECIPE, overrides=overrides), Path(folder, "run"))
+        return Encoder.load(Path(folder, "run", "train", "model"))
 
 
 def sentence_transformers(rows: Sequence[TrainingRow], protocol: Protocol, seed: int) -> Encoder:
+    """In-batch negatives only."""
+    columns = {"anchor": [row.query for row in rows], "positive": [row.positives[0] for row in rows]}
+    return trained_by_peer(columns, protocol, seed)
+
+
+def sentence_transformers_mined(rows: Sequence[TrainingRow], protocol: Protocol, seed: int) -> Encoder:
+    """The same mined negatives as ours; their columns are full, so a row for which none was found has one at random."""
+    triplets = list(mined(rows).rows())
+    others = np.random.default_rng(seed).permutation(len(triplets))
+    columns = {
+        "anchor": [row.query for row in triplets],
+        "positive": [row.positives[0] for row in triplets],
+        "negative": [
+            (row.negatives or triplets[other].positives)[0] for row, other in zip(triplets, others, strict=True)
+        ],
+    }
+    return trained_by_peer(columns, protocol, seed)
+
+
+def trained_by_peer(columns: Mapping[str, Sequence[str]], protocol: Protocol, seed: int) -> Encoder:
     """Their trainer with MultipleNegativesRankingLoss, in bf16 as ours."""
     from datasets import Dataset
     from sentence_transformers import (
@@ -81,7 +136,6 @@ def sentence_transformers(rows: Sequence[TrainingRow], protocol: Protocol, seed:
 
     model = SentenceTransformer(str(find_model(MODEL)), device="cpu")
     model.max_seq_length = protocol.max_length
-    columns = {"anchor": [row.query for row in rows], "positive": [row.positives[0] for row in rows]}
     with tempfile.TemporaryDirectory() as folder:
         arguments = SentenceTransformerTrainingArguments(
             output_dir=folder,
@@ -101,7 +155,7 @@ def sentence_transformers(rows: Sequence[TrainingRow], protocol: Protocol, seed:
         trainer: Any = SentenceTransformerTrainer(
             model=model,
             args=arguments,
-            train_dataset=Dataset.from_dict(columns),
+            train_dataset=Dataset.from_dict(dict(columns)),
             loss=losses.MultipleNegativesRankingLoss(model),
         )
         trainer.train()
@@ -113,28 +167,57 @@ def sentence_transformers(rows: Sequence[TrainingRow], protocol: Protocol, seed:
 CONTESTANTS = {
     "cosmith": cosmith,
     "cosmith, mined negatives": cosmith_mined,
+    f"recipe {RECIPE}": domain_finetune,
     PEER: sentence_transformers,
+    PEER_MINED: sentence_transformers_mined,
 }
 
 
-def describe(rows: Mapping[str, Values]) -> str:
-    """The result as Markdown. Intervals are over queries, of the mean over seeds."""
+def of_seeds(outcomes: Outcomes, name: str) -> dict[int, list[float]]:
+    """Seed → what each query has under one contestant."""
+    start = f"{name}, seed "
+    return {
+        int(run.removeprefix(start)): list(values[MEASURE])
+        for run, values in outcomes.rows.items()
+        if run.startswith(start)
+    }
+
+
+def describe(outcomes: Outcomes) -> str:
+    """The result as Markdown. Intervals are over queries, of the mean over the seeds that both have."""
+    base = outcomes.rows[BASE][MEASURE]
+    peers = {peer: of_seeds(outcomes, peer) for peer in (PEER, PEER_MINED)}
     lines = [
-        f"| | {MEASURE}, mean (lowest to highest seed) | over the base model | over {PEER} |",
-        "|---|---|---|---|",
-        f"| {BASE} | {np.mean(rows[BASE][MEASURE]):.4f} | | |",
+        f"| | {MEASURE}, mean (lowest to highest seed) | seeds | over the base model | "
+        + " | ".join(f"over {peer}" for peer in peers)
+        + " | measured |",
+        "|---" * (5 + len(peers)) + "|",
+        f"| {BASE} | {np.mean(base):.4f} | | | {'| ' * len(peers)}{outcomes.days.get(BASE, '')} |",
     ]
-    peer = over_seeds(rows, PEER, MEASURE)
     for name in CONTESTANTS:
-        seeds = [float(np.mean(values[MEASURE])) for values in runs_of(rows, name)]
-        ours = over_seeds(rows, name, MEASURE)
+        ours = of_seeds(outcomes, name)
+        if not ours:
+            continue
+        seeds = [float(np.mean(values)) for values in ours.values()]
+        days = {outcomes.days.get(f"{name}, seed {seed}", "") for seed in ours}
         cells = [
             f"{np.mean(seeds):.4f} ({min(seeds):.4f} to {max(seeds):.4f})",
-            difference(ours, rows[BASE][MEASURE]),
-            "" if name == PEER else difference(ours, peer),
+            str(len(seeds)),
+            difference(np.mean(list(ours.values()), axis=0).tolist(), base),
+            *("" if name == peer else over(ours, theirs) for peer, theirs in peers.items()),
+            ", ".join(sorted(days)),
         ]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def over(ours: Mapping[int, Sequence[float]], theirs: Mapping[int, Sequence[float]]) -> str:
+    """What one contestant has over another, of the mean over the seeds that both have; empty: none."""
+    both = sorted(ours.keys() & theirs.keys())
+    if not both:
+        return ""
+    first, second = (np.mean([one[seed] for seed in both], axis=0).tolist() for one in (ours, theirs))
+    return difference(first, second)
 
 
 def main() -> None:
@@ -145,6 +228,10 @@ def main() -> None:
     parser.add_argument("--learning-rate", type=float, default=5e-5)
     parser.add_argument("--max-length", type=int, default=128, help="in training; evaluation takes the model's own")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument(
+        "--contestants", nargs="+", choices=list(CONTESTANTS), metavar="NAME",
+        help="those to measure now, by default all: " + "; ".join(CONTESTANTS),
+    )  # fmt: skip
     parser.add_argument("--output", type=Path, help="also write the result there, as Markdown")
     given = parser.parse_args()
     protocol = Protocol(given.pairs, given.batch, given.learning_rate, given.max_length)
@@ -159,13 +246,13 @@ def main() -> None:
     outcomes.take(BASE, partial(measured, partial(Encoder.load, MODEL)))
     for seed in range(given.seeds):
         rows = draw_rows(train_set, protocol.pairs, seed)
-        for name, make in CONTESTANTS.items():
-            outcomes.take(f"{name}, seed {seed}", partial(measured, partial(make, rows, protocol, seed)))
-        write(given, protocol, test_set, outcomes.rows)
+        for name in given.contestants or CONTESTANTS:
+            outcomes.take(f"{name}, seed {seed}", partial(measured, partial(CONTESTANTS[name], rows, protocol, seed)))
+            write(given, protocol, test_set, outcomes)
 
 
-def write(given: argparse.Namespace, protocol: Protocol, test_set: Collection, rows: Mapping[str, Values]) -> None:
-    """Write what is known so far: all of it takes an hour on a small machine."""
+def write(given: argparse.Namespace, protocol: Protocol, test_set: Collection, outcomes: Outcomes) -> None:
+    """Write what is known so far: all of it takes hours on a small machine."""
     notes = (
         f"{test_set.name}: {len(test_set.queries):,} test questions over all {len(test_set.documents):,} answers; "
         f"{MODEL} trained on {protocol.pairs:,} random training questions, {protocol.steps} steps of {protocol.batch}, "
@@ -173,10 +260,14 @@ def write(given: argparse.Namespace, protocol: Protocol, test_set: Collection, r
         "model's 256 in evaluation, bf16. Both libraries at their defaults otherwise: Cosmith's loss has temperature "
         f"{preset('default').temperature:g} (chosen in [another trial](temperature.md) on part of these questions) and "
         "masks likely false negatives, sentence-transformers' MultipleNegativesRankingLoss has scale 20. "
+        "Mined negatives: one a row, the same for both libraries (sentence-transformers asks for one a row: where "
+        f"none was found it has a random one). The recipe {RECIPE} gets the same pairs in a file, of which it keeps a "
+        "tenth to choose by and a tenth as a test set of its own; it mines three negatives a row and trains nested "
+        "dimensions. All are tested at full width. "
         "Intervals: 95 %, bootstrap over queries, of the mean over seeds."
     )
     title, module = f"Fine-tuning on {test_set.name}", "benchmarks.quality.finetune"
-    interleaved.write_up(title, module, options(given), notes, describe(rows), given.output)
+    interleaved.write_up(title, module, options(given), notes, describe(outcomes), given.output)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,8 @@ from cosmith.evaluation import bootstrap_interval, paired_difference
 Values = Mapping[str, Sequence[float]]
 """Measure → a value for each query."""
 
+_NO_MATTER = ("output", "data", "seeds", "contestants")  # options that no value depends on
+
 
 @dataclass(frozen=True)
 class Outcomes:
@@ -27,16 +31,18 @@ class Outcomes:
         path: The file; None: nothing is kept.
         about: What the values depend on; those of another run are refused. More seeds can be added to a run.
         rows: What was measured → its values.
+        days: What was measured → the day, e.g. ``2026-11-21``; what an older file has not written down is absent.
     """
 
     path: Path | None
     about: Mapping[str, Any]
     rows: dict[str, Values]
+    days: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def open(cls, table: Path | None, given: argparse.Namespace) -> Outcomes:
         """Those that stand beside a table that is to be written, or none yet."""
-        about = {name: str(value) for name, value in vars(given).items() if name not in ("output", "data", "seeds")}
+        about = {name: str(value) for name, value in vars(given).items() if name not in _NO_MATTER}
         path = table and table.with_suffix(".json")
         if path is None or not path.is_file():
             return cls(path, about, {})
@@ -45,15 +51,16 @@ class Outcomes:
             raise SystemExit(
                 f"{path} holds values of another run, with {stored['about']}; remove it or use its options"
             )
-        return cls(path, about, stored["rows"])
+        return cls(path, about, stored["rows"], stored.get("days", {}))
 
     def take(self, name: str, measure: Callable[[], Values]) -> Values:
         """The values of ``name``, measured where they are not kept yet."""
         if name not in self.rows:
             self.rows[name] = measure()
+            self.days[name] = f"{datetime.now(UTC):%Y-%m-%d}"
             if self.path is not None:
                 with atomic_file(self.path) as handle:
-                    json.dump({"about": self.about, "rows": self.rows}, handle)
+                    json.dump({"about": self.about, "rows": self.rows, "days": self.days}, handle)
             print(
                 f"{name}: " + ", ".join(f"{key} {np.mean(each):.4f}" for key, each in self.rows[name].items()),
                 flush=True,
@@ -98,12 +105,12 @@ def over_seeds(rows: Mapping[str, Values], name: str, measure: str) -> list[floa
 
 
 def options(given: argparse.Namespace) -> list[str]:
-    """The options of a command as they are written, the folder of the data by its name."""
+    """The options of a command as they are written, the folder of the data by its name; None is not said."""
     shown = {name: value for name, value in vars(given).items() if name != "output" and value is not None}
     return [f"--{name.replace('_', '-')} {_written(value)}" for name, value in shown.items()]
 
 
-def _written(value: object) -> str:
+def _written(value: Any) -> str:
     if isinstance(value, list):
-        return " ".join(map(str, value))
+        return " ".join(quote(str(each)) for each in value)
     return value.name if isinstance(value, Path) else str(value)

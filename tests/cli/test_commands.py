@@ -155,6 +155,10 @@ def test_a_grid_between_base_and_tuned_model_and_its_front(world: Path, tmp_path
     [
         (["--density", 0.2], "[--density]: slerp has no density. It belongs to ties: leave it out"),
         (["--method", "soup", "--scale", 3], "[--scale]: soup has no scale. It belongs to task-arithmetic and ties"),
+        (
+            ["--method", "greedy-soup", "--weight", 1, "--weight", 2],
+            "[--weight]: greedy-soup has no weights. It belongs to soup, slerp, interpolation,",
+        ),
         (["--split", "test"], "[--split]: without --task nothing is scored. Leave it out, or name a --task."),
     ],
 )

@@ -28,6 +28,7 @@ def test_by_hand() -> None:
     found = score_statistics(embeddings, structure, OWN)
     assert found.pairs == 2
     assert found.own_above == 0.5  # n0 is nearer to q0 than p0
+    assert found.others_above == 0.0
     assert found.first == 0.5
     assert found.masked == 0.0
     assert found.repeated_queries == found.repeated_positives == 0.0
@@ -75,9 +76,22 @@ def test_repeats_of_queries_and_of_positives(text: list[int], queries: float, po
     assert (found.repeated_queries, found.repeated_positives) == (queries, positives)
 
 
+def test_answers_of_other_rows_above_the_positive_whatever_the_loss_compares() -> None:
+    """Three rows on a line: q1 is as near to p0 as can be, and those of one label are no other rows' answers."""
+    angles = torch.tensor([0.0, 0.3, 0.3, 1.0, 2.0, 2.1])  # q0 p0 q1 p1 q2 p2
+    embeddings = torch.stack([angles.cos(), angles.sin()], 1)
+    made = {"query": [0, 2, 4], "positives": [1, 3, 5], "positive_row": [0, 1, 2], "text": range(6)}
+    own_only = replace(OWN, denominators=(frozenset({"own_negatives"}),))
+    for spec in (OWN, own_only):
+        assert score_statistics(embeddings, StepStructure.of(**made), spec).others_above == pytest.approx(1 / 6)
+    labelled = StepStructure.of(**made, label=[7, 7, 8])
+    assert score_statistics(embeddings, labelled, own_only).others_above == 0.0
+
+
 def test_without_any_candidate() -> None:
     structure = StepStructure.of(query=[0], positives=[1], positive_row=[0], text=range(2))
     found = score_statistics(torch.eye(2), structure, OWN)
     assert found.candidates == 0
     assert found.first == 1.0
     assert math.isnan(found.own_above)
+    assert math.isnan(found.others_above)

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 
 from cosmith.data import Source, SourceSettings, TrainingRow
 from cosmith.errors import CosmithError
+from cosmith.losses import StepStructure
 from cosmith.models import Encoder, tiny_encoder
 from cosmith.training import TrainingSettings, train_with_result
 from cosmith.training.contrastive import prepare
@@ -55,6 +56,23 @@ def gradients(ranks: Ranks, strategy: StrategyName, dropout: float, step: int) -
     return {f"{strategy}/{step}/{dropout}/{name}": each.grad for name, each in named if each.grad is not None}
 
 
+def of_my_own(embeddings: torch.Tensor, structure: StepStructure) -> torch.Tensor:
+    """A loss that compares pairs of the whole step: each query is to be nearer to its positives than to the rest."""
+    scores = embeddings[structure.query] @ embeddings.T
+    own = scores[structure.positive_row, structure.positives]
+    return (scores / 0.1).logsumexp(1).mean() - (own / 0.1).mean()
+
+
+def own_gradients(ranks: Ranks, strategy: StrategyName) -> dict[str, torch.Tensor]:
+    """Those of a loss of the user's own."""
+    encoder = tiny_encoder("bert")
+    settings = replace(SETTINGS, loss=of_my_own, temperature=None, strategy=strategy)
+    outcome = add_gradients(prepare(encoder, SOURCES[:2], settings), 1, ranks)
+    named = encoder.module.named_parameters()
+    found = {f"{strategy}/own/{name}": each.grad for name, each in named if each.grad is not None}
+    return found | {f"{strategy}/own loss": torch.tensor(outcome.loss)}
+
+
 def lopsided(ranks: Ranks) -> dict[str, torch.Tensor]:
     """One micro-batch, so that all ranks but one have no text; and a parameter that no text reaches."""
     generator = torch.Generator().manual_seed(0)
@@ -82,6 +100,7 @@ def everything(ranks: Ranks, folder: Path) -> dict[str, torch.Tensor]:
     """All that ranks are compared by."""
     tensors = lopsided(ranks)
     for strategy in STRATEGIES:
+        tensors |= own_gradients(ranks, strategy)
         for dropout in (0.0, 0.3):
             for step in (0, 1, 2, 3):
                 tensors |= gradients(ranks, strategy, dropout, step)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import importlib.util
 import json
 import math
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,7 @@ from safetensors.torch import load_file
 from cosmith.training.distributed import ALONE, Ranks, deal
 
 PROGRAM = Path(__file__).with_name("rank_program.py")
+LAUNCH = Path(__file__).parents[2] / "examples" / "launch"
 _spec = importlib.util.spec_from_file_location("rank_program", PROGRAM)
 assert _spec is not None
 assert _spec.loader is not None
@@ -40,11 +44,16 @@ def two_ranks(tmp_path_factory: pytest.TempPathFactory, run_ranks: Callable[...,
     return folder
 
 
-def test_two_ranks_are_one(two_ranks: Path, tmp_path: Path) -> None:
-    """Gradients of Sources of different width, direct and cached, with and without dropout; a rank without texts; a
-    whole run."""
-    expected = program.everything(ALONE, tmp_path)
-    first, second = (load_file(two_ranks / f"rank-{rank}.safetensors") for rank in (0, 1))
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> dict[str, torch.Tensor]:
+    """What one process gives."""
+    expected: dict[str, torch.Tensor] = program.everything(ALONE, tmp_path_factory.mktemp("alone"))
+    return expected
+
+
+def assert_are_one(folder: Path, expected: dict[str, torch.Tensor]) -> None:
+    """What two ranks have written is alike, and what one process gives."""
+    first, second = (load_file(folder / f"rank-{rank}.safetensors") for rank in (0, 1))
     assert first.keys() == second.keys() == expected.keys()
     whole: dict[str, float] = {}  # the norm of all gradients of a step
     for name, value in expected.items():
@@ -58,7 +67,27 @@ def test_two_ranks_are_one(two_ranks: Path, tmp_path: Path) -> None:
             assert_near(name, first[name], value)
         elif not name.startswith("trained/"):
             assert_near(name, first[name], value, floor=whole[name.rpartition("/")[0]])
-    assert all(any(name.startswith(f"{each}/1/0.3/") for name in expected) for each in program.STRATEGIES)
+
+
+def test_two_ranks_are_one(two_ranks: Path, alone: dict[str, torch.Tensor]) -> None:
+    """Gradients of Sources of different width, direct and cached, with and without dropout, and of a user's own loss; a
+    rank without texts; a whole run."""
+    assert all(any(name.startswith(f"{each}/{which}") for name in alone)
+               for each in program.STRATEGIES for which in ("1/0.3/", "own/"))  # fmt: skip
+    assert_are_one(two_ranks, alone)
+
+
+def test_two_processes_of_accelerate_launch_are_one(tmp_path: Path, alone: dict[str, torch.Tensor]) -> None:
+    """By the file for one machine of examples/launch, with two processes on the CPU in place of eight on GPUs."""
+    pytest.importorskip("accelerate.commands.launch", reason="accelerate is not installed")
+    command = [
+        sys.executable, "-m", "accelerate.commands.launch", "--config_file", LAUNCH / "accelerate-one-node.yaml",
+        "--num_processes", "2", "--main_process_port", "0", PROGRAM, tmp_path,
+    ]  # fmt: skip
+    environment = os.environ | {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
+    launched = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=600)
+    assert launched.returncode == 0, launched.stderr
+    assert_are_one(tmp_path, alone)
 
 
 def test_only_the_first_rank_writes(two_ranks: Path) -> None:

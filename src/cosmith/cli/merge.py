@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from shlex import quote
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -81,10 +81,9 @@ def merge(
     from cosmith.inspection.result_sections import merge_chart
     from cosmith.recipes.artefacts import load_encoder
     from cosmith.recipes.lineage import merge_lineage, write_card
-    from cosmith.recipes.merge_choice import require_read, settings_read
     from cosmith.recipes.stages.merging import described
     from cosmith.training import merge as merge_encoders
-    from cosmith.training.settings import INTERPOLATION_GRID
+    from cosmith.training.merge_settings import require_read, settings_read
 
     manner = manner_of(context)
     if output.exists() and not (output.is_dir() and not any(output.iterdir())):
@@ -92,8 +91,8 @@ def merge(
     require_name(output)
     require_writable(output)
     own = {"density": density, "scale": scale, "grid": grid or None}
-    said = {name: value for name, value in own.items() if value is not None}
-    require_read(method, said, prefix="--")
+    said = [name for name, value in (own | {"weights": weights or None}).items() if value is not None]
+    require_read(method, said, scored=bool(tasks), written=_WRITTEN)
     if split is not None and not tasks:
         raise InputError("without --task nothing is scored", field="--split", remedy="Leave it out, or name a --task.")
     split = "dev" if split is None else split
@@ -102,10 +101,7 @@ def merge(
     read = {path.resolve().name: read_task(path, split, None, manner) for path in tasks or []}
     encoders = [load_encoder(model, precision) for model in models]
     base_encoder = None if base is None else load_encoder(base, precision)
-    defaults = {"density": 0.2, "scale": 1.0, "grid": INTERPOLATION_GRID}
-    counting: dict[str, Any] = {
-        name: value for name, value in (defaults | said).items() if name in settings_read(method)
-    }
+    counting = settings_read(method, own)
     result = merge_encoders(
         encoders,
         method,  # type: ignore[arg-type]
@@ -137,6 +133,9 @@ def merge(
     text = "\n".join([*merge_lines(told), *drawn, f"The model is in {output}. How good is it: cosmith evaluate"
                       f" {quote(str(output))} --against {quote(models[0])} --task my-test-set"])  # fmt: skip
     manner.result(text, told | {"model": str(output)})
+
+
+_WRITTEN = {"density": "--density", "scale": "--scale", "grid": "--grid", "weights": "--weight"}
 
 
 def _require_split(task: Path, split: str) -> None:

@@ -83,6 +83,12 @@ class SourceSettings:
             raise InputError(
                 f"the temperature is {self.temperature}", field="temperature", remedy="Give a number above 0."
             )
+        if not isinstance(self.loss, str | Mapping):
+            raise InputError(
+                f"the loss {self.loss!r} is no name, and a source is written to disk",
+                field="loss",
+                remedy="Give a function of your own to the training: TrainingSettings(loss=...).",
+            )
         if not isinstance(self.loss, str) and "name" not in self.loss:
             raise InputError(
                 f"the loss {dict(self.loss)} has no name", field="loss", remedy='Add it, e.g. {"name": "triplet"}.'

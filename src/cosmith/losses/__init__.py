@@ -1,7 +1,8 @@
 """Losses: pure functions from the unit embeddings of a step to a number.
 
 The contrastive core is :func:`contrastive`; which published loss it is, is data (:data:`PRESETS`). Losses of pairs,
-triplets and teachers have functions of the same signature; all of them go by name in :data:`LOSSES`.
+triplets and teachers have functions of the same signature; all of them go by name in :data:`LOSSES`. A function of the
+user's own is a :class:`CustomSpec`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from cosmith.losses.choice import LOSSES, LossSpec, loss_name, loss_spec
+from cosmith.losses.choice import LOSSES, LossSpec, as_spec, loss_name, loss_spec
+from cosmith.losses.custom_spec import CustomSpec, LossFunction
 from cosmith.losses.pair_specs import (
     AngleSpec,
     CosentSpec,
@@ -25,6 +27,7 @@ from cosmith.losses.presets import PRESETS, preset
 from cosmith.losses.spec import BLOCKS, Block, ContrastiveSpec, Need, Quantisation
 
 if TYPE_CHECKING:
+    from cosmith.losses.calling import custom
     from cosmith.losses.dispatch import loss_of
     from cosmith.losses.distillation import embedding_mse, margin_mse, score_kl
     from cosmith.losses.late_interaction import max_similarity
@@ -45,7 +48,9 @@ __all__ = [
     "ContrastiveSpec",
     "CosentSpec",
     "CosineMseSpec",
+    "CustomSpec",
     "EmbeddingMseSpec",
+    "LossFunction",
     "LossSpec",
     "MarginMseSpec",
     "MarginSpec",
@@ -56,9 +61,11 @@ __all__ = [
     "StepStructure",
     "TripletSpec",
     "angle",
+    "as_spec",
     "contrastive",
     "cosent",
     "cosine_mse",
+    "custom",
     "embedding_mse",
     "loss_name",
     "loss_of",
@@ -83,6 +90,7 @@ _WITH_TORCH = {
     "contrastive": "cosmith.losses.tiled",
     "cosent": "cosmith.losses.pairs",
     "cosine_mse": "cosmith.losses.pairs",
+    "custom": "cosmith.losses.calling",
     "embedding_mse": "cosmith.losses.distillation",
     "loss_of": "cosmith.losses.dispatch",
     "margin_contrastive": "cosmith.losses.pairs",

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from cosmith.errors import InputError, nearest
+from cosmith.losses.custom_spec import CustomSpec, LossFunction
 from cosmith.losses.pair_specs import (
     AngleSpec,
     CosentSpec,
@@ -33,6 +34,7 @@ LossSpec = (
     | MarginMseSpec
     | ScoreKlSpec
     | EmbeddingMseSpec
+    | CustomSpec
 )
 
 LOSSES: Mapping[str, LossSpec] = MappingProxyType(
@@ -75,8 +77,23 @@ def loss_spec(name: str, **changes: Any) -> LossSpec:
     return dataclasses.replace(known, **changes)
 
 
+def as_spec(said: str | Mapping[str, Any] | LossSpec | LossFunction) -> LossSpec:
+    """A loss however it is said: by its name, by name and parameters, as data, or as a function of the user's own.
+
+    Raises:
+        InputError: As :func:`loss_spec` and :class:`CustomSpec`.
+    """
+    if isinstance(said, LossSpec):
+        return said
+    if isinstance(said, str):
+        return loss_spec(said)
+    return loss_spec(**said) if isinstance(said, Mapping) else CustomSpec(said)
+
+
 def loss_name(spec: LossSpec) -> str:
     """What a loss is called: the name of the known one that it is, or of the first that it is a variation of."""
+    if isinstance(spec, CustomSpec):
+        return spec.name
     alike = [name for name, known in LOSSES.items() if _origin(known) == _origin(spec)]
     return next((name for name in alike if LOSSES[name] == spec), (alike or ["contrastive"])[0])
 

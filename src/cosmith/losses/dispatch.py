@@ -7,7 +7,9 @@ from typing import Any
 
 from torch import Tensor
 
+from cosmith.losses.calling import custom
 from cosmith.losses.choice import LossSpec
+from cosmith.losses.custom_spec import CustomSpec
 from cosmith.losses.distillation import embedding_mse, margin_mse, score_kl
 from cosmith.losses.pair_specs import (
     AngleSpec,
@@ -37,6 +39,7 @@ _FUNCTIONS: Mapping[type[Any], Callable[..., Tensor]] = {
     MarginMseSpec: margin_mse,
     ScoreKlSpec: score_kl,
     EmbeddingMseSpec: embedding_mse,
+    CustomSpec: custom,
 }
 
 

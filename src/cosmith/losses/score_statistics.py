@@ -21,6 +21,16 @@ BINS = 40
 
 _SCORES = 1_000_000  # cells of the sample's score matrix
 
+# The answers of other rows that are not known to be answers here, too: as good as drawn at random.
+_OTHER_ANSWERS = ContrastiveSpec(
+    denominators=(frozenset({"other_positives"}),),
+    temperature=1.0,
+    same_text=True,
+    known_positives=True,
+    same_document=True,
+    same_label=True,
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class ScoreStatistics:
@@ -33,6 +43,8 @@ class ScoreStatistics:
         hardest_share: The largest share that one candidate has in a pair's gradient, on average.
         masked: Share of the candidates that a score mask left out as false negatives.
         own_above: Share of the rows' own negatives that score above their positive; NaN without own negatives.
+        others_above: Share of the other rows' answers that score above the positive, whatever the loss compares: a half
+            where the model tells nothing apart; NaN where a step has no two different answers.
         first: Share of the pairs whose positive scores above all candidates.
         repeated_queries: Share of the rows whose query is that of an earlier row of the step.
         repeated_positives: Share of the positives that are there before, but for those that are the text of their own
@@ -47,6 +59,7 @@ class ScoreStatistics:
     hardest_share: float
     masked: float
     own_above: float
+    others_above: float
     first: float
     repeated_queries: float
     repeated_positives: float
@@ -78,14 +91,17 @@ def score_statistics(
     own = scores.possible & scores.own
     queries, positives = structure.text[structure.query], structure.text[structure.positives]
     possible = int(scores.possible.sum())
-    above = scores.scores > scores.positive[:, None]
+    above = scores.above
+    other_answers = plan(structure, _OTHER_ANSWERS, 0, rows)
+    others = _Sample.of(values, values, other_answers, other_answers.denominators[0], _OTHER_ANSWERS)
     return ScoreStatistics(
         pairs=len(scores.positive),
         candidates=float(scores.kept.sum(1).float().mean()),
         effective_negatives=float(entropy.exp().mean()) if len(entropy) else 0.0,
         hardest_share=float(weights.amax(1)[some].mean()) if len(entropy) else 0.0,
         masked=1.0 - int(scores.kept.sum()) / possible if possible else 0.0,
-        own_above=float(above[own].float().mean()) if bool(own.any()) else float("nan"),
+        own_above=_mean(above[own]),
+        others_above=_mean(others.above[others.possible]),
         first=float((~(above & scores.kept).any(1)).float().mean()),
         repeated_queries=_repeated(queries),
         repeated_positives=_repeated(positives[positives != queries[structure.positive_row]]),
@@ -114,6 +130,11 @@ class _Sample:
     possible: Tensor
     kept: Tensor
     own: Tensor
+
+    @property
+    def above(self) -> Tensor:
+        """[P, C] whether the cell scores above the pair."""
+        return self.scores > self.positive[:, None]
 
     @classmethod
     def of(
@@ -154,6 +175,10 @@ class _Sample:
         scores, logits, possible, kept = (torch.cat(each, 1) for each in zip(*parts, strict=True))
         own = torch.arange(scores.shape[1], device=scores.device)[None] < mine
         return cls(score, scores, logits, possible, kept, own)
+
+
+def _mean(marks: Tensor) -> float:
+    return float(marks.float().mean()) if len(marks) else float("nan")
 
 
 def _repeated(texts: Tensor) -> float:

@@ -10,7 +10,6 @@ from cosmith.errors import InputError
 from cosmith.recipes.document_schemas import BestChunkSettings
 from cosmith.recipes.engine_schemas import EngineSettings
 from cosmith.recipes.loss_choice import LossChoice
-from cosmith.recipes.merge_choice import READ_BY, require_read
 from cosmith.recipes.mixture_schemas import TextMixtureSettings
 from cosmith.recipes.references import (
     CollectionName,
@@ -33,6 +32,7 @@ from cosmith.recipes.stage_settings import (
     ShareOrAll,
     StageSettings,
 )
+from cosmith.training.merge_settings import DEFAULTS, NEED_BASE, NEED_DEV, SETTINGS, require_read
 
 
 class PythonFunctionsStage(StageSettings):
@@ -272,10 +272,12 @@ class MergeStage(StageSettings):
     )
     base: ModelName = Field("base", description="The model that they were trained from.")
     weights: list[Positive] = Field(default_factory=list, description="One for each model; none: equal ones.")
-    density: Annotated[float, Field(gt=0, le=1)] = Field(0.2, description="Share of the changes that `ties` keeps.")
-    scale: Positive = Field(1.0, description="How much of the changes `task-arithmetic` and `ties` add.")
+    density: Annotated[float, Field(gt=0, le=1)] = Field(
+        DEFAULTS["density"], description="Share of the changes that `ties` keeps."
+    )
+    scale: Positive = Field(DEFAULTS["scale"], description="How much of the changes `task-arithmetic` and `ties` add.")
     grid: list[ShareOrAll] = Field(
-        [0.25, 0.5, 0.75, 1.0], description="Shares of the merged model that `interpolation` tries beside the base."
+        list(DEFAULTS["grid"]), description="Shares of the merged model that `interpolation` tries beside the base."
     )
     dev: Annotated[list[TaskName], OneOrMore] = Field(
         default_factory=list,
@@ -288,19 +290,18 @@ class MergeStage(StageSettings):
 
     @model_validator(mode="after")
     def _enough_to_merge(self) -> MergeStage:
-        alone = self.method in ("interpolation", "task-arithmetic", "ties")
-        if len(self.models) < 2 and not alone:
+        if len(self.models) < 2 and self.method not in NEED_BASE:
             raise InputError(f"{self.method} needs two models or more", remedy="Name another one in `models`.")
-        if self.method in ("greedy-soup", "interpolation") and not self.dev:
+        if self.method in NEED_DEV and not self.dev:
             raise InputError(
                 f"{self.method} chooses by dev, which is not said", remedy="Name a collection or an sts set in `dev`."
             )
         if self.weights and len(self.weights) != len(self.models):
             raise ValueError(f"{len(self.weights)} weights for {len(self.models)} models")
         # Not by what was said: a run's own recipe.yaml says the defaults, too.
-        require_read(
-            self.method, [key for key in READ_BY if getattr(self, key) != type(self).model_fields[key].default]
-        )
+        default = {name: type(self).model_fields[name].get_default(call_default_factory=True) for name in SETTINGS}
+        said = [name for name in SETTINGS if getattr(self, name) != default[name]]
+        require_read(self.method, said, scored=bool(self.dev))
         return self
 
     def outputs(self) -> dict[str, Kind]:

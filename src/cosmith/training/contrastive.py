@@ -13,7 +13,7 @@ import torch
 
 from cosmith.data import Source
 from cosmith.errors import InputError
-from cosmith.losses import ContrastiveSpec, EmbeddingMseSpec, LossSpec, loss_name
+from cosmith.losses import ContrastiveSpec, CustomSpec, EmbeddingMseSpec, LossSpec, loss_name
 from cosmith.models import Embedder, Encoder
 from cosmith.models.dropout import drops
 from cosmith.training.batch import StepBatch, TokenisedSource, assemble, tokenise
@@ -242,7 +242,8 @@ def prepare(
 
     Raises:
         InputError: When there is no Source, two have one name, one has rows that its loss cannot be trained on, a
-            nested dimension is larger than the model's, or texts are to be embedded twice without dropout.
+            nested dimension is larger than the model's, texts are to be embedded twice without dropout, or a run with
+            a folder could not know its own loss again.
     """
     require_nested(settings.dims, encoder.dimension)
     plan = plan_of(sources, settings)
@@ -250,6 +251,9 @@ def prepare(
         spec_of(source, settings, size, teacher=teacher is not None)
         for source, size in zip(sources, plan.batch_sizes, strict=True)
     )
+    for spec in specs:
+        if isinstance(spec, CustomSpec) and folder is not None:
+            spec.require_known()
     if settings.temperature is not None and not any(hasattr(spec, "temperature") for spec in specs):
         raise InputError(f"the loss {loss_name(specs[0])!r} has no temperature", field="temperature",
                          remedy="Leave it out, or take a loss that has one.")  # fmt: skip

@@ -15,15 +15,16 @@ from cosmith.losses import (
     ContrastiveSpec,
     CosentSpec,
     CosineMseSpec,
+    CustomSpec,
     LossSpec,
     Need,
     Quantisation,
     ScoreKlSpec,
     StepStructure,
     TripletSpec,
+    as_spec,
     loss_name,
     loss_of,
-    loss_spec,
     nested,
     quantised,
     spread_out,
@@ -57,14 +58,13 @@ def spec_of(source: Source, settings: TrainingSettings, batch_size: int, *, teac
         InputError: When the rows lack what the loss needs, or nothing would ever stand in a denominator, so that
             nothing could be learnt.
     """
-    spec = settings.loss if source.settings.loss == "default" else source.settings.loss
-    if isinstance(spec, str | Mapping):
-        try:
-            spec = loss_spec(spec) if isinstance(spec, str) else loss_spec(**spec)
-        except InputError as error:
-            raise InputError(
-                f"{error.problem}, which the source {source.name!r} asks for", field="loss", remedy=error.remedy
-            ) from error
+    said = settings.loss if source.settings.loss == "default" else source.settings.loss
+    try:
+        spec = as_spec(said)
+    except InputError as error:
+        raise InputError(
+            f"{error.problem}, which the source {source.name!r} asks for", field="loss", remedy=error.remedy
+        ) from error
     temperature = temperature_of(source, settings)
     if temperature is not None and isinstance(spec, ContrastiveSpec | CosentSpec | ScoreKlSpec):
         spec = replace(spec, temperature=temperature)
@@ -72,6 +72,8 @@ def spec_of(source: Source, settings: TrainingSettings, batch_size: int, *, teac
         raise InputError(
             f"the loss of the source {source.name!r} has no temperature", field="temperature", remedy="Leave it out."
         )
+    if isinstance(spec, CustomSpec):
+        _require_nothing_to_train(spec)
     _check_rows(source, spec, teacher)
     _check_contrast(source, spec, batch_size)
     return _with_candidates(source, spec, batch_size) if isinstance(spec, ContrastiveSpec) else spec
@@ -124,6 +126,16 @@ def _check_rows(source: Source, spec: LossSpec, teacher: bool) -> None:
             " cosine reaches",
             field="scores",
             remedy="Divide the scores by the highest, or take the loss 'cosent', which looks at their order only.",
+        )
+
+
+def _require_nothing_to_train(spec: CustomSpec) -> None:
+    """Refuse a loss with weights of its own: what is trained and kept is the encoder."""
+    if isinstance(spec.function, torch.nn.Module) and any(each.requires_grad for each in spec.function.parameters()):
+        raise InputError(
+            f"the loss {spec.name!r} has weights of its own, which would not be trained",
+            field="loss",
+            remedy="Call requires_grad_(False) on it where they are to stay as they are.",
         )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Literal, get_args
 
 from cosmith.errors import InputError, nearest
-from cosmith.losses import LOSSES, LossSpec, Quantisation
+from cosmith.losses import LOSSES, CustomSpec, LossFunction, LossSpec, Quantisation, as_spec
 from cosmith.models import AdapterKind, Precision
 from cosmith.training.optimisation import Schedule
 from cosmith.training.plan import Mixing
@@ -54,8 +54,8 @@ class TrainingSettings:
         decay: Share of the steps over which ``wsd`` falls.
         weight_decay: AdamW's, on matrices only.
         clip: The highest global norm of the gradients; None: no clipping.
-        loss: The name of a loss (:data:`cosmith.losses.LOSSES`), or one as data, e.g. ``loss_spec("triplet-hard",
-            margin=0.3)``.
+        loss: The name of a loss (:data:`cosmith.losses.LOSSES`), one as data, e.g. ``loss_spec("triplet-hard",
+            margin=0.3)``, or a function of the user's own, see :class:`~cosmith.losses.CustomSpec`.
         temperature: In place of the loss's own, where it has one.
         dims: Nested dimensions to train beside the full one, e.g. ``(256, 128)`` (arXiv:2205.13147).
         dim_weights: The weight of the loss at each of ``dims``, the full one's being 1; all 1 where absent.
@@ -107,7 +107,7 @@ class TrainingSettings:
     decay: float = 0.2
     weight_decay: float = 0.01
     clip: float | None = 1.0
-    loss: str | LossSpec = "default"
+    loss: str | LossSpec | LossFunction = "default"
     temperature: float | None = None
     dims: tuple[int, ...] = ()
     dim_weights: tuple[float, ...] = ()
@@ -169,7 +169,9 @@ class TrainingSettings:
             if getattr(self, name) not in valid and (getattr(self, name), name) != (None, "adapter"):
                 raise InputError(f"there is no {name} {getattr(self, name)!r}", field=name,
                                  remedy=nearest(str(getattr(self, name)), valid))  # fmt: skip
-        if not isinstance(self.loss, get_args(LossSpec)) and self.loss not in tuple(LOSSES):  # a list has no hash
+        if callable(self.loss):
+            object.__setattr__(self, "loss", as_spec(self.loss))
+        elif not isinstance(self.loss, LossSpec) and self.loss not in tuple(LOSSES):  # a list has no hash
             raise InputError(f"there is no loss {self.loss!r}", field="loss", remedy=nearest(str(self.loss), LOSSES))
         if len(set(self.quantise)) < len(self.quantise) or not set(self.quantise) <= {"int8", "binary"}:
             raise InputError(f"not among int8 and binary, each once: {self.quantise}", field="quantise")
@@ -221,6 +223,8 @@ class TrainingSettings:
 
 def _plain(value: Any) -> Any:
     """As JSON values; sets sorted, since their order is another one in every process."""
+    if isinstance(value, CustomSpec):
+        return value.identity()
     if is_dataclass(value):
         kind = {"kind": type(value).__name__}  # two losses may have the same parameters
         return kind | {field.name: _plain(getattr(value, field.name)) for field in fields(value)}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 
-from cosmith.data import Source, TrainingRow, self_pairs
+from cosmith.data import Source, SourceSettings, TrainingRow, self_pairs
 from cosmith.losses import preset
 from cosmith.models import Encoder, tiny_encoder
 from cosmith.training import TrainingSettings, train
@@ -20,6 +20,7 @@ from cosmith.training.health import RULES, Advice, History, advise, read_history
 SETTINGS = TrainingSettings(steps=12, batch_size=16, learning_rate=1e-4, temperature=0.02, warmup=0.0,
                             schedule="constant", watch_every=2, evaluate_every=2, interpolate=False,
                             loss=replace(preset("default"), margin=None))  # fmt: skip
+WORDS = ["".join("abcdefgh"[(number >> shift) & 7] for shift in (0, 3, 6, 9)) for number in range(0, 4096, 64)]
 SOURCE = Source.from_rows("asked", [TrainingRow(f"ask {n}", (f"the answer is {n * 7}",)) for n in range(64)])
 
 
@@ -77,7 +78,7 @@ def test_worse_from_the_start(tmp_path: Path) -> None:
     distance = moved(base)
     found = said(tmp_path, base, dev=lambda encoder: -distance(encoder))["never_better"]
     assert "0.0000 before" in found.evidence
-    assert "mined negatives" not in found.remedy
+    assert "negatives" not in found.remedy
 
 
 @pytest.mark.parametrize(("score", "told"), [(0.2171, "Nothing moved"), (1.0, "cannot show more")])
@@ -109,10 +110,24 @@ def test_forgetting(tmp_path: Path) -> None:
 
 
 def test_negatives_that_are_answers(tmp_path: Path) -> None:
-    rows = [TrainingRow(f"ask {n}", (f"something else {n * 7} far off",), (f"ask {n} ?",)) for n in range(64)]
-    found = said(tmp_path, source=Source.from_rows("mined", rows))["negatives_above"]
-    assert "of the rows' own negatives score above the positive" in found.says
-    assert "threshold" in found.remedy
+    """The model finds the answers among those of other rows: what scores above them was mined too near."""
+    rows = [TrainingRow(WORDS[n], (f"{WORDS[n]} is",), (f"{WORDS[n]}.",)) for n in range(64)]
+    found = said(tmp_path, source=Source.from_rows("mined", rows))
+    assert "of the rows' own negatives score above the positive, but only" in found["negatives_above"].says
+    assert found["negatives_above"].remedy.startswith("If they were mined, raise the threshold")
+    assert "untrained" not in found
+
+
+@pytest.mark.parametrize("in_batch", [True, False])
+def test_a_model_that_tells_nothing_apart_is_no_witness_against_negatives(tmp_path: Path, in_batch: bool) -> None:
+    """Negatives drawn at random, for a model from random weights that has nothing to go by."""
+    rows = [TrainingRow(f"ask {n}", (WORDS[n],), (WORDS[n - 20],)) for n in range(64)]
+    source = Source.from_rows("drawn", rows, SourceSettings(in_batch_negatives=in_batch))
+    found = said(tmp_path, source=source)
+    assert "does not yet tell answers from other texts" in found["untrained"].says
+    assert "of the answers of other rows" in found["untrained"].says
+    assert "threshold" not in found["untrained"].describe()
+    assert "negatives_above" not in found
 
 
 def test_a_margin_that_leaves_out_too_much(tmp_path: Path) -> None:

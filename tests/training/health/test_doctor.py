@@ -15,6 +15,7 @@ import torch
 
 from cosmith.data import RaggedTokens, Source, TrainingRow
 from cosmith.errors import InputError
+from cosmith.losses import StepStructure, contrastive, preset
 from cosmith.models import Encoder, tiny_cross_encoder, tiny_encoder
 from cosmith.training import TrainingSettings, train, train_reranker, train_with_result
 from cosmith.training.contrastive import ContrastiveJob
@@ -71,29 +72,24 @@ def test_the_name_of_a_spoilt_weight_is_told_as_it_is(tmp_path: Path) -> None:
     assert ranges.answer.startswith(f"The weight `{name}` is not finite")
 
 
-def spoilt_loss(job: ContrastiveJob, spoil: Callable[[torch.Tensor], torch.Tensor]) -> Callable[..., Any]:
-    whole = ContrastiveJob.loss
-
-    def loss(self: ContrastiveJob, *arguments: Any) -> Callable[[torch.Tensor], torch.Tensor]:
-        sound = whole(self, *arguments)
-        return lambda embeddings: sound(embeddings) + spoil(embeddings)
-
-    return loss
+def with_the_logarithm_of_nothing(embeddings: torch.Tensor, structure: StepStructure) -> torch.Tensor:
+    return contrastive(embeddings, structure, preset("default")) + (embeddings * 0).sum().abs().log()
 
 
-def test_the_logarithm_of_nothing_in_a_loss(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    spoil = lambda embeddings: (embeddings * 0).sum().abs().log()  # noqa: E731
-    monkeypatch.setattr(ContrastiveJob, "loss", spoilt_loss(ContrastiveJob, spoil))
-    error, page = failed(tiny_encoder("bert"), tmp_path)
+def with_a_root_of_squares(embeddings: torch.Tensor, structure: StepStructure) -> torch.Tensor:
+    """The square root of 0 is a number, its derivative is not."""
+    spoilt = (embeddings - embeddings.detach()).sum().square().sqrt()
+    return contrastive(embeddings, structure, preset("default")) + spoilt
+
+
+def test_the_logarithm_of_nothing_in_a_loss(tmp_path: Path) -> None:
+    error, page = failed(tiny_encoder("bert"), tmp_path, loss=with_the_logarithm_of_nothing, temperature=None)
     assert "most likely cause: the loss: `log` gave -inf" in error.problem
     assert "logsumexp" in page
 
 
-def test_a_derivative_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The square root of 0 is a number, its derivative is not."""
-    spoil = lambda embeddings: (embeddings - embeddings.detach()).sum().square().sqrt()  # noqa: E731
-    monkeypatch.setattr(ContrastiveJob, "loss", spoilt_loss(ContrastiveJob, spoil))
-    error, _ = failed(tiny_encoder("bert"), tmp_path)
+def test_a_derivative_that_is_none(tmp_path: Path) -> None:
+    error, _ = failed(tiny_encoder("bert"), tmp_path, loss=with_a_root_of_squares, temperature=None)
     assert "the gradient of step 1" in error.problem
     assert "the derivative of `" in error.problem
 

@@ -309,6 +309,11 @@ def test_the_first_token_or_rule_that_differs_between_tokenizers_is_told() -> No
         ({"method": "ties", "base": BASE, "density": 0.0}, "density"),
         ({"method": "ties", "base": BASE, "scale": 0.0}, "scale"),
         ({"method": "interpolation", "base": BASE, "dev": len, "grid": [2]}, "grid"),
+        ({"density": 0.2}, "density"),
+        ({"method": "task-arithmetic", "base": BASE, "density": 0.5}, "density"),
+        ({"method": "slerp", "scale": 1.0}, "scale"),
+        ({"method": "greedy-soup", "dev": len, "grid": [0.5]}, "grid"),
+        ({"general": len}, "general"),
     ],
 )
 def test_arguments_that_make_no_sense(arguments: dict[str, Any], field: str) -> None:

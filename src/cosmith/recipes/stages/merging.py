@@ -10,19 +10,19 @@ from cosmith.recipes.artefacts import StageContext
 from cosmith.recipes.stage_schemas import MergeStage
 from cosmith.recipes.stages.training import score_on
 from cosmith.training import Candidate, MergeResult, merge
+from cosmith.training.merge_settings import DEFAULTS, settings_read
 
 
 def merge_models(stage: MergeStage, context: StageContext) -> dict[str, Any]:
     """Merge models, and score them, what they were trained from and every mixture that was tried."""
+    read = settings_read(stage.method, {name: getattr(stage, name) for name in DEFAULTS})
     try:
         result = merge(
             [context.artefacts.encoder(name) for name in stage.models],
             stage.method,
             base=context.artefacts.encoder(stage.base),
             weights=stage.weights or None,
-            density=stage.density,
-            scale=stage.scale,
-            grid=stage.grid,
+            **read,
             dev=score_on(stage.dev, context),
             general=score_on(stage.general, context) if stage.dev else None,
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 # Imported on first use: who reads what a run wrote down does not pay for torch.
 _PUBLIC = {
-    "Advice": "cosmith.training.health.advice",
+    "Advice": "cosmith.training.health.verdict",
     "Before": "cosmith.training.health.watch",
     "CHECKS": "cosmith.training.health.checks",
     "Case": "cosmith.training.health.checks",
@@ -69,7 +69,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from cosmith.training.health.advice import RULES, Advice, advise
+    from cosmith.training.health.advice import RULES, advise
     from cosmith.training.health.checks import CHECKS, Case, Finding
     from cosmith.training.health.diagnosis import HEALTH, Diagnosis, Diverged, diagnose, read_findings, write_diagnosis
     from cosmith.training.health.history import FACTS, Evaluation, History, Pace, read_history

@@ -7,40 +7,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
 from cosmith.phrases import counted, share
 from cosmith.training.health.history import TOO_FAST, History
+from cosmith.training.health.negative_rules import false_negatives, negatives_above, untrained
 from cosmith.training.health.prompt_use import listed, unread_prompts
+from cosmith.training.health.verdict import Advice
 
 _NOTICEABLE = 1e-3  # a smaller difference of two development scores is none
 _HIGHEST = 1.0  # of the metrics
 _USUAL_TEMPERATURE = 0.05  # of cosines, and below
 _USUAL_OF_SUMS = 1.0  # of scores that are sums, such as dot products of sparse vectors
 _ONE_WAY = 0.9  # a mean cosine above it: all embeddings point one way
-
-
-@dataclass(frozen=True)
-class Advice:
-    """Something that a run's figures say.
-
-    Attributes:
-        rule: Which rule found it.
-        says: What is the matter, in a sentence.
-        evidence: The figures behind it.
-        remedy: What to change.
-    """
-
-    rule: str
-    says: str
-    evidence: str
-    remedy: str
-
-    def describe(self) -> str:
-        """All of it as text."""
-        return f"{self.says} {self.evidence} {self.remedy}"
 
 
 def advise(history: History) -> list[Advice]:
@@ -77,13 +57,13 @@ def never_better(history: History) -> Advice | None:
     if scores[0].dev - scores[-1].dev < _NOTICEABLE or _hardly_moves(history):
         return None
     best = max(scores[1:], key=lambda each: each.dev)
-    mined = bool(history.series("scores/own_above")[0])
+    own = bool(history.series("scores/own_above")[0])
     return Advice(
         "never_better",
         "Training made it worse from the start: no evaluation beat the model that it began with.",
         f"{scores[0].dev:.4f} before; at best {best.dev:.4f} (step {best.step:,}), at the end {scores[-1].dev:.4f}.",
         "Look at some rows: does every positive answer its query, and are the development queries of the same kind? "
-        f"Then try a tenth of the learning rate{', and no mined negatives' if mined else ''}.",
+        f"Then try a tenth of the learning rate{', and the rows without their own negatives' if own else ''}.",
     )
 
 
@@ -128,36 +108,6 @@ def forgets(history: History) -> Advice | None:
     )
 
 
-def negatives_above(history: History) -> Advice | None:
-    """Many of the rows' own negatives score above the positive: from the start, or where scores are those of a model
-    that may be new, still at the end."""
-    looks, when = (slice(-3, None), "last") if _is_unbounded(history) else (slice(3), "first")
-    above = history.mean("scores/own_above", looks)
-    if above is None or above < 0.25:
-        return None
-    return Advice(
-        "negatives_above",
-        f"{share(above)} of the rows' own negatives score above the positive: many may be answers themselves.",
-        f"Mean over the {when} looks, step {history.series('scores/own_above')[0][looks][0]:,} on.",
-        "Raise the threshold when mining: set a ratio or a margin where there is none, else a lower ratio (0.9, 0.8) "
-        "or a larger margin, which leaves out what scores too near; then read some rows that remain.",
-    )
-
-
-def false_negatives(history: History) -> Advice | None:
-    """The loss leaves out a large share of all candidates as likely answers."""
-    masked = history.mean("scores/masked", slice(3))
-    if masked is None or masked < 0.3:
-        return None
-    return Advice(
-        "false_negatives",
-        f"{share(masked)} of all candidates are left out as likely answers of another row's query.",
-        f"Mean over the first looks; {history.mean('scores/candidates', slice(3)) or 0:.0f} candidates remain a pair.",
-        "The rows are very alike: join rows with the same answer, give labels or known positives, or raise the "
-        "margin (or ratio) of the loss.",
-    )
-
-
 def repeats(history: History) -> Advice | None:
     """Most queries or positives of a step are there more than once."""
     found = {
@@ -198,7 +148,7 @@ def too_cold(history: History) -> Advice | None:
 def too_warm(history: History) -> Advice | None:
     """All candidates have the same share, and the temperature is the reason."""
     temperature = history.facts.get("temperature")
-    usual = _USUAL_OF_SUMS if _is_unbounded(history) else _USUAL_TEMPERATURE
+    usual = _USUAL_OF_SUMS if history.is_unbounded else _USUAL_TEMPERATURE
     cold = _narrow(history) if temperature is None else temperature <= usual
     if cold or not _all_alike(history):
         return None
@@ -338,13 +288,8 @@ def _at_temperature(history: History) -> str:
     return "" if temperature is None else f" at a temperature of {temperature:g}"
 
 
-def _is_unbounded(history: History) -> bool:
-    """Whether scores are no cosines: those of sparse vectors, of late interaction, of a reranker."""
-    return history.facts.get("scores") == "unbounded"
-
-
 def _usual(history: History) -> str:
-    return f"{_USUAL_OF_SUMS:g} is usual for such scores" if _is_unbounded(history) else "0.02 to 0.05 are usual"
+    return f"{_USUAL_OF_SUMS:g} is usual for such scores" if history.is_unbounded else "0.02 to 0.05 are usual"
 
 
 def _all_alike(history: History) -> bool:
@@ -391,7 +336,7 @@ def _mixture(history: History) -> str:
 
 
 RULES: tuple[Callable[[History], Advice | None], ...] = (
-    never_better, unmoved, overfits, forgets, without_prompt, negatives_above, false_negatives, repeats, too_cold,
-    too_warm, collapses, dead_layers, too_fast, too_slow, left_out,
+    never_better, unmoved, overfits, forgets, without_prompt, untrained, negatives_above, false_negatives, repeats,
+    too_cold, too_warm, collapses, dead_layers, too_fast, too_slow, left_out,
 )  # fmt: skip
 """In the order in which a user wants to hear of them."""

@@ -103,6 +103,11 @@ class History:
         ]
         return max(paces, key=lambda pace: pace.ratio, default=None)
 
+    @property
+    def is_unbounded(self) -> bool:
+        """Whether scores are no cosines: those of sparse vectors, of late interaction, of a reranker."""
+        return self.facts.get("scores") == "unbounded"
+
     def mean(self, name: str, part: slice = slice(None)) -> float | None:
         """The mean of a metric over (some of) the steps where it is known; None: it never is."""
         values = self.series(name)[1][part]

@@ -17,12 +17,12 @@ import torch
 from cosmith.errors import CosmithError, InputError, nearest
 from cosmith.models import Encoder
 from cosmith.phrases import counted
+from cosmith.training.merge_settings import NEED_BASE, NEED_DEV, require_read, settings_read
 from cosmith.training.merging.interpolation import interpolate
 from cosmith.training.merging.matching import require_alike
 from cosmith.training.merging.pareto import Candidate, pareto_front
 from cosmith.training.merging.tensors import add_task_vectors, least_kept, slerp_all, ties, weighted_mean
 from cosmith.training.merging.whole_weights import not_finite, require_finite, with_whole_weights
-from cosmith.training.settings import INTERPOLATION_GRID
 
 MergeMethod = Literal["soup", "greedy-soup", "slerp", "interpolation", "task-arithmetic", "ties"]
 """How models become one:
@@ -36,8 +36,6 @@ MergeMethod = Literal["soup", "greedy-soup", "slerp", "interpolation", "task-ari
 """
 
 Score = Callable[[Encoder], float]
-_NEED_BASE = ("interpolation", "task-arithmetic", "ties")
-_NEED_DEV = ("greedy-soup", "interpolation")
 
 
 @dataclass(frozen=True)
@@ -68,9 +66,9 @@ def merge(
     *,
     base: Encoder | None = None,
     weights: Sequence[float] | None = None,
-    density: float = 0.2,
-    scale: float = 1.0,
-    grid: Sequence[float] = INTERPOLATION_GRID,
+    density: float | None = None,
+    scale: float | None = None,
+    grid: Sequence[float] | None = None,
     dev: Score | None = None,
     general: Score | None = None,
 ) -> MergeResult:
@@ -86,21 +84,28 @@ def merge(
             is scored beside the others.
         weights: One each; equal where absent. Made to sum to 1, but for the two that add changes, where 1 each is
             the sum. ``greedy-soup`` takes none.
-        density: Share of each model's changes, the largest ones of the whole model, that ``ties`` keeps.
-        scale: How much of the changes ``task-arithmetic`` and ``ties`` add.
-        grid: Shares of the merged model that ``interpolation`` tries; the base itself always takes part.
+        density: Share of each model's changes, the largest ones of the whole model, that ``ties`` keeps; 0.2
+            where not said.
+        scale: How much of the changes ``task-arithmetic`` and ``ties`` add; 1 where not said.
+        grid: Shares of the merged model that ``interpolation`` tries, 0.25, 0.5, 0.75 and 1 where not said; the base
+            itself always takes part.
         dev: The score of an encoder, higher is better; ``greedy-soup`` and ``interpolation`` choose by it.
         general: A second score, of what shall not be forgotten: told beside the first, and chooses nothing.
+            Only read with ``dev``.
 
     Returns:
         A new encoder, and what was tried on the way. It has the first model's name and prompts.
 
     Raises:
-        InputError: When the models differ in more than their weights, a weight is not finite, or an argument is missing
-            or makes no sense.
+        InputError: When the models differ in more than their weights, a weight is not finite, or an argument is
+            missing, makes no sense or would not be read.
         CosmithError: When a score or a merged weight is not a finite number.
     """
-    _check(encoders, method, base, weights, density, scale, grid, dev)
+    said: dict[str, Any] = {"density": density, "scale": scale, "grid": grid}
+    others = {"weights": weights, "general": general}
+    _check(encoders, method, base, weights, dev, [name for name, value in (said | others).items() if value is not None])
+    read = settings_read(method, said)
+    _check_numbers(**read)
     names = _names(encoders)
     encoders = [with_whole_weights(encoder) for encoder in encoders]
     base = None if base is None else with_whole_weights(base)
@@ -116,9 +121,9 @@ def merge(
     elif method == "interpolation":
         assert base is not None
         assert start is not None
-        merged, chosen, tried = _between(encoders, shares, base, start, grid, judge)
+        merged, chosen, tried = _between(encoders, shares, base, start, read["grid"], judge)
     else:
-        merged = _combined(method, encoders, shares, base, density, scale)
+        merged = _combined(method, encoders, shares, base, **read)
         chosen = judge(merged, method, shares)
         tried = [chosen]
     backbone: Any = merged.module["backbone"]
@@ -152,8 +157,9 @@ def _combined(
     encoders: Sequence[Encoder],
     shares: tuple[float, ...],
     base: Encoder | None,
-    density: float,
-    scale: float,
+    *,
+    scale: float = 1.0,
+    density: float = 1.0,
 ) -> Encoder:
     """The methods that choose nothing."""
     if method == "soup":
@@ -259,26 +265,23 @@ def _check(
     method: MergeMethod,
     base: Encoder | None,
     weights: Sequence[float] | None,
-    density: float,
-    scale: float,
-    grid: Sequence[float],
     dev: Score | None,
+    said: Sequence[str],
 ) -> None:
     if method not in get_args(MergeMethod):
         raise InputError(f"there is no method {method!r}", field="method",
                          remedy=nearest(str(method), get_args(MergeMethod)))  # fmt: skip
-    least = 1 if method in _NEED_BASE else 2
+    least = 1 if method in NEED_BASE else 2
     if len(encoders) < least:
         raise InputError(f"{method} needs {counted(least, 'model')} or more, not {len(encoders)}", field="encoders",
                          remedy="Name more.")  # fmt: skip
-    if method in _NEED_BASE and base is None:
+    if method in NEED_BASE and base is None:
         raise InputError(f"{method} needs the model that the others were trained from", field="base",
                          remedy="Name it.")  # fmt: skip
-    if method in _NEED_DEV and dev is None:
+    if method in NEED_DEV and dev is None:
         raise InputError(f"{method} chooses by a development set", field="dev", remedy="Give one.")
+    require_read(method, said, scored=dev is not None)
     if weights is not None:
-        if method == "greedy-soup":
-            raise InputError("greedy-soup finds the weights itself", field="weights", remedy="Leave them out.")
         if len(weights) != len(encoders):
             raise InputError(f"{len(weights)} weights for {len(encoders)} models", field="weights",
                              remedy="Give one for each.")  # fmt: skip
@@ -288,6 +291,9 @@ def _check(
         if not math.isfinite(sum(weights)):
             raise InputError(f"the sum of {list(weights)} is not finite", field="weights",
                              remedy="Give smaller ones.")  # fmt: skip
+
+
+def _check_numbers(*, density: float = 1.0, scale: float = 1.0, grid: Sequence[float] = ()) -> None:
     if not 0 < density <= 1:
         raise InputError(f"must be above 0 and at most 1, not {density}", field="density")
     if not (math.isfinite(scale) and scale > 0):
