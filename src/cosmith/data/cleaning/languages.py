@@ -16,7 +16,7 @@ UNKNOWN = "und"
 LIKELY = 0.5
 """The probability from which a language is told of a text. Below it stand nearly all single words, and short sentences
 whose words other languages have as well: on sentences of Tatoeba and questions of MedQuAD and banking77, English ones
-that have it are taken for another language in less than 0.5 %, of all that have 20 letters or more."""
+that have it are taken for another language in less than 1 %, of all that have 20 letters or more."""
 
 
 @dataclass(frozen=True)
