@@ -80,12 +80,12 @@ def main() -> None:
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--max-length", type=int, default=128)
     parser.add_argument("--backbone", choices=("gemma", "bert"), default="gemma", help="whose layers")
-    parser.add_argument("--language-steps", type=int, default=5000, help="of learning the language")
+    parser.add_argument("--language-steps", type=int, default=3000, help="of learning the language")
     parser.add_argument("--language-batch", type=int, default=32)
     parser.add_argument("--language-length", type=int, default=64, help="tokens of a piece of text")
     parser.add_argument("--mask-rate", type=float, default=0.3)
-    parser.add_argument("--steps", type=int, default=600, help="of 128 pairs")
-    parser.add_argument("--points", type=int, default=6, help="measurements along the way of the pairs")
+    parser.add_argument("--steps", type=int, default=800, help="of 128 pairs")
+    parser.add_argument("--points", type=int, default=4, help="measurements along the way of the pairs")
     parser.add_argument("--queries", type=int, default=300, help="of each retrieval test")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", type=Path, help="also write the result there, as Markdown, and a chart as SVG")
@@ -128,7 +128,7 @@ def main() -> None:
         language = pretrain(start, texts, settings, mask_rate=given.mask_rate, folder=folder)
         outcomes.take(LOSS, lambda: {LOSS: losses(folder)[-100:]})
     outcomes.take(LANGUAGE, lambda: measured(language.copy()))
-    for name, begin in ((PLAIN, start), (FULL, language)):
+    for name, begin in ((FULL, language), (PLAIN, start)):
         if len(steps_of(outcomes, name)) < given.points:
             along_the_way(name, begin, sources, given, outcomes, measured)
         write(given, outcomes)

@@ -45,7 +45,7 @@ def test_the_loss_falls_and_guesses_become_right(backbone: str, tmp_path: Path) 
     assert base.fingerprint() == before
     losses = [entry["loss"] for entry in map(json.loads, (tmp_path / "metrics.jsonl").read_text().splitlines())]
     assert losses[0] == pytest.approx(np.log(len(base.tokenizer.tokenizer)), rel=0.1)  # it knows nothing yet
-    assert np.mean(losses[-5:]) < 0.5 * losses[0]
+    assert np.mean(losses[-5:]) < 0.6 * losses[0]
     assert not result.encoder.module.training
 
 

@@ -1,4 +1,4 @@
-"""What is guessed, and from which state: masked words for encoders, masked next tokens for decoders."""
+"""What is guessed, and from which state: masked words, or masked next tokens where a decoder has learnt these."""
 
 from __future__ import annotations
 
@@ -39,30 +39,33 @@ class Objective:
 def objective_of(encoder: Encoder) -> Objective:
     """The objective that suits a backbone.
 
+    A tokenizer with a mask token was made for masked language, whatever the layers are: models that
+    :func:`cosmith.models.initialise` makes have learnt no next token yet, and their states keep the words that they
+    stand at. Decoders that others have trained have no mask token.
+
     Raises:
         InputError: When an encoder has no mask token, or a decoder cannot see ahead, so that nothing new would be
             learnt.
     """
     config, tokenizer = _config(encoder), encoder.tokenizer.tokenizer
-    if config.model_type not in DECODERS:
-        if tokenizer.mask_token_id is None:
-            raise InputError(
-                f"the tokenizer of {encoder.name} has no mask token", field="encoder",
-                remedy="Pre-training is for encoders with one, such as BERT's family, and for decoders.",
-            )  # fmt: skip
-        return Objective("masked-language", int(tokenizer.mask_token_id), 0)
-    if getattr(config, "is_causal", True):
+    decoder = config.model_type in DECODERS
+    if decoder and getattr(config, "is_causal", True):
         raise InputError(
             f"the tokens of {encoder.name} see only what stands before them", field="encoder",
             remedy="Let them see the whole text first: Encoder.set_bidirectional, in a recipe a stage `rebuild`.",
         )  # fmt: skip
-    mask = tokenizer.mask_token_id
-    if mask is None:
-        mask = tokenizer.convert_tokens_to_ids(_BLANK)
-        if mask is None or mask == tokenizer.unk_token_id:
-            raise InputError(f"the tokenizer of {encoder.name} has neither a mask token nor {_BLANK!r}",
-                             field="encoder", remedy="Give it a mask token.")  # fmt: skip
-    return Objective("masked-next-token", int(mask), 1)
+    if tokenizer.mask_token_id is not None:
+        return Objective("masked-language", int(tokenizer.mask_token_id), 0)
+    if not decoder:
+        raise InputError(
+            f"the tokenizer of {encoder.name} has no mask token", field="encoder",
+            remedy="Pre-training is for encoders with one, such as BERT's family, and for decoders.",
+        )  # fmt: skip
+    blank = tokenizer.convert_tokens_to_ids(_BLANK)
+    if blank is None or blank == tokenizer.unk_token_id:
+        raise InputError(f"the tokenizer of {encoder.name} has neither a mask token nor {_BLANK!r}",
+                         field="encoder", remedy="Give it a mask token.")  # fmt: skip
+    return Objective("masked-next-token", int(blank), 1)
 
 
 def has_words_of_its_own(encoder: Encoder) -> bool:
