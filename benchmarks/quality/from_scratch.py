@@ -181,7 +181,7 @@ def describe(outcomes: Outcomes) -> str:
         cells = [f"{np.mean(values[key]):.4f} {bootstrap_interval(values[key])}" for key in (SCIFACT, FUNCTIONS)]
         lines.append(f"| {name} | {values[SPEARMAN][0]:.4f} | " + " | ".join(cells) + " |")
     if FULL in ends:
-        for before in (RANDOM, LANGUAGE, PLAIN):
+        for before in (name for name in (RANDOM, LANGUAGE, PLAIN) if name in ends):
             ours, theirs = outcomes.rows[ends[FULL]], outcomes.rows[ends[before]]
             cells = [difference(ours[key], theirs[key]) for key in (SCIFACT, FUNCTIONS)]
             gain = ours[SPEARMAN][0] - theirs[SPEARMAN][0]
