@@ -137,8 +137,10 @@ def _yaml(path: Path) -> tuple[Mapping[str, Any], list[int]]:
         ) from error  # fmt: skip
     if not isinstance(content, dict):
         raise InputError("is not a mapping", path=path, line=1, remedy=f"Write:\n{_EXAMPLE}")
-    items = next((value.value for key, value in root.value if key.value == "tasks"), [])
-    return content, [item.start_mark.line + 1 for item in items if isinstance(item, yaml.Node)]
+    assert isinstance(root, yaml.MappingNode)  # as the content is
+    listed = next((value for key, value in root.value if key.value == "tasks"), None)
+    items = listed.value if isinstance(listed, yaml.SequenceNode) else []
+    return content, [item.start_mark.line + 1 for item in items]
 
 
 def _task(entry: Any, path: Path, rejected: str | Path | None) -> TaskRead:

@@ -13,7 +13,7 @@ from cosmith.data.tables import open_table
 from cosmith.data.test_sets.pairs import verdict_of
 from cosmith.data.test_sets.words import is_analogies, is_word_file, is_word_pairs
 from cosmith.errors import ColumnError, InputError
-from cosmith.evaluation.tasks.task import Kind
+from cosmith.evaluation.tasks.kind import Kind
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 

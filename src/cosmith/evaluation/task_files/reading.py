@@ -26,9 +26,10 @@ from cosmith.data.test_sets import (
 from cosmith.data.test_sets.words import is_word_file
 from cosmith.errors import InputError, nearest
 from cosmith.evaluation.task_files.guess import KINDS, NEEDED, Guess, guess_kind
+from cosmith.evaluation.tasks.kind import Kind
 from cosmith.evaluation.tasks.kinds import task_of
 from cosmith.evaluation.tasks.subsets import SubsetsTask
-from cosmith.evaluation.tasks.task import EvaluationTask, Kind
+from cosmith.evaluation.tasks.task import EvaluationTask
 
 _BEIR = ("corpus.jsonl", "queries.jsonl", "qrels")
 _TRAIN = ("train", "training")

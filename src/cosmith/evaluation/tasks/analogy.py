@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from cosmith.errors import InputError
 from cosmith.evaluation.scores import Breakdown
-from cosmith.evaluation.tasks.task import Kind, TaskTexts, scores_from
+from cosmith.evaluation.tasks.kind import Kind
+from cosmith.evaluation.tasks.task import TaskTexts, scores_from
 from cosmith.evaluation.tasks.word_similarity import word_vectors
 
 if TYPE_CHECKING:
@@ -122,9 +123,8 @@ def three_cos_mul(to_a: Vectors, to_b: Vectors, to_c: Vectors) -> Vectors:
 
     Levy and Goldberg, "Linguistic Regularities in Sparse and Explicit Word Representations" (CoNLL 2014), equation 4.
     """
-    moved_a, moved_b, moved_c = ((cosines + 1) / 2 for cosines in (to_a, to_b, to_c))
-    product: Vectors = moved_b * moved_c / (moved_a + _EPSILON)
-    return product
+    moved_a, moved_b, moved_c = ((cosines + np.float32(1)) / np.float32(2) for cosines in (to_a, to_b, to_c))
+    return np.asarray(moved_b * moved_c / (moved_a + np.float32(_EPSILON)), dtype=np.float32)
 
 
 def solved(

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cosmith.errors import InputError
-from cosmith.evaluation.tasks.task import Kind, TaskTexts, encode_texts, scores_from, symmetric_prompt
+from cosmith.evaluation.tasks.kind import Kind
+from cosmith.evaluation.tasks.task import TaskTexts, encode_texts, scores_from, symmetric_prompt
 
 if TYPE_CHECKING:
     from cosmith.data.rows import Rejected

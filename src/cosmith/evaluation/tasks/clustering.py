@@ -14,7 +14,8 @@ import numpy.typing as npt
 from cosmith.errors import InputError
 from cosmith.evaluation.contributions import v_measure_contributions
 from cosmith.evaluation.scikit import scikit
-from cosmith.evaluation.tasks.task import Kind, TaskTexts, encode_texts, scores_from, symmetric_prompt
+from cosmith.evaluation.tasks.kind import Kind
+from cosmith.evaluation.tasks.task import TaskTexts, encode_texts, scores_from, symmetric_prompt
 from cosmith.progress import track
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ import numpy.typing as npt
 from cosmith.errors import InputError
 from cosmith.evaluation.contributions import average_precision_contributions, f1_contributions
 from cosmith.evaluation.scikit import scikit
-from cosmith.evaluation.tasks.task import Kind, TaskTexts, encode_texts, scores_from, symmetric_prompt
+from cosmith.evaluation.tasks.kind import Kind
+from cosmith.evaluation.tasks.task import TaskTexts, encode_texts, scores_from, symmetric_prompt
 
 if TYPE_CHECKING:
     from cosmith.data.rows import Rejected

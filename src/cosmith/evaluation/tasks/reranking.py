@@ -10,7 +10,8 @@ import numpy as np
 
 from cosmith.errors import InputError, nearest
 from cosmith.evaluation.metrics import retrieval_metrics
-from cosmith.evaluation.tasks.task import Kind, TaskTexts, encode_texts, scores_from
+from cosmith.evaluation.tasks.kind import Kind
+from cosmith.evaluation.tasks.task import TaskTexts, encode_texts, scores_from
 from cosmith.retrieval.hits import Hits
 
 if TYPE_CHECKING:

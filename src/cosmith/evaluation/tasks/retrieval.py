@@ -13,7 +13,8 @@ from cosmith.evaluation.metrics import retrieval_metrics
 from cosmith.evaluation.scores import Scores
 from cosmith.evaluation.searched_texts import SearchedTexts
 from cosmith.evaluation.significance import Interval, bootstrap_intervals
-from cosmith.evaluation.tasks.task import Kind, TaskTexts, encode_texts
+from cosmith.evaluation.tasks.kind import Kind
+from cosmith.evaluation.tasks.task import TaskTexts, encode_texts
 from cosmith.retrieval.best_chunk import search_best_chunk
 from cosmith.retrieval.dense import search_dense
 from cosmith.retrieval.hits import Hits

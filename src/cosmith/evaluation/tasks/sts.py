@@ -16,7 +16,8 @@ from cosmith.evaluation.correlation import (
 )
 from cosmith.evaluation.scores import Scores
 from cosmith.evaluation.significance import bootstrap_statistic, interval_of
-from cosmith.evaluation.tasks.task import Kind, TaskTexts, encode_texts, symmetric_prompt
+from cosmith.evaluation.tasks.kind import Kind
+from cosmith.evaluation.tasks.task import TaskTexts, encode_texts, symmetric_prompt
 from cosmith.retrieval.index import model_name
 
 if TYPE_CHECKING:

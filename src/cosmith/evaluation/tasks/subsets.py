@@ -9,7 +9,8 @@ import numpy as np
 
 from cosmith.errors import InputError
 from cosmith.evaluation.scores import Breakdown, Scores
-from cosmith.evaluation.tasks.task import EvaluationTask, Kind, TaskTexts, scores_from
+from cosmith.evaluation.tasks.kind import Kind
+from cosmith.evaluation.tasks.task import EvaluationTask, TaskTexts, scores_from
 
 if TYPE_CHECKING:
     from cosmith.data.rows import Rejected
@@ -104,5 +105,6 @@ class SubsetsTask:
         values = {metric: float(np.mean([each.values[metric] for each in found])) for metric in shared}
         item_ids = [f"{name}/{item}" for name, each in zip(names, found, strict=True) for item in each.query_ids]
         return scores_from(
-            self, encoder, values=values, per_item=per_item, item_ids=item_ids, unit=found[0].unit, seed=seed, resamples=resamples, model=model, breakdown=Breakdown(self.by, rows),
+            self, encoder, values=values, per_item=per_item, item_ids=item_ids, unit=found[0].unit, seed=seed,
+            resamples=resamples, model=model, breakdown=Breakdown(self.by, rows),
         )  # fmt: skip

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from cosmith.errors import InputError
 from cosmith.evaluation.correlation import resampled_pearson, resampled_spearman
-from cosmith.evaluation.tasks.task import Kind, TaskTexts, encode_texts, scores_from, symmetric_prompt
+from cosmith.evaluation.tasks.kind import Kind
+from cosmith.evaluation.tasks.task import TaskTexts, encode_texts, scores_from, symmetric_prompt
 
 if TYPE_CHECKING:
     from cosmith.data.rows import Rejected

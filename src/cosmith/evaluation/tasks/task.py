@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ import numpy.typing as npt
 from cosmith.errors import InputError
 from cosmith.evaluation.scores import Breakdown, Scores
 from cosmith.evaluation.significance import bootstrap_intervals
+from cosmith.evaluation.tasks.kind import Kind
 from cosmith.phrases import one_line
 from cosmith.retrieval.index import model_name
 
@@ -20,11 +21,6 @@ if TYPE_CHECKING:
     from cosmith.models import TextEncoder
 
 Floats = npt.NDArray[np.float64]
-
-Kind = Literal[
-    "retrieval", "reranking", "sts", "pair-classification", "classification", "clustering", "bitext-mining",
-    "summarisation", "word-similarity", "analogy",
-]  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from cosmith.errors import InputError
 from cosmith.evaluation.correlation import resampled_spearman, spearman_contributions
-from cosmith.evaluation.tasks.task import Kind, TaskTexts, encode_texts, scores_from
+from cosmith.evaluation.tasks.kind import Kind
+from cosmith.evaluation.tasks.task import TaskTexts, encode_texts, scores_from
 
 if TYPE_CHECKING:
     from cosmith.data.rows import Rejected
@@ -101,5 +102,5 @@ def word_vectors(
     """
     vectors = encode_texts(encoder, words, dim=dim)
     lengths = np.linalg.norm(vectors, axis=1)
-    unit: npt.NDArray[np.float32] = vectors / np.where(lengths > 0, lengths, np.float32(1))[:, None]
-    return unit, lengths > 0
+    unit = vectors / np.where(lengths > 0, lengths, 1)[:, None]
+    return unit.astype(np.float32), lengths > 0
