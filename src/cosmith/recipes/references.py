@@ -14,8 +14,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 Kind = Literal[
-    "source", "collection", "sts", "task", "texts", "model", "reranker", "sparse", "late-interaction", "lexical", "scores",
-    "index",
+    "source", "collection", "sts", "task", "texts", "model", "reranker", "sparse", "late-interaction", "lexical",
+    "scores", "index",
 ]  # fmt: skip
 
 BUILT_IN_NAMES: dict[str, Kind] = {"base": "model", "bm25": "lexical", "general-check": "collection"}

@@ -211,7 +211,7 @@ class EvaluateStage(BestChunkSettings):
         ["base"], description="`base`, `bm25`, or what stages of training have made."
     )
     tasks: Annotated[list[TaskName], OneOrMore, Field(min_length=1)] = Field(
-        description="Test sets of any kind; `general-check` is a small general-purpose collection that comes with Cosmith."
+        description="Test sets of any kind; `general-check` is a small general-purpose one that comes with Cosmith."
     )
     dim: Count | None = Field(None, description="Cut the vectors to their first `dim` numbers.")
     first: RetrieverName | None = Field(None, description="What finds the documents that rerankers put in order.")
