@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 import xxhash
 
-from benchmarks import interleaved
 from cosmith.data.test_sets import Summaries
 from cosmith.evaluation.task_files import read_task
 from cosmith.evaluation.tasks import EvaluationTask, SubsetsTask, task_of
@@ -264,6 +263,8 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="also write the result there, as Markdown")
     given = parser.parse_args()
     import mteb
+
+    from benchmarks import interleaved
 
     encoder = RandomWords()
     lines = ["| task | kind | metrics | main: Cosmith | mteb | greatest difference |", "|---|---|---|---|---|---|"]

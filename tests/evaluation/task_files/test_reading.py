@@ -83,7 +83,9 @@ def test_parquet_and_gzip_and_json_are_read_alike(tmp_path):
 
 
 def labelled(path: Path, *labels: str) -> None:
-    path.write_text("".join(json.dumps({"text": f"text {n}", "intent": label}) + "\n" for n, label in enumerate(labels)))
+    path.write_text(
+        "".join(json.dumps({"text": f"text {n}", "intent": label}) + "\n" for n, label in enumerate(labels))
+    )
 
 
 def test_a_folder_with_a_training_and_a_test_split_is_classified(tmp_path):
@@ -135,7 +137,9 @@ def test_a_beir_folder_is_a_retrieval_task(tmp_path):
 
 def test_what_is_no_task_is_told_with_what_would_be(tmp_path):
     (tmp_path / "prose.txt").write_text("Once upon a time there was a test.\n")
-    with pytest.raises(InputError, match=r"prose.txt:1: is plain text without words to compare.*two words and a number"):
+    with pytest.raises(
+        InputError, match=r"prose.txt:1: is plain text without words to compare.*two words and a number"
+    ):
         read_task(tmp_path / "prose.txt")
     (tmp_path / "odd.csv").write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match=r"odd.csv: its columns \('a', 'b'\).*sts: sentence1, sentence2, score"):
@@ -143,7 +147,7 @@ def test_what_is_no_task_is_told_with_what_would_be(tmp_path):
     (tmp_path / "bad.tsv").write_text(f"{PAIRS}\tscore\na\tb\tmany\n")
     with pytest.raises(InputError, match=r"bad.tsv:2.*the score 'many' is not a number"):
         read_task(tmp_path / "bad.tsv")
-    with pytest.raises(InputError, match="unknown kind of task 'stss'. Did you mean 'sts'"):
+    with pytest.raises(InputError, match=r"unknown kind of task 'stss'. Did you mean 'sts'"):
         read_task(tmp_path / "bad.tsv", kind="stss")
     with pytest.raises(InputError, match="no such file"):
         read_task(tmp_path / "absent.jsonl")

@@ -98,5 +98,5 @@ def test_what_cannot_be_classified_is_refused(table_encoder):
         ClassificationTask("tiny", world(), samples=0)
     broken = table_encoder({"apple pear": [np.nan, 1.0]})
     data = TrainAndTest(LabelledTexts(["apple pear", "train"], ["a", "b"]), LabelledTexts(["train"], ["b"]))
-    with pytest.raises(InputError, match="not finite for 1 of 2 training texts, e.g. 'apple pear'"):
+    with pytest.raises(InputError, match=r"not finite for 1 of 2 training texts, e.g. 'apple pear'"):
         ClassificationTask("tiny", data).evaluate(broken)

@@ -48,7 +48,7 @@ def test_no_more_texts_are_encoded_than_asked_for(words_encoder):
 
 def test_a_constant_model_scores_zero_and_fewer_vectors_than_clusters_are_no_error(table_encoder):
     data = texts()
-    constant = table_encoder(dict.fromkeys(data.texts, [1.0, 0.0]))
+    constant = table_encoder({text: [1.0, 0.0] for text in data.texts})
     values = ClusteringTask("tiny", data, sample=50, experiments=2).evaluate(constant, resamples=20).values
     assert values["v_measure"] == pytest.approx(0)
     assert values["purity"] == pytest.approx(0.5, abs=0.2)
