@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from cosmith.models import Encoder
 
 
+_OTHERWISE = "cosmith evaluate --output FOLDER writes them down"
+
+
 def evaluate(
     context: typer.Context,
     model: Annotated[str, typer.Argument(help="A model folder, a packaged model's name, or a Hugging Face id.")],
@@ -52,7 +55,7 @@ def evaluate(
 
     manner = manner_of(context)
     _require_two(model, against)
-    _require_different(tasks, output)
+    _require_different([path.resolve().name for path in tasks], output)
     if output is not None:
         require_writable(output)
     benchmarks = {
@@ -66,10 +69,14 @@ def evaluate(
             else [read_task(path, kind, split, output, manner, instruction)]
         )
     ]  # fmt: skip
+    _require_different([each.task.name for _, each in read], output)
     if bm25 and not any(isinstance(each.task, RetrievalTask) for _, each in read):
         raise InputError(
             "BM25 can be scored on retrieval tasks only", path=read[0][0], field="--bm25", remedy="Leave it out."
         )
+    for path, each in read:
+        overrule = "kind: KIND there" if path in benchmarks else "--kind KIND"
+        manner.note(each.describe() + (f"; {overrule} says otherwise" if each.guessed else ""))
     names = _names([each for each in (against, model) if each is not None])
     encoders = {each: load_encoder(each, precision, name) for each, name in names.items()}
     require_used(instruction or "", "query", *encoders.values())
@@ -83,7 +90,7 @@ def evaluate(
             scores.append(evaluate_bm25(task.data, seed=seed))
         if output is not None:
             for of_model in scores:
-                of_model.to_json(output / f"{task.name}--{of_model.model.replace('/', '-')}.json")
+                of_model.to_json(output / f"{task.name}--{of_model.model}.json".replace("/", "-"))
         told = {"task": str(path), "name": task.name, "kind": task.kind, "because": each.because}
         value = told | _as_json(scores) | {"cut": cut} | rejected_value(task.rejected, rejected_file(task.name, output))
         manner.result(scores[0].table(*scores[1:]) + "\n" + "".join(map(_breakdown, scores)), value)
@@ -94,7 +101,7 @@ def evaluate(
 def read_task(
     path: Path, kind: str, split: str, output: Path | None, manner: Manner, instruction: str | None = None
 ) -> TaskRead:
-    """A task, saying which kind it seems to be and how many of its rows cannot be used."""
+    """A task; says how many of its rows cannot be used."""
     from cosmith.evaluation.task_files import read_task as read_files
 
     put_aside = rejected_file(path.resolve().name, output)
@@ -105,7 +112,7 @@ def read_task(
             option = f"--{error.field}"
             raise InputError(error.problem, path=error.path, field=option, remedy=error.remedy) from error
         raise
-    _tell(read, put_aside, manner)
+    warn_of_rejected(read.task.rejected, put_aside, manner, otherwise=_OTHERWISE)
     return read
 
 
@@ -122,15 +129,9 @@ def read_tasks(
         )
     benchmark = read_benchmark(path, rejected=output)
     for each in benchmark.tasks:
-        _tell(each, rejected_file(each.task.name, output), manner)
+        put_aside = rejected_file(each.task.name, output)
+        warn_of_rejected(each.task.rejected, put_aside, manner, otherwise=_OTHERWISE)
     return benchmark
-
-
-def _tell(read: TaskRead, put_aside: Path | None, manner: Manner) -> None:
-    overrule = "; --kind KIND says otherwise" if read.guessed else ""
-    manner.note(f"{read.describe()}{overrule}")
-    otherwise = "cosmith evaluate --output FOLDER writes them down"
-    warn_of_rejected(read.task.rejected, put_aside, manner, otherwise=otherwise)
 
 
 def rejected_file(name: str, output: Path | None) -> Path | None:
@@ -176,9 +177,8 @@ def _require_two(model: str, against: str | None) -> None:
         raise InputError("is the model itself", path=against, field="--against", remedy="Name another model.")
 
 
-def _require_different(tasks: list[Path], output: Path | None) -> None:
+def _require_different(names: list[str], output: Path | None) -> None:
     """Refuse tasks whose scores would take each other's place."""
-    names = [path.resolve().name for path in tasks]
     twice = next((name for name in names if names.count(name) > 1), None)
     if output is not None and twice is not None:
         remedy = "Rename one of them, or give each a command and a folder of its own."

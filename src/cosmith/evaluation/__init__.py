@@ -10,6 +10,7 @@ _PUBLIC = {
     "Breakdown": "scores",
     "Changes": "changes",
     "Comparison": "significance",
+    "EvaluationTask": "tasks.task",
     "Interval": "significance",
     "QueryChange": "changes",
     "Scores": "scores",
@@ -32,6 +33,7 @@ _PUBLIC = {
     "minimum_detectable_difference": "significance",
     "paired_difference": "significance",
     "rerank_collection": "reranked_search",
+    "read_task": "task_files.reading",
     "retrieval_metrics": "metrics",
     "score_hits": "tasks.retrieval",
     "search_collection": "tasks.retrieval",
@@ -39,6 +41,7 @@ _PUBLIC = {
     "search_collection_late_interaction": "late_interaction_search",
     "search_collection_sparse": "sparse_search",
     "sign_flip_p_value": "significance",
+    "task_of": "tasks.kinds",
     "texts_cut": "cut",
 }
 
@@ -46,6 +49,7 @@ __all__ = [
     "Breakdown",
     "Changes",
     "Comparison",
+    "EvaluationTask",
     "Interval",
     "QueryChange",
     "Scores",
@@ -67,6 +71,7 @@ __all__ = [
     "minimum_detectable_difference",
     "models_by_cut",
     "paired_difference",
+    "read_task",
     "rerank_collection",
     "retrieval_metrics",
     "score_hits",
@@ -75,6 +80,7 @@ __all__ = [
     "search_collection_late_interaction",
     "search_collection_sparse",
     "sign_flip_p_value",
+    "task_of",
     "texts_cut",
 ]
 
@@ -101,6 +107,8 @@ if TYPE_CHECKING:
         sign_flip_p_value,
     )
     from cosmith.evaluation.sparse_search import mean_sparse_score, search_collection_sparse
+    from cosmith.evaluation.task_files.reading import read_task
+    from cosmith.evaluation.tasks.kinds import task_of
     from cosmith.evaluation.tasks.retrieval import (
         evaluate_bm25,
         evaluate_retrieval,
@@ -110,6 +118,7 @@ if TYPE_CHECKING:
         search_collection_bm25,
     )
     from cosmith.evaluation.tasks.sts import evaluate_sts
+    from cosmith.evaluation.tasks.task import EvaluationTask
 
 
 def __getattr__(name: str) -> Any:

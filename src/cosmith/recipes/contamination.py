@@ -120,7 +120,8 @@ def _pairs_of(task: EvaluationTask) -> StsPairs:
     """All pairs of a task, or of its sets; what is judged of them does not matter here."""
     from cosmith.data import StsPairs
 
-    data: list[Any] = [part.data for part in getattr(task, "parts", (task,))]
+    parts: tuple[Any, ...] = getattr(task, "parts", (task,))
+    data = [part.data for part in parts]
     first, second = ([text for each in data for text in getattr(each, side)] for side in ("first", "second"))
     return StsPairs(first, second, np.zeros(len(first)))
 
