@@ -188,10 +188,9 @@ def overlap_with_texts(source: Source, texts: Sequence[str], name: str) -> Overl
     """
     asked = list(dict.fromkeys(texts))
     number_of = {_key(text): number for number, text in enumerate(asked)}
-    used = np.unique(np.concatenate([source.query, source.positives, source.negatives]))
     found = {
         number_of[key]: (text, "the same text")
-        for text, key in zip(used.tolist(), map(_key, _texts(source, used)), strict=True)
+        for text, key in _keys(source, (source.query, source.positives, source.negatives))
         if key in number_of
     }
     rows = set().union(*_rows_of_each(source, [text for text, _ in found.values()]).values())
