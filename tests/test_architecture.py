@@ -27,7 +27,7 @@ MODULES = {
 # Distributions whose modules have another name, and TensorBoard, which torch imports for us.
 MODULE_OF = {"huggingface-hub": "huggingface_hub", "pyyaml": "yaml", "PyStemmer": "Stemmer",
              "markdown-it-py": "markdown_it", "vl-convert-python": "vl_convert", "tensorboard": "torch",
-             "ray[data]": "ray"}  # fmt: skip
+             "ray[data]": "ray", "scikit-learn": "sklearn"}  # fmt: skip
 
 
 def imports(module: str, *, for_types: bool = True) -> Iterator[str]:
@@ -68,7 +68,9 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
 def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]  # those not named here are for no module of ours
-    ours = [each for extra in ("adapters", "data", "documents", "hub", "llm", "ray") for each in extras[extra]]
+    ours = [
+        each for extra in ("adapters", "data", "documents", "evaluation", "hub", "llm", "ray") for each in extras[extra]
+    ]
     names = {each.partition(">")[0].partition("=")[0] for each in [*project["dependencies"], *ours]}
     declared = {MODULE_OF.get(name, name) for name in names}
     imported = {name.partition(".")[0] for module in MODULES for name in imports(module)}

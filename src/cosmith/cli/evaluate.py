@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,9 +13,12 @@ from cosmith.cli.texts import rejected_value, require_used, task_cut, warn_of_re
 from cosmith.errors import InputError
 
 if TYPE_CHECKING:
-    from cosmith.data import Collection, StsPairs
     from cosmith.evaluation import Scores
+    from cosmith.evaluation.task_files import Benchmark, TaskRead
     from cosmith.models import Encoder
+
+
+_OTHERWISE = "cosmith evaluate --output FOLDER writes them down"
 
 
 def evaluate(
@@ -23,11 +26,14 @@ def evaluate(
     model: Annotated[str, typer.Argument(help="A model folder, a packaged model's name, or a Hugging Face id.")],
     tasks: Annotated[
         list[Path],
-        typer.Option("--task", help="A BEIR folder, or a file of scored text pairs. May be given several times."),
+        typer.Option("--task", help="A file, a folder, or a tasks.yaml that names several. Several times, if need be."),
     ],
-    split: Annotated[str, typer.Option("--split", help="Which qrels/SPLIT.tsv of a BEIR folder.")] = "test",
+    kind: Annotated[
+        str, typer.Option("--kind", help="What the tasks ask, e.g. sts; auto finds it by the columns, and says so.")
+    ] = "auto",
+    split: Annotated[str, typer.Option("--split", help="Which split of a folder that has several.")] = "test",
     against: Annotated[str | None, typer.Option("--against", help="A model to compare with, query by query.")] = None,
-    bm25: Annotated[bool, typer.Option("--bm25", help="Show BM25 beside it.")] = False,
+    bm25: Annotated[bool, typer.Option("--bm25", help="Show BM25 beside it, on retrieval tasks.")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A folder for the scores as JSON.")] = None,
     dim: Annotated[int | None, typer.Option("--dim", help="Compare the first DIM numbers only.")] = None,
     instruction: Annotated[
@@ -37,65 +43,130 @@ def evaluate(
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the bootstrap.")] = 0,
     precision: Annotated[str, typer.Option("--precision", help="auto, float32 or bf16.")] = "auto",
 ) -> None:
-    """Score a model, with bootstrap intervals over the queries.
+    """Score a model, with bootstrap intervals over the queries, pairs or texts.
 
     Example: cosmith evaluate runs/python-docs/train/model --against all-MiniLM-L6-v2 --task runs/python-docs/data/test
     """
     from cosmith.atomic import require_writable
-    from cosmith.data import Collection
-    from cosmith.evaluation import evaluate_bm25, evaluate_retrieval, evaluate_sts
+    from cosmith.evaluation import evaluate_bm25
+    from cosmith.evaluation.task_files import is_benchmark
+    from cosmith.evaluation.tasks import RetrievalTask
     from cosmith.recipes.artefacts import load_encoder
 
     manner = manner_of(context)
     _require_two(model, against)
-    _require_different(tasks, output)
+    _require_different([path.resolve().name for path in tasks], output)
     if output is not None:
         require_writable(output)
-    read = {path: read_task(path, split, output, manner) for path in tasks}  # all, before any work is done
-    if instruction is not None:
-        read = {path: replace(task, instruction=instruction) for path, task in read.items()}
-    pairs = next((path for path, task in read.items() if not isinstance(task, Collection)), None)
-    if bm25 and pairs is not None:
-        raise InputError("BM25 cannot be scored on text pairs", path=pairs, remedy="Leave --bm25 out.")
+    benchmarks = {
+        path: read_tasks(path, kind, split, instruction, output, manner) for path in tasks if is_benchmark(path)
+    }
+    read = [  # all, before any work is done
+        (path, each)
+        for path in tasks
+        for each in (
+            benchmarks[path].tasks if path in benchmarks
+            else [read_task(path, kind, split, output, manner, instruction)]
+        )
+    ]  # fmt: skip
+    _require_different([each.task.name for _, each in read], output)
+    if bm25 and not any(isinstance(each.task, RetrievalTask) for _, each in read):
+        raise InputError(
+            "BM25 can be scored on retrieval tasks only", path=read[0][0], field="--bm25", remedy="Leave it out."
+        )
+    for path, each in read:
+        overrule = "kind: KIND there" if path in benchmarks else "--kind KIND"
+        manner.note(each.describe() + (f"; {overrule} says otherwise" if each.guessed else ""))
     names = _names([each for each in (against, model) if each is not None])
     encoders = {each: load_encoder(each, precision, name) for each, name in names.items()}
     require_used(instruction or "", "query", *encoders.values())
-
-    def score(encoder: Encoder, task: Collection | StsPairs, name: str) -> Scores:
-        if isinstance(task, Collection):
-            return evaluate_retrieval(encoder, task, dim=dim, seed=seed)
-        return evaluate_sts(encoder, task, name=name, dim=dim, seed=seed)
-
-    for path, task in read.items():
-        name = path.resolve().name
-        scores = [score(encoder, task, name) for encoder in encoders.values()]
-        cut = [each for encoder in encoders.values() for each in task_cut(encoder, task, manner)]
-        if bm25 and isinstance(task, Collection):
-            scores.append(evaluate_bm25(task, seed=seed))
+    found: dict[Path, list[tuple[TaskRead, list[Scores]]]] = {}
+    for path, each in read:
+        task = each.task
+        scores = [task.evaluate(encoder, dim=dim, seed=seed) for encoder in encoders.values()]
+        cut = [of_model for encoder in encoders.values() for of_model in task_cut(encoder, task, manner)]
+        found.setdefault(path, []).append((each, list(scores)))
+        if bm25 and isinstance(task, RetrievalTask):
+            scores.append(evaluate_bm25(task.data, seed=seed))
         if output is not None:
-            for each in scores:
-                each.to_json(output / f"{name}--{each.model.replace('/', '-')}.json")
-        value = _as_json(path, scores) | {"cut": cut} | rejected_value(task.rejected, rejected_file(path, output))
-        manner.result(scores[0].table(*scores[1:]) + "\n", value)
+            for of_model in scores:
+                of_model.to_json(output / f"{task.name}--{of_model.model}.json".replace("/", "-"))
+        told = {"task": str(path), "name": task.name, "kind": task.kind, "because": each.because}
+        value = told | _as_json(scores) | {"cut": cut} | rejected_value(task.rejected, rejected_file(task.name, output))
+        manner.result(scores[0].table(*scores[1:]) + "\n" + "".join(map(_breakdown, scores)), value)
+    for path, benchmark in benchmarks.items():
+        manner.result(*_averages(benchmark, found[path], list(encoders.values())))
 
 
-def read_task(path: Path, split: str, output: Path | None, manner: Manner) -> Collection | StsPairs:
-    """A task by what it looks like: a folder is a collection, a file holds scored pairs."""
-    from cosmith.data import Collection, read_sts
+def read_task(
+    path: Path, kind: str, split: str, output: Path | None, manner: Manner, instruction: str | None = None
+) -> TaskRead:
+    """A task; says how many of its rows cannot be used."""
+    from cosmith.evaluation.task_files import read_task as read_files
 
-    put_aside = rejected_file(path, output)
-    task: Collection | StsPairs
-    if path.is_dir():
-        task = Collection.read_beir(path, split=split, rejected=put_aside)
-    else:
-        task = read_sts(path, rejected=put_aside)
-    warn_of_rejected(task.rejected, put_aside, manner, otherwise="cosmith evaluate --output FOLDER writes them down")
-    return task
+    put_aside = rejected_file(path.resolve().name, output)
+    try:
+        read = read_files(path, kind=kind, split=split, instruction=instruction, rejected=put_aside)
+    except InputError as error:
+        if error.field in ("kind", "split"):
+            option = f"--{error.field}"
+            raise InputError(error.problem, path=error.path, field=option, remedy=error.remedy) from error
+        raise
+    warn_of_rejected(read.task.rejected, put_aside, manner, otherwise=_OTHERWISE)
+    return read
 
 
-def rejected_file(path: Path, output: Path | None) -> Path | None:
+def read_tasks(
+    path: Path, kind: str, split: str, instruction: str | None, output: Path | None, manner: Manner
+) -> Benchmark:
+    """The tasks of a file that names several; it says itself of which kinds and splits they are."""
+    from cosmith.evaluation.task_files import read_benchmark
+
+    said = {"--kind": kind != "auto", "--split": split != "test", "--instruction": instruction is not None}
+    if field := next((option for option, given in said.items() if given), None):
+        raise InputError(
+            f"says its tasks' {field[2:]} itself", path=path, field=field, remedy="Write it beside the path there."
+        )
+    benchmark = read_benchmark(path, rejected=output)
+    for each in benchmark.tasks:
+        put_aside = rejected_file(each.task.name, output)
+        warn_of_rejected(each.task.rejected, put_aside, manner, otherwise=_OTHERWISE)
+    return benchmark
+
+
+def rejected_file(name: str, output: Path | None) -> Path | None:
     """Where the rows of a task that cannot be used are written down; nowhere without a folder for the scores."""
-    return None if output is None else output / f"{path.resolve().name}.rejected.jsonl"
+    return None if output is None else output / f"{name}.rejected.jsonl"
+
+
+def _breakdown(scores: Scores) -> str:
+    """The parts of a score as a table of its own."""
+    return "" if scores.breakdown is None else scores.breakdown.table(f"{scores.task}, {scores.model}") + "\n\n"
+
+
+def _averages(
+    benchmark: Benchmark, found: Sequence[tuple[TaskRead, Sequence[Scores]]], encoders: Sequence[Encoder]
+) -> tuple[str, dict[str, object]]:
+    """The averages over a benchmark's tasks, for people and for machines."""
+    from cosmith.evaluation.tables import terminal_table
+    from cosmith.evaluation.task_files import averages
+
+    each = [averages([(read.task.kind, scores[number]) for read, scores in found]) for number in range(len(encoders))]
+    rows = [
+        [f"{read.task.name}, {scores[0].main}", *(f"{of_model.value:.4f}" for of_model in scores)]
+        for read, scores in found
+    ]
+    for kind in each[0].by_kind:
+        rows.append([f"mean of {kind}", *(f"{average.by_kind[kind]:.4f}" for average in each)])
+    rows.append(["mean of all tasks", *(f"{average.of_tasks:.4f}" for average in each)])
+    rows.append(["mean of the kinds", *(f"{average.of_kinds:.4f}" for average in each)])
+    table = terminal_table(benchmark.name, ["main metrics", *(encoder.name for encoder in encoders)], rows)
+    models = [
+        {"model": encoder.name, "mean_of_tasks": average.of_tasks, "mean_of_kinds": average.of_kinds,
+         "by_kind": dict(average.by_kind)}
+        for encoder, average in zip(encoders, each, strict=True)
+    ]  # fmt: skip
+    return table + "\n", {"benchmark": benchmark.name, "models": models}
 
 
 def _require_two(model: str, against: str | None) -> None:
@@ -106,9 +177,8 @@ def _require_two(model: str, against: str | None) -> None:
         raise InputError("is the model itself", path=against, field="--against", remedy="Name another model.")
 
 
-def _require_different(tasks: list[Path], output: Path | None) -> None:
+def _require_different(names: list[str], output: Path | None) -> None:
     """Refuse tasks whose scores would take each other's place."""
-    names = [path.resolve().name for path in tasks]
     twice = next((name for name in names if names.count(name) > 1), None)
     if output is not None and twice is not None:
         remedy = "Rename one of them, or give each a command and a folder of its own."
@@ -127,13 +197,14 @@ def _short(name: str) -> str:
     return "/".join(path.parts[-2:]) if path.name == "model" else path.name
 
 
-def _as_json(path: Path, scores: list[Scores]) -> dict[str, object]:
+def _as_json(scores: list[Scores]) -> dict[str, object]:
     models = [
         {
             "model": each.model,
             "main": each.main,
             "values": dict(each.values),
             "intervals": {metric: [interval.low, interval.high] for metric, interval in each.intervals.items()},
+            "breakdown": None if each.breakdown is None else dict(each.breakdown.rows),
         }
         for each in scores
     ]
@@ -144,4 +215,4 @@ def _as_json(path: Path, scores: list[Scores]) -> dict[str, object]:
             {"model": other.model, "over": scores[0].model, "metric": found.metric, "difference": found.difference,
              "low": found.interval.low, "high": found.interval.high, "p_value": found.p_value}
         )  # fmt: skip
-    return {"task": str(path), "models": models, "differences": differences}
+    return {"models": models, "differences": differences}

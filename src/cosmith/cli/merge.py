@@ -98,7 +98,7 @@ def merge(
     split = "dev" if split is None else split
     for path in tasks or []:
         _require_split(path, split)
-    read = {path.resolve().name: read_task(path, split, None, manner) for path in tasks or []}
+    read = {path.resolve().name: read_task(path, "auto", split, None, manner).task for path in tasks or []}
     encoders = [load_encoder(model, precision) for model in models]
     base_encoder = None if base is None else load_encoder(base, precision)
     counting = settings_read(method, own)

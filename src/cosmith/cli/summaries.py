@@ -20,6 +20,7 @@ _NOUNS = {
     "queries": ("query", "queries"),
     "documents": ("document",),
     "packages": ("package",),
+    "texts": ("text",),
 }
 """What is counted in splits: one of it and, where that is not regular, several."""
 
@@ -69,6 +70,10 @@ def _data(result: Result, folder: Path) -> list[str]:
         code = first_code_lines(example["document"])
         lines += ["e.g. " + one_line(example["query"]), *(f"     {line}" for line in code)]
     return lines
+
+
+def _task(result: Result, folder: Path) -> list[str]:
+    return [f"{result['task']}, by {result['because']}", *_data(result, folder)]
 
 
 def _estimate(result: Result, folder: Path) -> list[str]:
@@ -318,6 +323,7 @@ _SUMMARIES: Mapping[str, Callable[[Result, Path], list[str]]] = {
     "source": _data,
     "collection": _data,
     "sts": _data,
+    "task": _task,
     "classes": _data,
     "graded-pairs": _data,
     "weak-pairs": _data,

@@ -13,9 +13,10 @@ from cosmith.phrases import counted
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from cosmith.data import Collection, Cut, Rejected, StsPairs, TextsRead
+    from cosmith.data import Cut, Rejected, TextsRead
     from cosmith.data.documents import Document, DocumentFiles
     from cosmith.data.records_file import RecordsFile
+    from cosmith.evaluation.tasks import EvaluationTask
     from cosmith.models import Encoder
 
 
@@ -113,7 +114,7 @@ def report_cut(
     return cut.count
 
 
-def task_cut(encoder: Encoder, task: Collection | StsPairs, manner: Manner) -> list[dict[str, object]]:
+def task_cut(encoder: Encoder, task: EvaluationTask, manner: Manner) -> list[dict[str, object]]:
     """Count, and say, how many texts of a test set are longer than the model reads; the counts as plain values."""
     from cosmith.evaluation import texts_cut
 

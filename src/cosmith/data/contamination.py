@@ -12,7 +12,8 @@ not be known is what the test asks. So, of a retrieval set, a test query is trai
 A text that is set against itself (SimCSE) is a document, not a query: it may hold the words of a test query, as the
 documents do that are searched.
 
-Of an sts set, a pair is trained on where a training row holds both of its texts.
+Of pairs (graded, judged, translations), one is trained on where a training row holds both of its texts; of other test
+sets (labelled texts, queries with candidates, summaries) a text where a training row holds it.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ class Overlap:
         asked: How many queries, or pairs, the test set has.
         trained: How many of them are trained on.
         rows: int64, the training rows that do so.
-        unit: ``query`` or ``pair``.
+        unit: ``query``, ``pair`` or ``text``.
         documents: How many documents the test set has.
         shared: How many of them stand in the rows, as they may.
         answers: How many documents answer a query of the test set.
@@ -174,6 +175,28 @@ def overlap_with_pairs(source: Source, pairs: StsPairs, name: str) -> Overlap:
     return Overlap(
         source.name, name, len(keys), len(found), np.array(sorted(rows), dtype=np.int64), "pair",
         examples=_examples(source, shown, found),
+    )  # fmt: skip
+
+
+def overlap_with_texts(source: Source, texts: Sequence[str], name: str) -> Overlap:
+    """What training rows have in common with texts that none of them may hold, whatever its part in the row.
+
+    Args:
+        source: The training rows.
+        texts: The tested texts.
+        name: What the test set is called.
+    """
+    asked = list(dict.fromkeys(texts))
+    number_of = {_key(text): number for number, text in enumerate(asked)}
+    found = {
+        number_of[key]: (text, "the same text")
+        for text, key in _keys(source, (source.query, source.positives, source.negatives))
+        if key in number_of
+    }
+    rows = set().union(*_rows_of_each(source, [text for text, _ in found.values()]).values())
+    return Overlap(
+        source.name, name, len(asked), len(found), np.array(sorted(rows), dtype=np.int64), "text",
+        examples=_examples(source, asked, found),
     )  # fmt: skip
 
 

@@ -67,6 +67,19 @@ def open_table(path: str | Path) -> Table:
     return _joined(place.path, shards, f"{several} {open_file(shards[0]).format} file{'s' * (len(shards) > 1)}")
 
 
+def splits_of(folder: Path) -> dict[str, list[Path]]:
+    """The splits of a folder of records, and the files of each; one without a name where it has none.
+
+    Raises:
+        InputError: When it holds no records, or files of several formats.
+    """
+    if (folder / "dataset_dict.json").is_file():
+        return {name: _saved_shards(folder / name) for name in _saved_splits(folder)}
+    if (folder / "state.json").is_file():
+        return {"": _saved_shards(folder)}
+    return _files_by_split(folder)
+
+
 def _require_no_split(place: Place) -> None:
     """Refuse to choose where there are no splits to choose from."""
     if place.split is not None:
@@ -74,13 +87,17 @@ def _require_no_split(place: Place) -> None:
 
 
 def _open_splits(place: Place) -> Table:
-    about = _json(place.path / "dataset_dict.json")
-    splits = about.get("splits")
-    if not isinstance(splits, list) or not all(isinstance(name, str) for name in splits):
-        raise _damaged(place.path / "dataset_dict.json", "names no splits")
-    split = _chosen(place, splits)
+    split = _chosen(place, _saved_splits(place.path))
     table = open_table(place.path / split)
     return replace(table, format=f"the split {split!r} of {table.format}")
+
+
+def _saved_splits(folder: Path) -> list[str]:
+    """The splits that ``dataset_dict.json`` names."""
+    splits = _json(folder / "dataset_dict.json").get("splits")
+    if not isinstance(splits, list) or not all(isinstance(name, str) for name in splits):
+        raise _damaged(folder / "dataset_dict.json", "names no splits")
+    return splits
 
 
 def _chosen(place: Place, splits: Sequence[str]) -> str:
@@ -113,7 +130,16 @@ def _saved_shards(folder: Path) -> list[Path]:
 
 def _shards(place: Place) -> tuple[list[Path], str]:
     """The files of records of a folder, or of one of its splits; and in words how many."""
-    folder = place.path
+    by_split = _files_by_split(place.path)
+    if list(by_split) == [""]:
+        _require_no_split(place)
+        return by_split[""], f"{len(by_split[''])}"
+    split = _chosen(place, [name for name in by_split if name])
+    return by_split[split], f"the split {split!r}, {len(by_split[split])}"
+
+
+def _files_by_split(folder: Path) -> dict[str, list[Path]]:
+    """The files of records of a folder by the split that their names say."""
     found: dict[str, list[Path]] = {}
     for path in sorted(folder.rglob("*")):
         inner = path.relative_to(folder)
@@ -136,11 +162,7 @@ def _shards(place: Place) -> tuple[list[Path], str]:
     by_split: dict[str, list[Path]] = {}
     for path in files:
         by_split.setdefault(_split_of(path.relative_to(folder)), []).append(path)
-    if list(by_split) == [""]:
-        _require_no_split(place)
-        return files, f"{len(files)}"
-    split = _chosen(place, [name for name in by_split if name])
-    return by_split[split], f"the split {split!r}, {len(by_split[split])}"
+    return by_split
 
 
 def _split_of(path: Path) -> str:

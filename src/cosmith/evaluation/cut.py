@@ -2,41 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from cosmith.data import Collection, Cut, StsPairs
-from cosmith.evaluation.sts_task import sts_prompt
+from cosmith.data import Cut
 
 if TYPE_CHECKING:
+    from cosmith.evaluation.tasks.task import EvaluationTask, TaskTexts
     from cosmith.models import Encoder
 
 
-def texts_cut(encoder: Encoder, task: Collection | StsPairs) -> tuple[Cut, ...]:
+def texts_cut(encoder: Encoder, task: EvaluationTask) -> tuple[Cut, ...]:
     """How many texts of a test set are cut when this model is scored on it.
 
     Args:
         encoder: Whose tokenizer, prompts and limit.
-        task: A collection, whose documents and queries are counted, or scored pairs.
+        task: Says which texts it encodes.
 
     Returns:
         One for each kind of text, whether or not any of them is cut.
     """
 
-    def cut(what: str, texts: Sequence[str], prompt: str | None) -> Cut:
+    def cut(texts: TaskTexts) -> Cut:
         return Cut.count_in(
-            what,
-            texts,
-            lambda part: encoder.tokenize(part, prompt=prompt, instruction=task.instruction),
+            texts.what,
+            texts.texts,
+            lambda part: encoder.tokenize(part, prompt=texts.prompt, instruction=task.instruction),
             encoder.max_length,
         )
 
-    if isinstance(task, Collection):
-        return (
-            cut("documents", list(task.documents.values()), "document"),
-            cut("queries", list(task.queries.values()), "query"),
-        )
-    return (cut("texts", [*task.first, *task.second], sts_prompt(task)),)
+    return tuple(map(cut, task.texts()))
 
 
 def models_by_cut(entries: Iterable[Mapping[str, Any]]) -> dict[tuple[str, Cut], list[str]]:

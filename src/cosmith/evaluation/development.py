@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cosmith.errors import InputError
-from cosmith.evaluation.retrieval_task import evaluate_retrieval
-from cosmith.evaluation.sts_task import evaluate_sts
+from cosmith.evaluation.tasks.kinds import task_of
 
 if TYPE_CHECKING:
-    from cosmith.data import Collection, StsPairs
+    from cosmith.evaluation.tasks.kinds import TaskData
+    from cosmith.evaluation.tasks.task import EvaluationTask
     from cosmith.models import TextEncoder
 
 
-def mean_score(tasks: Mapping[str, Collection | StsPairs]) -> Callable[[TextEncoder], float]:
+def mean_score(tasks: Mapping[str, TaskData | EvaluationTask]) -> Callable[[TextEncoder], float]:
     """A function that gives an encoder's mean of the tasks' main metrics; higher is better.
 
     Args:
-        tasks: Name → retrieval set or scored pairs, at least one.
+        tasks: Name → a task, or data that :func:`~cosmith.evaluation.tasks.task_of` makes one of; at least one.
 
     Raises:
         InputError: When there is none.
@@ -28,15 +28,5 @@ def mean_score(tasks: Mapping[str, Collection | StsPairs]) -> Callable[[TextEnco
     if not tasks:
         raise InputError("there is no task to score on", field="tasks", remedy="Give at least one.")
 
-    def score(encoder: TextEncoder) -> float:
-        from cosmith.data import Collection
-
-        values = [
-            evaluate_retrieval(encoder, task, resamples=0).value
-            if isinstance(task, Collection)
-            else evaluate_sts(encoder, task, name=name, resamples=0).value
-            for name, task in tasks.items()
-        ]
-        return float(np.mean(values))
-
-    return score
+    prepared = [task_of(name, data) for name, data in tasks.items()]
+    return lambda encoder: float(np.mean([task.evaluate(encoder, resamples=0).value for task in prepared]))

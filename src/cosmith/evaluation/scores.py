@@ -21,6 +21,35 @@ _FORMAT = 1
 
 
 @dataclass(frozen=True)
+class Breakdown:
+    """The parts that a score is made of: languages, classes, categories.
+
+    Attributes:
+        by: What a part is.
+        rows: Part → metric → value, in the order in which they are shown.
+    """
+
+    by: str
+    rows: Mapping[str, Mapping[str, float]]
+
+    def table(self, title: str) -> str:
+        """Parts down, metrics across, for a terminal."""
+        return terminal_table(title, *self._cells())
+
+    def markdown(self, title: str) -> str:
+        """The same as a Markdown table."""
+        return markdown_table(title, *self._cells())
+
+    def _cells(self) -> tuple[list[str], list[list[str]]]:
+        metrics = list(dict.fromkeys(metric for row in self.rows.values() for metric in row))
+        rows = [
+            [part, *(f"{row[metric]:.4g}" if metric in row else "" for metric in metrics)]
+            for part, row in self.rows.items()
+        ]
+        return [self.by, *metrics], rows
+
+
+@dataclass(frozen=True)
 class Scores:
     """What a model scores on a task.
 
@@ -33,6 +62,7 @@ class Scores:
         per_query: Metric → float64 ``[queries]``, whose mean is the value.
         query_ids: The queries, in the order of ``per_query``.
         unit: What they are called.
+        breakdown: The parts that the value is made of, where it has some.
     """
 
     task: str
@@ -43,6 +73,7 @@ class Scores:
     per_query: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict, repr=False)
     query_ids: tuple[str, ...] = field(default=(), repr=False)
     unit: str = "queries"
+    breakdown: Breakdown | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.main not in self.values:
@@ -154,6 +185,7 @@ class Scores:
             "intervals": {metric: asdict(interval) for metric, interval in self.intervals.items()},
             "query_ids": list(self.query_ids),
             "per_query": {metric: values.tolist() for metric, values in self.per_query.items()},
+            "breakdown": None if self.breakdown is None else asdict(self.breakdown),
         }
 
     @classmethod
@@ -178,6 +210,7 @@ class Scores:
                 per_query={metric: np.array(row, dtype=np.float64) for metric, row in about["per_query"].items()},
                 query_ids=tuple(map(str, about["query_ids"])),
                 unit=str(about["unit"]),
+                breakdown=Breakdown(**about["breakdown"]) if about.get("breakdown") else None,
             )
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             if isinstance(error, InputError):

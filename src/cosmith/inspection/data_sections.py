@@ -14,7 +14,7 @@ from cosmith.inspection.run_record import RunRecord, StageView
 from cosmith.phrases import one_line, share, size
 
 DATA_KINDS = (
-    "python-functions", "source", "collection", "sts", "classes", "graded-pairs", "weak-pairs", "self-pairs",
+    "python-functions", "source", "collection", "sts", "task", "classes", "graded-pairs", "weak-pairs", "self-pairs",
     "synthesise",
 )  # fmt: skip
 

@@ -12,12 +12,13 @@ from cosmith.recipes.graph import output_names, stage_of
 from cosmith.recipes.references import Kind
 from cosmith.recipes.run_folder import output_folder
 from cosmith.recipes.schema import Recipe
-from cosmith.recipes.stage_schemas import StsStage
+from cosmith.recipes.stage_schemas import StsStage, TaskStage
 
 if TYPE_CHECKING:
     from cosmith.data import Collection, Source, StsPairs, TextsRead
     from cosmith.data.documents import Document
     from cosmith.evaluation import Scores
+    from cosmith.evaluation.tasks import EvaluationTask
     from cosmith.models import CrossEncoder, Encoder, LateInteractionEncoder, SparseEncoder
     from cosmith.recipes.remembered import RememberedVectors
 
@@ -78,9 +79,26 @@ class Artefacts:
 
         return self._once(name, load)
 
-    def task(self, name: str) -> Collection | StsPairs:
-        """A retrieval set or an sts set."""
-        return self.sts(name) if self.kind(name) == "sts" else self.collection(name)
+    def task(self, name: str) -> EvaluationTask:
+        """A test set of any kind."""
+        from cosmith.evaluation.tasks import task_of
+
+        if self.kind(name) == "task":
+            return self._once(name, lambda: self._read_task(name))
+        return task_of(name, self.sts(name) if self.kind(name) == "sts" else self.collection(name))
+
+    def _read_task(self, name: str) -> EvaluationTask:
+        from cosmith.data.hub import is_hub_name
+        from cosmith.data.tables import place_of
+        from cosmith.evaluation.task_files import read_task
+
+        stage = self.recipe.stages[name]
+        assert isinstance(stage, TaskStage)
+        path = stage.path
+        if not is_hub_name(path):
+            split = place_of(path).split
+            path = f"{next(self.folder(name).iterdir())}" + (f":{split}" if split else "")
+        return read_task(path, kind=stage.task, split=stage.split, name=name, instruction=stage.instruction).task
 
     def texts(self, name: str) -> list[str]:
         """Raw texts: those of a file, all that a source's rows use, or the documents of a collection."""

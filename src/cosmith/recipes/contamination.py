@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from cosmith.errors import InputError
 from cosmith.phrases import counted
 from cosmith.recipes.graph import stage_of
@@ -16,12 +18,16 @@ from cosmith.recipes.stage_schemas import EvaluateStage
 from cosmith.recipes.stage_settings import StageSettings
 
 if TYPE_CHECKING:
-    from cosmith.data import Source
+    from cosmith.data import Source, StsPairs
     from cosmith.data.contamination import Overlap
+    from cosmith.evaluation.tasks import EvaluationTask
     from cosmith.recipes.artefacts import Artefacts
 
 FOUND = "contamination"
 """The key of a stage's result that tells what its rows and the test sets have in common."""
+
+_TESTED = ("texts", "test texts", "queries", "machine summaries")
+"""Of the texts of a task those that no training row may hold: not the candidates, nor what a classifier learns from."""
 
 
 def contamination_of(recipe: Recipe, artefacts: Artefacts, name: str) -> list[dict[str, Any]]:
@@ -98,11 +104,26 @@ def _above(recipe: Recipe, name: str) -> Iterable[str]:
 
 def overlap_of(rows: Source, task: str, artefacts: Artefacts) -> Overlap:
     """What training rows and a test set, by its name in the recipe, have in common."""
-    from cosmith.data.contamination import overlap_with_collection, overlap_with_pairs
+    from cosmith.data.contamination import overlap_with_collection, overlap_with_pairs, overlap_with_texts
+    from cosmith.evaluation.tasks import RetrievalTask
 
-    if artefacts.kind(task) == "sts":
-        return overlap_with_pairs(rows, artefacts.sts(task), task)
-    return overlap_with_collection(rows, replace(artefacts.collection(task), name=task))
+    read = artefacts.task(task)
+    if isinstance(read, RetrievalTask):
+        return overlap_with_collection(rows, replace(read.data, name=task))
+    if read.kind in ("sts", "pair-classification", "bitext-mining"):
+        return overlap_with_pairs(rows, _pairs_of(read), task)
+    tested = [text for texts in read.texts() if texts.what in _TESTED for text in texts.texts]
+    return overlap_with_texts(rows, tested, task)
+
+
+def _pairs_of(task: EvaluationTask) -> StsPairs:
+    """All pairs of a task, or of its sets; what is judged of them does not matter here."""
+    from cosmith.data import StsPairs
+
+    parts: tuple[Any, ...] = getattr(task, "parts", (task,))
+    data = [part.data for part in parts]
+    first, second = ([text for each in data for text in getattr(each, side)] for side in ("first", "second"))
+    return StsPairs(first, second, np.zeros(len(first)))
 
 
 def _refusal(overlap: Overlap, trained_by: str, of_rows: bool) -> InputError:

@@ -13,6 +13,7 @@ CALLED: dict[Kind, str] = {
     "source": "training rows",
     "collection": "a collection",
     "sts": "an sts set",
+    "task": "a test set of another kind",
     "texts": "texts",
     "model": "a model",
     "reranker": "a reranker",

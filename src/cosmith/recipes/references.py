@@ -14,8 +14,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 Kind = Literal[
-    "source", "collection", "sts", "texts", "model", "reranker", "sparse", "late-interaction", "lexical", "scores",
-    "index",
+    "source", "collection", "sts", "task", "texts", "model", "reranker", "sparse", "late-interaction", "lexical",
+    "scores", "index",
 ]  # fmt: skip
 
 BUILT_IN_NAMES: dict[str, Kind] = {"base": "model", "bm25": "lexical", "general-check": "collection"}
@@ -42,7 +42,7 @@ class ReadsPath:
 
 SourceName = Annotated[str, Accepts(("source",))]
 CollectionName = Annotated[str, Accepts(("collection",))]
-TaskName = Annotated[str, Accepts(("collection", "sts"))]
+TaskName = Annotated[str, Accepts(("collection", "sts", "task"))]
 TextsName = Annotated[str, Accepts(("texts", "source", "collection"))]
 RawTextsName = Annotated[str, Accepts(("texts",))]
 ModelName = Annotated[str, Accepts(("model",))]

@@ -29,6 +29,7 @@ from cosmith.recipes.stage_schemas import (
     ReportStage,
     SourceStage,
     StsStage,
+    TaskStage,
     TrainStage,
 )
 from cosmith.recipes.stage_settings import Precision
@@ -39,6 +40,7 @@ Stage = (
     | SourceStage
     | CollectionStage
     | StsStage
+    | TaskStage
     | ClassesStage
     | GradedPairsStage
     | WeakPairsStage
@@ -76,6 +78,7 @@ STAGE_KINDS: dict[str, type[BaseModel]] = {
         SourceStage,
         CollectionStage,
         StsStage,
+        TaskStage,
         ClassesStage,
         GradedPairsStage,
         WeakPairsStage,

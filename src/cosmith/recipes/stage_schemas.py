@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from cosmith.errors import InputError
+from cosmith.evaluation.tasks.kind import Kind as TaskKind
 from cosmith.recipes.document_schemas import BestChunkSettings
 from cosmith.recipes.engine_schemas import EngineSettings
 from cosmith.recipes.loss_choice import LossChoice
@@ -176,6 +177,25 @@ class StsStage(StageSettings):
         return {"": "sts"}
 
 
+class TaskStage(StageSettings):
+    """A test set of any kind of task, as `cosmith evaluate --task` reads it."""
+
+    kind: Literal["task"] = "task"
+    path: InputPath = Field(
+        description="A file, a folder with splits, a folder with a file for each language or set, or a BEIR folder."
+    )
+    task: Literal["auto"] | TaskKind = Field(
+        "auto", description="What is asked of the model; `auto` finds it by the columns."
+    )
+    split: str = Field("test", description="Which split of a folder that has several.")
+    instruction: str | None = Field(
+        None, description="What to tell models that take instructions; null: what a BEIR folder says."
+    )
+
+    def outputs(self) -> dict[str, Kind]:
+        return {"": "task"}
+
+
 class EstimateStage(StageSettings):
     """What a training stage will cost: tokens a step, time, peak memory, padding, texts cut."""
 
@@ -191,7 +211,7 @@ class EvaluateStage(BestChunkSettings):
         ["base"], description="`base`, `bm25`, or what stages of training have made."
     )
     tasks: Annotated[list[TaskName], OneOrMore, Field(min_length=1)] = Field(
-        description="Collections or sts sets; `general-check` is a small general-purpose one that comes with Cosmith."
+        description="Test sets of any kind; `general-check` is a small general-purpose one that comes with Cosmith."
     )
     dim: Count | None = Field(None, description="Cut the vectors to their first `dim` numbers.")
     first: RetrieverName | None = Field(None, description="What finds the documents that rerankers put in order.")

@@ -16,6 +16,7 @@ STAGE_FUNCTIONS: Mapping[str, str] = {
     "source": "cosmith.recipes.stages.data:source",
     "collection": "cosmith.recipes.stages.data:collection",
     "sts": "cosmith.recipes.stages.data:sts",
+    "task": "cosmith.recipes.stages.measuring:bring_task",
     "classes": "cosmith.recipes.stages.rows:classes",
     "graded-pairs": "cosmith.recipes.stages.rows:rows_of_grades",
     "weak-pairs": "cosmith.recipes.stages.weak_pairs:pairs_of_documents",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,15 +11,16 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from cosmith.atomic import atomic_file
-from cosmith.data import Collection, Cut
+from cosmith.atomic import atomic_file, atomic_folder
+from cosmith.data import Collection, Cut, reasons
+from cosmith.data.hub import is_hub_name
+from cosmith.data.tables import place_of
 from cosmith.errors import InputError
 from cosmith.evaluation import (
     Changes,
     QueryChange,
     Scores,
     Shown,
-    evaluate_sts,
     largest_changes,
     rerank_collection,
     score_hits,
@@ -28,8 +30,10 @@ from cosmith.evaluation import (
     search_collection_sparse,
     texts_cut,
 )
+from cosmith.evaluation.task_files import read_task
+from cosmith.evaluation.tasks import EvaluationTask, RetrievalTask
 from cosmith.recipes.artefacts import StageContext
-from cosmith.recipes.stage_schemas import CompareStage, EvaluateStage
+from cosmith.recipes.stage_schemas import CompareStage, EvaluateStage, TaskStage
 from cosmith.recipes.stages.documents import chunks_for_search
 from cosmith.retrieval import Hits
 
@@ -37,26 +41,48 @@ _LONGEST_EXAMPLE = 2_000
 """Characters of a document in a result."""
 
 
+def bring_task(stage: TaskStage, context: StageContext) -> dict[str, Any]:
+    """A test set of any kind: read, to see that it can be, and copied as it is."""
+    rejected_file = context.folder / "rejected.jsonl"
+    read = read_task(
+        stage.path, kind=stage.task, split=stage.split, name=context.name, instruction=stage.instruction,
+        rejected=rejected_file,
+    )  # fmt: skip
+    with atomic_folder(context.folder / "task") as folder:
+        place = place_of(stage.path).path
+        if place.is_dir():
+            shutil.copytree(place, folder / place.name, ignore=shutil.ignore_patterns(".*"))
+        elif not is_hub_name(stage.path):
+            shutil.copy(place, folder / place.name)
+    return {
+        "task": read.task.kind,
+        "because": read.because,
+        "splits": {texts.what: {"texts": len(texts.texts)} for texts in read.task.texts()},
+        "dropped": reasons(read.task.rejected),
+        "rejected_file": str(rejected_file) if read.task.rejected else None,
+    }
+
+
 def evaluate(stage: EvaluateStage, context: StageContext) -> dict[str, Any]:
     """Score every model on every task; the hits are kept beside the scores."""
     folder = context.artefacts.folder(context.name)
     found: list[dict[str, Any]] = []
     cut: list[dict[str, Any]] = []
-    for task in stage.tasks:
+    for name in stage.tasks:
         counted: dict[tuple[str, ...], tuple[Cut, ...]] = {}  # once for all models that read the texts alike
+        task = context.artefacts.task(name)
         for model in stage.models:
-            if context.artefacts.kind(task) == "sts":
-                scores = _on_sts(task, model, stage, context)
+            if isinstance(task, RetrievalTask):
+                hits = _search(model, task.data, stage, context)
+                scores = score_hits(hits, task.data, model=model, seed=context.seed)
+                save_hits(hits, task.data, _hits_file(folder, name, model))
             else:
-                collection = context.artefacts.collection(task)
-                hits = _search(model, collection, stage, context)
-                scores = score_hits(hits, collection, model=model, seed=context.seed)
-                save_hits(hits, collection, _hits_file(folder, task, model))
-            scores.to_json(folder / f"{task}--{model}.json")
+                scores = _by_vectors(task, model, stage, context)
+            scores.to_json(folder / f"{name}--{model}.json")
             found.append(scores.to_dict())
             if context.artefacts.kind(model) == "model":
                 cut += [
-                    {"task": task, "model": model, **asdict(each)}
+                    {"task": name, "model": model, **asdict(each)}
                     for each in _cut(task, model, counted, context)
                     if stage.chunk_tokens is None or each.what != "documents"  # chunks are never cut
                 ]
@@ -64,13 +90,12 @@ def evaluate(stage: EvaluateStage, context: StageContext) -> dict[str, Any]:
 
 
 def _cut(
-    task: str, model: str, counted: dict[tuple[str, ...], tuple[Cut, ...]], context: StageContext
+    task: EvaluationTask, model: str, counted: dict[tuple[str, ...], tuple[Cut, ...]], context: StageContext
 ) -> tuple[Cut, ...]:
-    encoder, artefacts = context.artefacts.encoder(model), context.artefacts
-    texts = artefacts.task(task)
-    key = tuple(encoder.token_key(prompt=name, instruction=texts.instruction) for name in ("query", "document", None))
+    encoder = context.artefacts.encoder(model)
+    key = tuple(encoder.token_key(prompt=name, instruction=task.instruction) for name in ("query", "document", None))
     if key not in counted:
-        counted[key] = texts_cut(encoder, texts)
+        counted[key] = texts_cut(encoder, task)
     return counted[key]
 
 
@@ -101,15 +126,13 @@ def first_hits(model: str, collection: Collection, context: StageContext, stage:
             return search_collection(context.artefacts.remembering(model), collection, dim=dim, chunks=chunks)
 
 
-def _on_sts(task: str, model: str, stage: EvaluateStage, context: StageContext) -> Scores:
+def _by_vectors(task: EvaluationTask, model: str, stage: EvaluateStage, context: StageContext) -> Scores:
     if context.artefacts.kind(model) != "model":
         raise InputError(
-            f"{model} cannot be scored on the sts set {task!r}", field=f"stages.{context.name}",
-            remedy=f"Give the sts set an evaluate stage of its own, without {model}.",
+            f"{model} cannot be scored on the {task.kind} set {task.name!r}", field=f"stages.{context.name}",
+            remedy=f"Give the {task.kind} set an evaluate stage of its own, without {model}.",
         )  # fmt: skip
-    encoder = context.artefacts.encoder(model)
-    pairs = context.artefacts.sts(task)
-    return evaluate_sts(encoder, pairs, name=task, dim=stage.dim, seed=context.seed, model=model)
+    return task.evaluate(context.artefacts.encoder(model), dim=stage.dim, seed=context.seed, model=model)
 
 
 def compare(stage: CompareStage, context: StageContext) -> dict[str, Any]:
@@ -174,16 +197,23 @@ def _row(before: Scores, after: Scores, seed: int) -> dict[str, Any]:
 
 
 def _changes(task: str, before: _Measured, after: _Measured, count: int, context: StageContext) -> Changes:
-    if not count or context.artefacts.kind(task) != "collection":
+    collection = _collection(task, context)
+    if not count or collection is None:
         return Changes(after.scores.main, (), ())
-    collection = context.artefacts.collection(task)
     hits = [load_hits(collection, measured.hits_file) for measured in (before, after)]
     return largest_changes(before.scores, after.scores, collection, hits[0], hits[1], count)
 
 
 def _texts(task: str, context: StageContext) -> Mapping[str, str]:
     """The documents of a task, with their line breaks: they may be code."""
-    return context.artefacts.collection(task).documents if context.artefacts.kind(task) == "collection" else {}
+    collection = _collection(task, context)
+    return {} if collection is None else collection.documents
+
+
+def _collection(task: str, context: StageContext) -> Collection | None:
+    """What is searched in a task; None where nothing is."""
+    found = context.artefacts.task(task)
+    return found.data if isinstance(found, RetrievalTask) else None
 
 
 def _example(change: QueryChange, texts: Mapping[str, str]) -> dict[str, Any]:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from cosmith.errors import InputError
-from cosmith.evaluation.reranking_task import mean_score_of
-from cosmith.evaluation.retrieval_task import judged_queries
+from cosmith.evaluation.reranked_search import mean_score_of
 from cosmith.evaluation.searched_texts import SearchedTexts
+from cosmith.evaluation.tasks.retrieval import judged_queries
 from cosmith.retrieval.hits import Hits
 from cosmith.retrieval.sparse import search_sparse
 

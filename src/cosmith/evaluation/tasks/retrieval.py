@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from cosmith.evaluation.metrics import retrieval_metrics
 from cosmith.evaluation.scores import Scores
 from cosmith.evaluation.searched_texts import SearchedTexts
 from cosmith.evaluation.significance import Interval, bootstrap_intervals
+from cosmith.evaluation.tasks.kind import Kind
+from cosmith.evaluation.tasks.task import TaskTexts, encode_texts
 from cosmith.retrieval.best_chunk import search_best_chunk
 from cosmith.retrieval.dense import search_dense
 from cosmith.retrieval.hits import Hits
@@ -21,6 +24,7 @@ from cosmith.retrieval.lexical import Bm25
 if TYPE_CHECKING:
     from cosmith.data import Collection
     from cosmith.data.chunking import Chunk
+    from cosmith.data.rows import Rejected
     from cosmith.models import TextEncoder
 
 KS = (1, 3, 5, 10, 100)
@@ -28,6 +32,56 @@ KS = (1, 3, 5, 10, 100)
 
 HEADLINES = ("ndcg@10", "recall@1", "recall@10", "recall@100", "mrr@10", "map@100", "precision@10")
 """The metrics that get an interval and stand in tables, where they are computed."""
+
+
+@dataclass(frozen=True)
+class RetrievalTask:
+    """A collection as a task; see :func:`evaluate_retrieval`.
+
+    Attributes:
+        name: What the test set is called.
+        data: Documents, queries and judgements.
+        main: The metric that counts.
+        ks: Cut-offs.
+    """
+
+    name: str
+    data: Collection
+    main: str = "ndcg@10"
+    ks: tuple[int, ...] = KS
+    kind: ClassVar[Kind] = "retrieval"
+
+    @property
+    def instruction(self) -> str:
+        """What is told to models that take instructions."""
+        return self.data.instruction
+
+    @property
+    def rejected(self) -> tuple[Rejected, ...]:
+        """The records that cannot be used."""
+        return self.data.rejected
+
+    def texts(self) -> tuple[TaskTexts, ...]:
+        """All that an encoder has to read."""
+        return (
+            TaskTexts("documents", list(self.data.documents.values()), "document"),
+            TaskTexts("queries", [self.data.queries[query] for query in judged_queries(self.data)], "query"),
+        )
+
+    def evaluate(
+        self,
+        encoder: TextEncoder,
+        *,
+        dim: int | None = None,
+        seed: int = 0,
+        resamples: int = 10_000,
+        model: str | None = None,
+    ) -> Scores:
+        """Score an encoder; arguments and errors as :meth:`EvaluationTask.evaluate`."""
+        return evaluate_retrieval(
+            encoder, replace(self.data, name=self.name), ks=self.ks, dim=dim, main=self.main, seed=seed,
+            resamples=resamples, model=model,
+        )  # fmt: skip
 
 
 def judged_queries(collection: Collection) -> tuple[str, ...]:
@@ -73,10 +127,8 @@ def search_collection(
     """
     queries = [collection.queries[query] for query in judged_queries(collection)]
     read, told = SearchedTexts.of(collection, chunks), collection.instruction
-    documents = encoder.encode(
-        read.texts, prompt="document", instruction=told, dim=dim, show_progress="Encoding documents"
-    )
-    asked = encoder.encode(queries, prompt="query", instruction=told, dim=dim, show_progress="Encoding queries")
+    documents = encode_texts(encoder, TaskTexts("documents", read.texts, "document"), instruction=told, dim=dim)
+    asked = encode_texts(encoder, TaskTexts("queries", queries, "query"), instruction=told, dim=dim)
     if read.chunks is None:
         return read.hits(lambda depth: search_dense(asked, documents, depth), k)
     return read.hits_of_chunks(*search_best_chunk(asked, documents, read.chunks.offsets, k))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cosmith.errors import InputError
-from cosmith.evaluation.retrieval_task import judged_queries, score_hits
+from cosmith.evaluation.tasks.retrieval import judged_queries, score_hits
 from cosmith.retrieval.hits import Hits
 from cosmith.retrieval.reranking import rerank
 

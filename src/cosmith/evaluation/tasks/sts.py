@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -15,11 +16,55 @@ from cosmith.evaluation.correlation import (
 )
 from cosmith.evaluation.scores import Scores
 from cosmith.evaluation.significance import bootstrap_statistic, interval_of
+from cosmith.evaluation.tasks.kind import Kind
+from cosmith.evaluation.tasks.task import TaskTexts, encode_texts, symmetric_prompt
 from cosmith.retrieval.index import model_name
 
 if TYPE_CHECKING:
     from cosmith.data import StsPairs
+    from cosmith.data.rows import Rejected
     from cosmith.models import TextEncoder
+
+
+@dataclass(frozen=True)
+class StsTask:
+    """Graded pairs as a task; see :func:`evaluate_sts`.
+
+    Attributes:
+        name: What the test set is called.
+        data: The pairs.
+    """
+
+    name: str
+    data: StsPairs
+    main: ClassVar[str] = "spearman"
+    kind: ClassVar[Kind] = "sts"
+
+    @property
+    def instruction(self) -> str:
+        """What is told to models that take instructions."""
+        return self.data.instruction
+
+    @property
+    def rejected(self) -> tuple[Rejected, ...]:
+        """The records that cannot be used."""
+        return self.data.rejected
+
+    def texts(self) -> tuple[TaskTexts, ...]:
+        """All that an encoder has to read."""
+        return (_texts(self.data, None),)
+
+    def evaluate(
+        self,
+        encoder: TextEncoder,
+        *,
+        dim: int | None = None,
+        seed: int = 0,
+        resamples: int = 10_000,
+        model: str | None = None,
+    ) -> Scores:
+        """Score an encoder; arguments and errors as :meth:`EvaluationTask.evaluate`."""
+        return evaluate_sts(encoder, self.data, name=self.name, dim=dim, seed=seed, resamples=resamples, model=model)
 
 
 def evaluate_sts(
@@ -52,7 +97,7 @@ def evaluate_sts(
         A model whose cosines are all equal scores 0.
 
     Raises:
-        InputError: When there are fewer than two pairs, or all gold scores are equal.
+        InputError: When there are fewer than two pairs, all gold scores are equal, or a vector is not finite.
     """
     gold = np.asarray(pairs.scores, dtype=np.float64)
     count = len(gold)
@@ -62,12 +107,7 @@ def evaluate_sts(
             field="scores",
             remedy="Give two pairs or more with different scores.",
         )
-    if prompt is None:
-        prompt = sts_prompt(pairs)
-    vectors = encoder.encode(
-        [*pairs.first, *pairs.second], prompt=prompt, instruction=pairs.instruction, dim=dim,
-        show_progress="Encoding pairs",
-    )  # fmt: skip
+    vectors = encode_texts(encoder, _texts(pairs, prompt), instruction=pairs.instruction, dim=dim)
     cosines = np.einsum("ij,ij->i", vectors[:count], vectors[count:], dtype=np.float64)
     statistics = {"spearman": resampled_spearman(cosines, gold), "pearson": resampled_pearson(cosines, gold)}
     once = np.ones((1, count))
@@ -90,6 +130,5 @@ def evaluate_sts(
     )
 
 
-def sts_prompt(pairs: StsPairs) -> str | None:
-    """The prompt of both sides: with an instruction that of queries, as in training; else none, as MTEB has it."""
-    return "query" if pairs.instruction else None
+def _texts(pairs: StsPairs, prompt: str | None) -> TaskTexts:
+    return TaskTexts("texts", [*pairs.first, *pairs.second], prompt or symmetric_prompt(pairs.instruction))

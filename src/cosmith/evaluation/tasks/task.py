@@ -1,0 +1,159 @@
+"""What every kind of task is: data under a name, and one verb that takes an encoder and gives scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from cosmith.errors import InputError
+from cosmith.evaluation.scores import Breakdown, Scores
+from cosmith.evaluation.significance import bootstrap_intervals
+from cosmith.evaluation.tasks.kind import Kind
+from cosmith.phrases import one_line
+from cosmith.retrieval.index import model_name
+
+if TYPE_CHECKING:
+    from cosmith.data.rows import Rejected
+    from cosmith.models import TextEncoder
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TaskTexts:
+    """Texts that a task encodes alike.
+
+    Attributes:
+        what: What they are, in the plural.
+        texts: The texts.
+        prompt: The name of their prompt.
+    """
+
+    what: str
+    texts: Sequence[str]
+    prompt: str | None
+
+
+class EvaluationTask(Protocol):
+    """Data of one kind, and how an encoder is scored on it."""
+
+    @property
+    def name(self) -> str:
+        """What the test set is called."""
+
+    @property
+    def kind(self) -> Kind:
+        """What is asked of the encoder."""
+
+    @property
+    def main(self) -> str:
+        """The metric that counts."""
+
+    @property
+    def instruction(self) -> str:
+        """What is told to models that take instructions."""
+
+    @property
+    def rejected(self) -> tuple[Rejected, ...]:
+        """The records of its files that cannot be used."""
+
+    def texts(self) -> tuple[TaskTexts, ...]:
+        """All that an encoder has to read."""
+
+    def evaluate(
+        self,
+        encoder: TextEncoder,
+        *,
+        dim: int | None = None,
+        seed: int = 0,
+        resamples: int = 10_000,
+        model: str | None = None,
+    ) -> Scores:
+        """Score an encoder.
+
+        Args:
+            encoder: Makes the vectors.
+            dim: Compare only this many numbers of each vector.
+            seed: For the intervals.
+            resamples: For the intervals; 0 leaves them out.
+            model: What to call the encoder; by default its own name.
+
+        Raises:
+            InputError: When the data cannot be scored, or a vector holds what is not finite.
+        """
+
+
+def symmetric_prompt(instruction: str) -> str | None:
+    """The prompt of texts that are all alike: with an instruction that of queries, as in training; else none, as MTEB
+    has it."""
+    return "query" if instruction else None
+
+
+def encode_texts(
+    encoder: TextEncoder, texts: TaskTexts, *, instruction: str = "", dim: int | None = None
+) -> npt.NDArray[np.float32]:
+    """Encode texts, ``[texts, dim]``.
+
+    Raises:
+        InputError: When a vector holds what is not finite.
+    """
+    vectors = encoder.encode(
+        texts.texts, prompt=texts.prompt, instruction=instruction, dim=dim, show_progress=f"Encoding {texts.what}"
+    )
+    finite = np.isfinite(vectors).all(axis=1)
+    if not finite.all():
+        text = one_line(texts.texts[int(finite.argmin())], 60)
+        raise InputError(
+            f"{model_name(encoder)} gives vectors that are not finite for {int((~finite).sum()):,} of {len(finite):,}"
+            f" {texts.what}, e.g. {text!r}",
+            field="encoder",
+            remedy="Load it in float32; if that does not help, its weights are damaged.",
+        )
+    return np.asarray(vectors, dtype=np.float32)
+
+
+def scores_from(
+    task: EvaluationTask,
+    encoder: TextEncoder,
+    *,
+    values: Mapping[str, float],
+    per_item: Mapping[str, Floats],
+    item_ids: Sequence[str],
+    unit: str,
+    seed: int,
+    resamples: int,
+    model: str | None,
+    breakdown: Breakdown | None = None,
+) -> Scores:
+    """Scores with intervals for all metrics that are the mean of what each item adds.
+
+    Args:
+        task: What was evaluated.
+        encoder: Names the model where ``model`` does not.
+        values: Metric → value; those of ``per_item`` need not be among them.
+        per_item: Metric → what each item adds ``[items]``, in the order in which reports show them.
+        item_ids: The items.
+        unit: What they are called, in the plural.
+        seed, resamples, model: As :meth:`EvaluationTask.evaluate` has them.
+        breakdown: The parts of the value.
+    """
+    means = {metric: float(added.mean()) for metric, added in per_item.items()}
+    intervals = {}
+    if resamples:
+        columns = np.column_stack(list(per_item.values()))
+        intervals = dict(zip(per_item, bootstrap_intervals(columns, resamples=resamples, seed=seed), strict=True))
+    return Scores(
+        task=task.name,
+        model=model or model_name(encoder),
+        main=task.main,
+        values=means | dict(values),
+        intervals=intervals,
+        per_query=dict(per_item),
+        query_ids=tuple(item_ids),
+        unit=unit,
+        breakdown=breakdown,
+    )

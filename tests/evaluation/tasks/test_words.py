@@ -1,0 +1,57 @@
+"""Word similarity and analogies."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cosmith.data.test_sets import Analogies, WordPairs
+from cosmith.errors import InputError
+from cosmith.evaluation.tasks import AnalogyTask, WordSimilarityTask
+from cosmith.evaluation.tasks.analogy import three_cos_add, three_cos_mul
+
+
+def test_similarity_over_the_known_pairs_by_hand(table_encoder, on_circle):
+    angles = {"sun": 0, "moon": 10, "star": 40, "car": 90}
+    encoder = table_encoder({word: on_circle(angle) for word, angle in angles.items()})
+    data = WordPairs(["sun", "sun", "sun", "sun"], ["moon", "star", "car", "zyzzyva"], np.array([3.0, 4.0, 1.0, 9.0]))
+    scores = WordSimilarityTask("tiny", data).evaluate(encoder, resamples=50)
+    assert scores.value == pytest.approx(0.5)  # ranks 3 2 1 against 2 3 1
+    assert scores.values["coverage"] == 3 / 4
+    assert scores.query_ids == ("0", "1", "2")
+    assert scores.per_query["spearman"].mean() == pytest.approx(0.5)
+
+
+def test_a_model_that_knows_no_word_scores_zero(table_encoder):
+    data = WordPairs(["a", "b"], ["c", "d"], np.array([1.0, 2.0]))
+    scores = WordSimilarityTask("tiny", data).evaluate(table_encoder({"x": [1.0, 0.0]}), resamples=10)
+    assert scores.values == {"spearman": 0, "coverage": 0}
+    analogies = Analogies([("a", "b", "c", "d")], [""])
+    scores = AnalogyTask("tiny", analogies).evaluate(table_encoder({"x": [1.0, 0.0]}), resamples=10)
+    assert scores.values == {"3cosadd": 0, "3cosmul": 0, "coverage": 0}
+    with pytest.raises(InputError, match="all equal"):
+        WordSimilarityTask("tiny", WordPairs(["a"], ["b"], np.array([1.0])))
+
+
+def test_analogies_by_hand(table_encoder, on_circle):
+    angles = {"man": 0, "king": 30, "woman": 90, "queen": 120, "far": 200}
+    encoder = table_encoder({word: on_circle(angle) for word, angle in angles.items()})
+    questions = [("man", "king", "woman", "queen"), ("king", "man", "queen", "woman"), ("man", "king", "woman", "far"),
+                 ("man", "king", "woman", "unknown")]  # fmt: skip
+    scores = AnalogyTask("tiny", Analogies(questions, ["royal", "royal", "odd", "odd"])).evaluate(encoder, resamples=50)
+    assert scores.values["coverage"] == 3 / 4
+    assert scores.values["3cosadd"] == pytest.approx(2 / 3)
+    # king : man = queen : ? is lost: far is nearly opposite to king, so 0.030 * 0.587 / 0.0086 > 0.5 * 0.933 / 0.751
+    assert scores.values["3cosmul"] == pytest.approx(1 / 3)
+    assert scores.per_query["3cosadd"].tolist() == [1, 1, 0]
+    assert scores.breakdown is not None
+    assert scores.breakdown.rows["royal"] == {"3cosadd": 1, "3cosmul": 0.5, "coverage": 1, "questions": 2}
+    assert scores.breakdown.rows["odd"]["coverage"] == 1 / 2
+    few = Analogies(questions[:1], [""], vocabulary=("man", "king", "woman", "far"))
+    assert AnalogyTask("tiny", few).evaluate(encoder, resamples=0).value == 0  # the answer is not among the words
+
+
+def test_the_two_formulas():
+    to_a, to_b, to_c = (np.array([[value]], dtype=np.float32) for value in (0.5, 0.8, -0.2))
+    assert three_cos_add(to_a, to_b, to_c)[0, 0] == pytest.approx(0.1)
+    assert three_cos_mul(to_a, to_b, to_c)[0, 0] == pytest.approx(0.9 * 0.4 / 0.751)
