@@ -18,8 +18,8 @@ from cosmith.data.relevance import judgements
 from cosmith.data.tabular import numbered_lines
 from cosmith.errors import InputError
 from cosmith.evaluation.metrics import trec_order
-from cosmith.evaluation.retrieval_task import KS, judged_queries, score_hits
 from cosmith.evaluation.scores import Scores
+from cosmith.evaluation.tasks.retrieval import KS, judged_queries, score_hits
 from cosmith.retrieval.hits import Hits
 
 if TYPE_CHECKING:

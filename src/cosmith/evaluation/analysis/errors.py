@@ -60,6 +60,7 @@ def analyse_errors(
     scores: Scores,
     *,
     encoder: Encoder | None = None,
+    in_words: bool = False,
     metric: str | None = None,
     examples: int = 10,
     resamples: int = 2_000,
@@ -72,6 +73,7 @@ def analyse_errors(
         hits: What was found, a row for each of the scores' queries.
         scores: What that scores.
         encoder: In whose tokens to count, and of whose limit to tell; None: lengths are in words.
+        in_words: Group by words all the same, so that the groups of models with different tokenizers are alike.
         metric: By what to score groups; by default the main one.
         examples: How many wrong answers, and how many documents that are likely relevant, to show.
         resamples: For the intervals of groups.
@@ -90,7 +92,8 @@ def analyse_errors(
     answers = [
         [position[name] for name, grade in collection.relevance[query].items() if grade > 0] for query in queries
     ]
-    lengths = text_lengths(collection, queries, encoder)
+    lengths = text_lengths(collection, queries, None if in_words else encoder)
+    read = lengths if encoder is None or not in_words else text_lengths(collection, queries, encoder)
     of_answers = np.array([round(float(lengths.documents[each].mean())) for each in answers])
     ranks = first_relevant_ranks(collection, queries, hits)
     return ErrorAnalysis(
@@ -104,5 +107,5 @@ def analyse_errors(
         ranks=ranks_of(ranks, hits.depth),
         wrong=nearest_wrong_answers(collection, queries, hits, examples),
         unlabelled=likely_unlabelled(collection, queries, {scores.model: hits}, examples),
-        truncation=truncation_loss(lengths, answers, values, resamples=resamples, seed=seed),
+        truncation=truncation_loss(read, answers, values, resamples=resamples, seed=seed),
     )

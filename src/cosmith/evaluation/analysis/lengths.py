@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from cosmith.data import Cut
 from cosmith.evaluation.analysis.groups import Group
 
 if TYPE_CHECKING:
@@ -58,6 +59,14 @@ class Truncation:
     tokens_lost: float
     answer_cut: Group | None
     answer_whole: Group | None
+
+    def cuts(self) -> tuple[Cut, ...]:
+        """The same as counts of documents and queries."""
+        of_queries = sum(group.count for group in (self.answer_cut, self.answer_whole) if group is not None)
+        return (
+            Cut("documents", self.documents_cut, self.documents, self.limit),
+            Cut("queries", self.queries_cut, of_queries, self.limit),
+        )
 
 
 def text_lengths(collection: Collection, query_ids: Sequence[str], encoder: Encoder | None = None) -> TextLengths:
