@@ -1,7 +1,7 @@
 """What a run found, for eyes: one page with words, tables and pictures, and the charts by themselves.
 
-:func:`write_report` makes the page of a run, :func:`write_survey_page` that of a data set, :func:`write_comparison` that
-of models compared. :mod:`cosmith.inspection.charts` holds pure functions from data to altair charts.
+:func:`write_report` makes the page of a run, :func:`write_survey_page` that of a data set, :func:`write_comparison`
+one of models. :mod:`cosmith.inspection.charts` holds pure functions from data to altair charts.
 """
 
 from cosmith.inspection.comparison_page import comparison_page, write_comparison
