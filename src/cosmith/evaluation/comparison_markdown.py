@@ -53,7 +53,7 @@ def _change(change: ItemChange, first: str, second: str) -> list[str]:
     found = change.found
     if found is not None:
         ranks = f"{_rank(found.rank_after)} and {_rank(found.rank_before)}"
-        lines.append(f"  - right answer, at {ranks}: {_plain(found.answer.text)}")
+        lines.append(f"  - right answer, the first at {ranks}: {_plain(found.answer.text)}")
         tops = ((first, found.rank_after, found.top_after), (second, found.rank_before, found.top_before))
         lines += [
             f"  - {model} has on top: {_plain(top.text)}" for model, rank, top in tops if rank != 1 and top is not None

@@ -250,7 +250,7 @@ def _change(change: ItemChange, first: str, second: str) -> Markup:
     return element(
         "li",
         element("p", change.text, class_="query"),
-        element("p", f"{scored}; right answer: {ranks}", class_="note"),
+        element("p", f"{scored}; first right answer: {ranks}", class_="note"),
         element("div", *columns, class_="columns"),
     )
 

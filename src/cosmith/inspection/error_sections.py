@@ -28,11 +28,11 @@ def errors_section(analyses: Sequence[ErrorAnalysis], roles: Mapping[str, str]) 
         ),
         figure(
             group_chart({each.model: each.by_query_length for each in analyses}, roles, title=metric),
-            f"By length of the query, in {first.unit}", "a quarter of the queries each, 95 % intervals",
+            f"By length of the query, in {first.unit}", "groups of about equal size, 95 % intervals",
         ),
         figure(
             group_chart({each.model: each.by_document_length for each in analyses}, roles, title=metric),
-            f"By mean length of the right answers, in {first.unit}", "a quarter of the queries each, 95 % intervals",
+            f"By mean length of the right answers, in {first.unit}", "groups of about equal size, 95 % intervals",
         ),
     ]  # fmt: skip
     cut = [
