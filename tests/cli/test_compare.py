@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -106,6 +107,23 @@ def test_evaluating_again_only_scores(world: Path, monkeypatch: pytest.MonkeyPat
     assert "24 of 24 vectors (100 %) were there already" in second.stderr
 
 
+def test_a_run_of_another_system_is_evaluated(world: Path, tmp_path: Path) -> None:
+    told = cosmith("evaluate", world / "other.run", "--task", world / "task", "--output", tmp_path, "--runs", "--json")
+    assert told.exit_code == 0, told.output
+    (of_run,) = json.loads(told.stdout)["models"]
+    # Six queries have their answer first, six at rank 4: (1 + 1 / log2(5)) / 2.
+    assert of_run["values"]["ndcg@10"] == pytest.approx((1 + 1 / np.log2(5)) / 2)
+    assert of_run["model"] == "other.run"
+    again = cosmith("evaluate", tmp_path / "task--other.run.run", "--task", world / "task", "--json")
+    assert json.loads(again.stdout)["models"][0]["values"] == of_run["values"]
+    beside = cosmith("evaluate", world / "other.run", "--against", world / "model", "--task", world / "task")
+    assert "other.run over model, ndcg@10" in beside.stdout
+    on_pairs = cosmith("evaluate", world / "other.run", "--task", world / "pairs.tsv")
+    assert "other.run cannot be scored on pairs.tsv, which is a task of the kind sts" in on_pairs.stderr
+    nowhere = cosmith("evaluate", world / "other.run", "--task", world / "task", "--runs")
+    assert "[--runs]: there is no folder to write them to" in nowhere.stderr
+
+
 def test_a_cache_that_cannot_be_used_is_told_and_done_without(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = world / "a-file"
     place.write_text("")
@@ -120,7 +138,7 @@ def test_a_cache_that_cannot_be_used_is_told_and_done_without(world: Path, monke
     [
         (["bm25"], "bm25 [--task]: there is nothing to score it on"),
         (["bm25", "bm25", "--task", "task"], "bm25: is given twice"),
-        (["bm25", "--task", "pairs.tsv"], "bm25 cannot be scored on text pairs"),
+        (["bm25", "--task", "pairs.tsv"], "bm25 cannot be scored on pairs.tsv, which is a task of the kind sts"),
         (["bm25", "--task", "task", "--alpha", "5"], "[alpha]: must lie between 0 and 1"),
         (["pairs.tsv", "--task", "task"], "pairs.tsv:1: has"),
     ],
