@@ -25,17 +25,17 @@ from cosmith.inspection import comparison_page, write_comparison
 from cosmith.retrieval import Hits
 
 SPITEFUL = "<script>alert('x')</script> & | *stars* `ticks`"
-DOCUMENTS = {f"d{n}": f"{SPITEFUL} number {n} " + "long " * n for n in range(16)}
-QUERIES = {f"q{n}": f"{SPITEFUL} asks for {n} " + "much " * n for n in range(8)}
-COLLECTION = Collection("docs", DOCUMENTS, QUERIES, {f"q{n}": {f"d{n}": 1} for n in range(8)})
+DOCUMENTS = {f"d{n}": f"{SPITEFUL} number {n} " + "long " * n for n in range(40)}
+QUERIES = {f"q{n}": f"{SPITEFUL} asks for {n} " + "much " * n for n in range(24)}
+COLLECTION = Collection("docs", DOCUMENTS, QUERIES, {f"q{n}": {f"d{n}": 1} for n in range(24)})
 
 
 def found_by(seed: int) -> Hits:
     rng = np.random.default_rng(seed)
-    scores = -np.sort(-rng.random((8, 12))).astype(np.float32)
-    ids = np.array([rng.permutation(list(DOCUMENTS))[:12] for _ in range(8)], dtype=object)
+    scores = -np.sort(-rng.random((24, 12))).astype(np.float32)
+    ids = np.array([rng.permutation(list(DOCUMENTS))[:12] for _ in range(24)], dtype=object)
     if seed == 0:  # the first model is right on all but two
-        for row in range(6):
+        for row in range(22):
             ids[row] = [f"d{row}", *(name for name in ids[row] if name != f"d{row}")][:12]
     return Hits(ids, scores)
 

@@ -132,7 +132,7 @@ def _by_vectors(task: EvaluationTask, model: str, stage: EvaluateStage, context:
             f"{model} cannot be scored on the {task.kind} set {task.name!r}", field=f"stages.{context.name}",
             remedy=f"Give the {task.kind} set an evaluate stage of its own, without {model}.",
         )  # fmt: skip
-    return task.evaluate(context.artefacts.encoder(model), dim=stage.dim, seed=context.seed, model=model)
+    return task.evaluate(context.artefacts.remembering(model), dim=stage.dim, seed=context.seed, model=model)
 
 
 def compare(stage: CompareStage, context: StageContext) -> dict[str, Any]:
