@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from cosmith.evaluation.analysis import ErrorAnalysis
 from cosmith.evaluation.comparison_markdown import truncation_sentence
 from cosmith.inspection import wording
 from cosmith.inspection.markup import Markup, element, joined
 from cosmith.inspection.passages import passage
 
 if TYPE_CHECKING:
-    from cosmith.evaluation.analysis import ErrorAnalysis, Unlabelled, WrongAnswer
+    from cosmith.evaluation.analysis import Unlabelled, WrongAnswer
+    from cosmith.inspection.run_record import RunRecord
 
 
 def errors_section(analyses: Sequence[ErrorAnalysis], roles: Mapping[str, str]) -> Markup:
@@ -46,6 +48,23 @@ def errors_section(analyses: Sequence[ErrorAnalysis], roles: Mapping[str, str]) 
             element("h3", "What is not read") if cut else None,
             *cut,
             *(_wrong_answers(each, is_open=len(analyses) == 1) for each in analyses if each.wrong),
+        ]
+    )
+
+
+def run_errors_section(run: RunRecord) -> Markup | None:
+    """Where the models of a run's last comparison err on its first task, and what is likely relevant to judge."""
+    stages = [stage for stage in run.of_kind("compare") if stage.result.get("errors")]
+    if not stages:
+        return None
+    result = stages[-1].result
+    analyses = [ErrorAnalysis.from_dict(each) for each in result["errors"]]
+    likely = unlabelled_section(analyses[-1].unlabelled)
+    return joined(
+        [
+            errors_section(analyses, {result["before"]: "base", result["after"]: "tuned"}),
+            element("h3", "Likely relevant, never judged") if likely else None,
+            likely,
         ]
     )
 

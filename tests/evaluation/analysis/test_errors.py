@@ -15,6 +15,7 @@ from cosmith.data import Collection
 from cosmith.errors import InputError
 from cosmith.evaluation import score_hits
 from cosmith.evaluation.analysis import (
+    ErrorAnalysis,
     analyse_errors,
     first_relevant_ranks,
     groups_by,
@@ -163,5 +164,10 @@ def test_all_of_it_at_once() -> None:
     assert len(found.wrong) == 2
     assert len(found.unlabelled) == 2
     assert json.loads(json.dumps(found.to_dict()))["ranks"][0] == {"label": "1", "count": 1}
+    assert ErrorAnalysis.from_dict(json.loads(json.dumps(found.to_dict()))) == found
+    with_model = analysed(encoder=tiny_encoder("bert"), in_words=True)
+    assert (with_model.unit, with_model.by_query_length) == ("words", found.by_query_length)
+    assert with_model.truncation is not None
+    assert ErrorAnalysis.from_dict(json.loads(json.dumps(with_model.to_dict()))) == with_model
     with pytest.raises(InputError, match="no values by query"):
         analysed(metric="ndcg@4")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from cosmith.errors import InputError
 from cosmith.evaluation.changes import Shown
@@ -41,6 +41,11 @@ class WrongAnswer:
     rank: int | None
     lead: float
 
+    @classmethod
+    def from_dict(cls, about: Mapping[str, Any]) -> WrongAnswer:
+        """The inverse of :func:`dataclasses.asdict`."""
+        return cls(**{**about, "wrong": Shown(**about["wrong"]), "answer": Shown(**about["answer"])})
+
 
 @dataclass(frozen=True)
 class Unlabelled:
@@ -65,6 +70,12 @@ class Unlabelled:
     rank: int
     lead: float
     same_text: bool
+
+    @classmethod
+    def from_dict(cls, about: Mapping[str, Any]) -> Unlabelled:
+        """The inverse of :func:`dataclasses.asdict`."""
+        shown = {name: Shown(**about[name]) for name in ("document", "answer")}
+        return cls(**{**about, **shown, "models": tuple(about["models"])})
 
 
 def nearest_wrong_answers(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,20 @@ class ErrorAnalysis:
     def to_dict(self) -> dict[str, Any]:
         """As what JSON can hold."""
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, about: Mapping[str, Any]) -> ErrorAnalysis:
+        """The inverse of :meth:`to_dict`."""
+        cut = about["truncation"]
+        return cls(
+            **{name: about[name] for name in ("task", "model", "metric", "queries", "unit")},
+            by_query_length=tuple(map(Group.from_dict, about["by_query_length"])),
+            by_document_length=tuple(map(Group.from_dict, about["by_document_length"])),
+            ranks=tuple(RankGroup(**each) for each in about["ranks"]),
+            wrong=tuple(WrongAnswer.from_dict(each) for each in about["wrong"]),
+            unlabelled=tuple(Unlabelled.from_dict(each) for each in about["unlabelled"]),
+            truncation=None if cut is None else Truncation.from_dict(cut),
+        )
 
 
 def analyse_errors(

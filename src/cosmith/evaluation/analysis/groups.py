@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +44,11 @@ class Group:
         """The group of these queries' values, at least one."""
         interval = bootstrap_interval(values, resamples=resamples, seed=seed)
         return cls(label, len(values), float(values.mean()), interval)
+
+    @classmethod
+    def from_dict(cls, about: Mapping[str, Any]) -> Group:
+        """The inverse of :func:`dataclasses.asdict`."""
+        return cls(about["label"], about["count"], about["value"], Interval(**about["interval"]))
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -59,6 +59,13 @@ class Truncation:
     tokens_lost: float
     answer_cut: Group | None
     answer_whole: Group | None
+
+    @classmethod
+    def from_dict(cls, about: Mapping[str, Any]) -> Truncation:
+        """The inverse of :func:`dataclasses.asdict`."""
+        given = {name: about[name] for name in ("answer_cut", "answer_whole")}
+        groups = {name: None if group is None else Group.from_dict(group) for name, group in given.items()}
+        return cls(**{**about, **groups})
 
     def cuts(self) -> tuple[Cut, ...]:
         """The same as counts of documents and queries."""
