@@ -69,15 +69,15 @@ def test_the_mean_of_one_task_is_that_task():
 
 
 def test_a_mean_over_tasks_weighs_tasks_alike_and_is_scipys():
-    small, large = np.array([0.5, -0.1, 0.2]), np.array([0.1, -0.2, 0.15, 0.05, -0.1, 0.02])
+    small, large = np.array([0.3, 0.0, 0.0]), np.array([-0.9, 0.8, 0.5, -0.1, 0.4, 0.2, -0.2])
     found = macro_difference([small, large])
     assert found.difference == pytest.approx((small.mean() + large.mean()) / 2)
-    # Exact permutation of the same statistic, all 2^9 flips.
-    weighted = np.concatenate([small / 6, large / 12])
+    # Exact permutation of the same statistic, all 2^10 flips.
+    weighted = np.concatenate([small / 6, large / 14])
     theirs = scipy.stats.permutation_test((weighted,), np.sum, permutation_type="samples", n_resamples=10**4)
     assert found.p_value == pytest.approx(theirs.pvalue)
     # Its standard error by hand: independent tasks add their variances.
-    error = np.sqrt(small.var(ddof=1) / 3 + large.var(ddof=1) / 6) / 2
+    error = np.sqrt(small.var(ddof=1) / 3 + large.var(ddof=1) / 7) / 2
     assert found.detectable == pytest.approx((1.959964 + 0.841621) * error, rel=1e-5)
     assert found.interval.high - found.interval.low == pytest.approx(2 * 1.96 * error, rel=0.3)
 
