@@ -164,10 +164,16 @@ def read_all(
 
     read: list[EvaluationTask] = []
     for path in paths:
-        if is_benchmark(path):
-            read += [each.task for each in read_tasks(path, kind, split, instruction, output, manner).tasks]
-        else:
-            read.append(read_task(path, kind, split, output, manner, instruction).task)
+        several = is_benchmark(path)
+        found = (
+            read_tasks(path, kind, split, instruction, output, manner).tasks
+            if several
+            else [read_task(path, kind, split, output, manner, instruction)]
+        )
+        for each in found:
+            overrule = "kind: KIND there" if several else "--kind KIND"
+            manner.note(each.describe() + (f"; {overrule} says otherwise" if each.guessed else ""))
+        read += [each.task for each in found]
     names = [task.name for task in read]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
