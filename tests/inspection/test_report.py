@@ -88,8 +88,8 @@ def test_all_sections_stand_in_the_order_of_the_run(make_run: RunMaker) -> None:
     for title in SECTIONS.values():
         assert title in page.text
     # lengths of queries and documents, mined scores, baselines on two tasks, loss, dev, learning rate,
-    # interpolation, scores and differences of two
-    assert page.tags.count("figure") == page.tags.count("svg") == 13
+    # interpolation, scores and differences of two, errors by rank and by two lengths
+    assert page.tags.count("figure") == page.tags.count("svg") == 16
 
 
 def test_the_page_needs_nothing_else(make_run: RunMaker) -> None:
@@ -131,7 +131,7 @@ def test_figures_are_those_of_the_run(make_run: RunMaker, results: dict[str, dic
 
 def test_where_the_models_err_is_told(make_run: RunMaker) -> None:
     text = written(make_run()).text
-    assert "train: 312 of 3,000 documents (10.4 %) and 0 queries are longer than 128 tokens" in text
+    assert "312 of 3,000 documents (10.4 %) and 0 queries are longer than 128 tokens" in text
     assert "The wrong answers that train was surest of" in text
     assert "never judged: bisect:insort" in text
 
