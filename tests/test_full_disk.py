@@ -14,8 +14,7 @@ import pytest
 from cosmith.data import Collection, RaggedTokens, tokens_of
 from cosmith.data.texts import TextTable
 from cosmith.errors import StorageError
-from cosmith.models import Encoder, tiny_encoder
-from cosmith.recipes.remembered import RememberedVectors
+from cosmith.models import CachedEncoder, Encoder, VectorCache, tiny_encoder
 from cosmith.recipes.stages.measuring import save_hits
 from cosmith.retrieval import Hits
 from cosmith.training.health.probe import ProbeText, take_snapshot
@@ -32,10 +31,6 @@ def room_for(size: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-def remember(folder: Path) -> None:
-    RememberedVectors(tiny_encoder("bert"), folder).encode(TEXTS)
 
 
 def snapshot(folder: Path) -> None:
@@ -63,7 +58,7 @@ def hits(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("write", "size"), [(remember, 10_000), (snapshot, 10_000), (tokens, 50_000), (hits, 1_000)]
+    ("write", "size"), [(snapshot, 10_000), (tokens, 50_000), (hits, 1_000)]
 )  # fmt: skip
 def test_an_array_that_does_not_fit_is_told_with_the_reason(
     write: Callable[[Path], None], size: int, tmp_path: Path
@@ -73,6 +68,15 @@ def test_an_array_that_does_not_fit_is_told_with_the_reason(
     assert error.value.errno == errno.EFBIG
     assert not [file for file in tmp_path.rglob("*") if file.suffix in (".npy", ".npz", ".tmp")]
     write(tmp_path)
+
+
+def test_vectors_that_do_not_fit_are_made_again(tmp_path: Path) -> None:
+    encoder = tiny_encoder("bert")
+    with pytest.raises(StorageError, match=r"cache of vectors cannot be used"), room_for(60_000):
+        CachedEncoder(encoder, VectorCache(tmp_path / "vectors.sqlite")).encode(TEXTS)
+    with VectorCache(tmp_path / "vectors.sqlite") as cache:
+        np.testing.assert_array_equal(CachedEncoder(encoder, cache).encode(TEXTS), encoder.encode(TEXTS))
+        assert cache.counts.made == len(TEXTS), "a transaction stands whole or not at all"
 
 
 def test_a_model_that_does_not_fit_leaves_the_old_one(tmp_path: Path) -> None:

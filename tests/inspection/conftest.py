@@ -54,6 +54,30 @@ def made_cut(model: str) -> list[dict[str, Any]]:
     ]
 
 
+def made_errors(model: str) -> dict[str, Any]:
+    """Where a model errs, as the stage keeps it: of JSON's types only."""
+    groups = [
+        {"label": label, "count": 20, "value": 0.6, "interval": {"low": 0.5, "high": 0.7, "level": 0.95}}
+        for label in ("3–5", "6–9", "10–31")
+    ]
+    shown = {"document_id": "bisect:insort", "text": "insert into a sorted list", "relevant": False}
+    answer = {"document_id": "heapq:merge", "text": "merge sorted inputs", "relevant": True}
+    query = {"query_id": "q1", "query": "merge two sorted lists"}
+    return {
+        "task": "data.test", "model": model, "metric": "ndcg@10", "queries": 60, "unit": "words",
+        "by_query_length": groups, "by_document_length": groups,
+        "ranks": [{"label": "1", "count": 40}, {"label": "2–3", "count": 20}],
+        "wrong": [query | {"wrong": shown, "judged": False, "answer": answer, "rank": 3, "lead": 0.1}],
+        "unlabelled": [
+            query | {"document": shown, "answer": answer, "models": [model], "rank": 1, "lead": 0.1, "same_text": False}
+        ],
+        "truncation": {
+            "limit": 128, "documents": 3_000, "documents_cut": 312, "queries_cut": 0, "tokens_lost": 0.04,
+            "answer_cut": groups[0], "answer_whole": groups[1],
+        },
+    }  # fmt: skip
+
+
 def made_results(queries: int = 60) -> dict[str, dict[str, Any]]:
     levels = {"base": 0.6, "bm25": 0.42, "train": 0.7}
     scores = {
@@ -179,6 +203,7 @@ def made_results(queries: int = 60) -> dict[str, dict[str, Any]]:
             "tasks": [row("data.test"), row("general-check")],
             "gained": [change(17, 1), change(None, 4)],
             "lost": [change(1, 6)],
+            "errors": [made_errors("base"), made_errors("train")],
             "metrics": [],
         },
         "index": {

@@ -28,6 +28,7 @@ SECTIONS = {
     "results": "After training",
     "forgotten": "What was forgotten",
     "changes": "Queries that changed most",
+    "errors": "Where it errs",
     "searches": "Example searches",
     "provenance": "Where these figures come from",
 }
@@ -87,8 +88,8 @@ def test_all_sections_stand_in_the_order_of_the_run(make_run: RunMaker) -> None:
     for title in SECTIONS.values():
         assert title in page.text
     # lengths of queries and documents, mined scores, baselines on two tasks, loss, dev, learning rate,
-    # interpolation, scores and differences of two
-    assert page.tags.count("figure") == page.tags.count("svg") == 13
+    # interpolation, scores and differences of two, errors by rank and by two lengths
+    assert page.tags.count("figure") == page.tags.count("svg") == 16
 
 
 def test_the_page_needs_nothing_else(make_run: RunMaker) -> None:
@@ -128,6 +129,13 @@ def test_figures_are_those_of_the_run(make_run: RunMaker, results: dict[str, dic
     assert f"{row['difference']:+.3f} [{row['low']:+.3f}, {row['high']:+.3f}]" in text
 
 
+def test_where_the_models_err_is_told(make_run: RunMaker) -> None:
+    text = written(make_run()).text
+    assert "312 of 3,000 documents (10.4 %) and 0 queries are longer than 128 tokens" in text
+    assert "The wrong answers that train was surest of" in text
+    assert "never judged: bisect:insort" in text
+
+
 @pytest.mark.parametrize(
     ("stages", "sections"),
     [
@@ -138,7 +146,7 @@ def test_figures_are_those_of_the_run(make_run: RunMaker, results: dict[str, dic
         (("data", "estimate", "mined"), ["data", "cost", "negatives", "provenance"]),
         (("baseline", "train", "evaluation"), ["baselines", "training", "results", "forgotten", "provenance"]),
         (("baseline", "evaluation"), ["baselines", "provenance"]),
-        (("comparison",), ["changes", "provenance"]),
+        (("comparison",), ["changes", "errors", "provenance"]),
     ],
 )
 def test_sections_whose_stage_is_absent_are_left_out(

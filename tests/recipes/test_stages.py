@@ -13,10 +13,8 @@ import pytest
 from cosmith.cli.summaries import summary
 from cosmith.data import Collection, Source
 from cosmith.errors import InputError
-from cosmith.models import Encoder, tiny_encoder
 from cosmith.recipes import load_recipe, parse_document, run_recipe
 from cosmith.recipes.references import uses
-from cosmith.recipes.remembered import RememberedVectors
 from cosmith.recipes.stage_schemas import TrainStage
 from cosmith.recipes.stages.training import length_histogram
 from cosmith.training import TrainingSettings
@@ -250,38 +248,3 @@ def test_uses_finds_names_in_lists_and_singles() -> None:
     assert [(use.keys, use.value) for use in uses(stage)] == [
         (("sources", 0), "a"), (("sources", 1), "b.train"), (("model",), "base"), (("dev", 0), "c")
     ]  # fmt: skip
-
-
-class Counting:
-    """Counts the texts that reach the encoder."""
-
-    def __init__(self, encoder: Encoder) -> None:
-        self.encoder, self.count = encoder, 0
-        self.dimension, self.max_length = encoder.dimension, encoder.max_length
-
-    def encode(self, texts: Any, **options: Any) -> Any:
-        self.count += len(texts)
-        return self.encoder.encode(texts, **options)
-
-    def fingerprint(self) -> str:
-        return self.encoder.fingerprint()
-
-
-def test_long_lists_are_encoded_once_a_model_and_prompt(tmp_path: Path) -> None:
-    counting = Counting(tiny_encoder("bert"))
-    texts = [f"text {number}" for number in range(300)]
-    first = RememberedVectors(counting, tmp_path).encode(texts, prompt="document")
-    again = RememberedVectors(counting, tmp_path).encode(texts, prompt="document")
-    assert counting.count == 300
-    np.testing.assert_array_equal(first, again)
-    RememberedVectors(counting, tmp_path).encode(texts, prompt="document", dim=counting.dimension)  # all of it
-    assert counting.count == 300
-    RememberedVectors(counting, tmp_path).encode(texts, prompt="document", dim=8)
-    RememberedVectors(counting, tmp_path).encode([*texts[:-1], "another"], prompt="document")
-    RememberedVectors(counting, tmp_path).encode(["ab", "c", *texts], prompt="document")
-    RememberedVectors(counting, tmp_path).encode(["a", "bc", *texts], prompt="document")
-    assert counting.count == 300 * 3 + 302 * 2
-    RememberedVectors(counting, tmp_path).encode(texts, prompt="document", instruction="find")
-    assert counting.count == 300 * 4 + 302 * 2
-    other = RememberedVectors(tiny_encoder("bert", seed=1), tmp_path).encode(texts, prompt="document")
-    assert not np.allclose(first, other)

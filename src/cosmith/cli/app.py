@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from cosmith import __version__
-from cosmith.cli import data, doctor, encode, evaluate, merge, recipe, run, search, train
+from cosmith.cli import compare, data, doctor, encode, evaluate, merge, recipe, run, search, train
 from cosmith.cli.manner import Manner
 from cosmith.errors import CosmithError
 from cosmith.progress import set_style
@@ -93,6 +93,7 @@ app.command("train")(train.train)
 app.command("merge")(merge.merge)
 app.command("doctor")(doctor.doctor)
 app.command("evaluate")(evaluate.evaluate)
+app.command("compare")(compare.compare)
 app.command("encode")(encode.encode)
 app.command("index")(search.index)
 app.command("search")(search.search)

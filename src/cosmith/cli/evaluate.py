@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cosmith.cli.contestants import file_name, is_run, score, write_run
 from cosmith.cli.manner import Manner, manner_of
 from cosmith.cli.texts import rejected_value, require_used, task_cut, warn_of_rejected
+from cosmith.cli.vectors import CACHE_OPTION, open_vectors, remembering, tell_of_vectors
 from cosmith.errors import InputError
 
 if TYPE_CHECKING:
     from cosmith.evaluation import Scores
     from cosmith.evaluation.task_files import Benchmark, TaskRead
-    from cosmith.models import Encoder
 
 
 _OTHERWISE = "cosmith evaluate --output FOLDER writes them down"
@@ -23,7 +24,12 @@ _OTHERWISE = "cosmith evaluate --output FOLDER writes them down"
 
 def evaluate(
     context: typer.Context,
-    model: Annotated[str, typer.Argument(help="A model folder, a packaged model's name, or a Hugging Face id.")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="A model folder, a packaged model's name, a Hugging Face id, or a TREC run file of another system."
+        ),
+    ],
     tasks: Annotated[
         list[Path],
         typer.Option("--task", help="A file, a folder, or a tasks.yaml that names several. Several times, if need be."),
@@ -42,6 +48,10 @@ def evaluate(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the bootstrap.")] = 0,
     precision: Annotated[str, typer.Option("--precision", help="auto, float32 or bf16.")] = "auto",
+    cache: Annotated[bool, CACHE_OPTION] = True,
+    runs: Annotated[
+        bool, typer.Option("--runs", help="With --output: also what was found, as TREC run files.")
+    ] = False,
 ) -> None:
     """Score a model, with bootstrap intervals over the queries, pairs or texts.
 
@@ -58,6 +68,8 @@ def evaluate(
     _require_different([path.resolve().name for path in tasks], output)
     if output is not None:
         require_writable(output)
+    elif runs:
+        raise InputError("there is no folder to write them to", field="--runs", remedy="Give an --output.")
     benchmarks = {
         path: read_tasks(path, kind, split, instruction, output, manner) for path in tasks if is_benchmark(path)
     }
@@ -77,25 +89,32 @@ def evaluate(
     for path, each in read:
         overrule = "kind: KIND there" if path in benchmarks else "--kind KIND"
         manner.note(each.describe() + (f"; {overrule} says otherwise" if each.guessed else ""))
-    names = _names([each for each in (against, model) if each is not None])
-    encoders = {each: load_encoder(each, precision, name) for each, name in names.items()}
+    names = model_names([each for each in (against, model) if each is not None])
+    encoders = {each: load_encoder(each, precision, name) for each, name in names.items() if not is_run(each)}
+    vectors = open_vectors(manner) if cache and encoders else None
+    reading = {each: remembering(encoder, vectors) for each, encoder in encoders.items()}
     require_used(instruction or "", "query", *encoders.values())
     found: dict[Path, list[tuple[TaskRead, list[Scores]]]] = {}
     for path, each in read:
         task = each.task
-        scores = [task.evaluate(encoder, dim=dim, seed=seed) for encoder in encoders.values()]
+        scored = [score(each, name, reading.get(each), task, dim=dim, seed=seed) for each, name in names.items()]
+        scores = [of_model for of_model, _ in scored]
         cut = [of_model for encoder in encoders.values() for of_model in task_cut(encoder, task, manner)]
         found.setdefault(path, []).append((each, list(scores)))
         if bm25 and isinstance(task, RetrievalTask):
             scores.append(evaluate_bm25(task.data, seed=seed))
         if output is not None:
             for of_model in scores:
-                of_model.to_json(output / f"{task.name}--{of_model.model}.json".replace("/", "-"))
+                of_model.to_json(output / f"{file_name(of_model)}.json")
+            for of_model, hits in scored if runs else ():
+                if hits is not None:
+                    write_run(output, of_model, hits)
         told = {"task": str(path), "name": task.name, "kind": task.kind, "because": each.because}
         value = told | _as_json(scores) | {"cut": cut} | rejected_value(task.rejected, rejected_file(task.name, output))
         manner.result(scores[0].table(*scores[1:]) + "\n" + "".join(map(_breakdown, scores)), value)
     for path, benchmark in benchmarks.items():
-        manner.result(*_averages(benchmark, found[path], list(encoders.values())))
+        manner.result(*_averages(benchmark, found[path], list(names.values())))
+    tell_of_vectors(vectors, manner)
 
 
 def read_task(
@@ -145,13 +164,13 @@ def _breakdown(scores: Scores) -> str:
 
 
 def _averages(
-    benchmark: Benchmark, found: Sequence[tuple[TaskRead, Sequence[Scores]]], encoders: Sequence[Encoder]
+    benchmark: Benchmark, found: Sequence[tuple[TaskRead, Sequence[Scores]]], names: Sequence[str]
 ) -> tuple[str, dict[str, object]]:
     """The averages over a benchmark's tasks, for people and for machines."""
     from cosmith.evaluation.tables import terminal_table
     from cosmith.evaluation.task_files import averages
 
-    each = [averages([(read.task.kind, scores[number]) for read, scores in found]) for number in range(len(encoders))]
+    each = [averages([(read.task.kind, scores[number]) for read, scores in found]) for number in range(len(names))]
     rows = [
         [f"{read.task.name}, {scores[0].main}", *(f"{of_model.value:.4f}" for of_model in scores)]
         for read, scores in found
@@ -160,11 +179,11 @@ def _averages(
         rows.append([f"mean of {kind}", *(f"{average.by_kind[kind]:.4f}" for average in each)])
     rows.append(["mean of all tasks", *(f"{average.of_tasks:.4f}" for average in each)])
     rows.append(["mean of the kinds", *(f"{average.of_kinds:.4f}" for average in each)])
-    table = terminal_table(benchmark.name, ["main metrics", *(encoder.name for encoder in encoders)], rows)
+    table = terminal_table(benchmark.name, ["main metrics", *names], rows)
     models = [
-        {"model": encoder.name, "mean_of_tasks": average.of_tasks, "mean_of_kinds": average.of_kinds,
+        {"model": name, "mean_of_tasks": average.of_tasks, "mean_of_kinds": average.of_kinds,
          "by_kind": dict(average.by_kind)}
-        for encoder, average in zip(encoders, each, strict=True)
+        for name, average in zip(names, each, strict=True)
     ]  # fmt: skip
     return table + "\n", {"benchmark": benchmark.name, "models": models}
 
@@ -185,7 +204,7 @@ def _require_different(names: list[str], output: Path | None) -> None:
         raise InputError(f"two tasks are called {twice!r}", field="--task", remedy=remedy)
 
 
-def _names(models: list[str]) -> dict[str, str]:
+def model_names(models: list[str]) -> dict[str, str]:
     """What to call each model: its short name, or the whole one where the short ones are the same."""
     short = {model: _short(model) for model in models}
     return short if len(set(short.values())) == len(short) else {model: model for model in models}

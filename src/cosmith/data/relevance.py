@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from cosmith.data.rows import Rejected
@@ -49,8 +50,55 @@ def read_relevance(
         InputError: When a line is not a judgement, contradicts another one, or names an unknown id.
     """
     relevance: dict[str, dict[str, int]] = {}
-    line_of: dict[tuple[str, str], int] = {}
     unknown: list[InputError] = []
+    for each in judgements(path):
+        known = True
+        for given, table, column, file in (
+            (each.query, queries, "query-id", "queries.jsonl"), (each.document, documents, "corpus-id", "corpus.jsonl")
+        ):  # fmt: skip
+            if given not in table:
+                remedy = f"Add it to {file}, or remove the line."
+                unknown.append(
+                    InputError(f"{file} has no {given!r}", path=path, line=each.line, field=column, remedy=remedy)
+                )
+                known = False
+            elif table[given] is None:
+                reason = f"the {column} {given!r} names an empty text, which was put aside"
+                bad.append(Rejected(each.line, reason, each.raw[:500], str(path)))
+                known = False
+        if known:
+            relevance.setdefault(each.query, {})[each.document] = each.grade
+    if unknown:
+        raise _with_count(unknown)
+    return relevance
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A line of judgements.
+
+    Attributes:
+        line: Its number, counted from 1.
+        raw: As it stands there.
+        query: The query's id.
+        document: The document's id.
+        grade: How relevant it is; only above 0 it is.
+    """
+
+    line: int
+    raw: str
+    query: str
+    document: str
+    grade: int
+
+
+def judgements(path: Path) -> Iterator[Judgement]:
+    """The judgements of a file, one after another, in the layouts that :func:`read_relevance` knows.
+
+    Raises:
+        InputError: When a line is not a judgement, or contradicts another one.
+    """
+    first: dict[tuple[str, str], tuple[int, int]] = {}
     places: tuple[int, int, int] | None = None
     width = 0
     for number, line in numbered_lines(path):
@@ -74,36 +122,18 @@ def read_relevance(
         if not _INTEGER.fullmatch(score):
             remedy = "Give 1 (or a higher grade) for relevant, 0 for not relevant."
             raise InputError(f"{score!r} is not a whole number", path=path, line=number, field="score", remedy=remedy)
-        known = True
-        for given, table, column, file in (
-            (query, queries, "query-id", "queries.jsonl"), (document, documents, "corpus-id", "corpus.jsonl")
-        ):  # fmt: skip
-            if given not in table:
-                remedy = f"Add it to {file}, or remove the line."
-                unknown.append(
-                    InputError(f"{file} has no {given!r}", path=path, line=number, field=column, remedy=remedy)
-                )
-                known = False
-            elif table[given] is None:
-                reason = f"the {column} {given!r} names an empty text, which was put aside"
-                bad.append(Rejected(number, reason, raw[:500], str(path)))
-                known = False
-        if not known:
-            continue
-        first = line_of.setdefault((query, document), number)
-        if relevance.setdefault(query, {}).setdefault(document, int(score)) != int(score):
+        grade, line_of_first = first.setdefault((query, document), (int(score), number))
+        if grade != int(score):
             raise InputError(
-                f"query {query!r} and document {document!r} have another score on line {first}",
+                f"query {query!r} and document {document!r} have another score on line {line_of_first}",
                 path=path,
                 line=number,
                 field="score",
                 remedy="Remove one of the two lines.",
             )
-    if unknown:
-        raise _with_count(unknown)
+        yield Judgement(number, raw, query, document, grade)
     if places is None:
         raise InputError("holds blank lines only", path=path, remedy="Give a file that holds judgements.")
-    return relevance
 
 
 def _fields(line: str) -> list[str]:

@@ -124,7 +124,7 @@ def largest_changes(
         tops = [names[0] if names else None for names in found]
 
         def shown(document: str) -> Shown:
-            text = one_line(collection.documents[document], characters)
+            text = one_line(collection.documents.get(document, "(not in the collection)"), characters)
             return Shown(document, text, grades.get(document, 0) > 0)
 
         return QueryChange(

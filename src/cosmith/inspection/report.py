@@ -47,6 +47,7 @@ def report_page(run: RunRecord) -> str:
     )
     from cosmith.inspection.document_sections import documents_section
     from cosmith.inspection.dynamics import health_section
+    from cosmith.inspection.error_sections import run_errors_section
     from cosmith.inspection.example_sections import changes_section, provenance_section, searches_section
     from cosmith.inspection.result_sections import (
         baseline_section,
@@ -70,6 +71,7 @@ def report_page(run: RunRecord) -> str:
         ("results", "After training", result_section),
         ("forgotten", "What was forgotten", forgotten_section),
         ("changes", "Queries that changed most", changes_section),
+        ("errors", "Where it errs", run_errors_section),
         ("searches", "Example searches", searches_section),
         ("provenance", "Where these figures come from", provenance_section),
     ]

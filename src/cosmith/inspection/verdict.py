@@ -57,7 +57,7 @@ def verdict(run: RunRecord) -> Verdict:
         "better": f"{where} {metric} rose from {before} to {after}: {figures}.",
         "worse": f"{where} {metric} fell from {before} to {after}: {figures}. The tuned model is worse.",
         "unclear": f"{where} {metric} went from {before} to {after}: {figures}. That is no clear difference:"
-        " the interval holds zero.",
+        f" the interval holds zero.{_would_show(row)}",
     }[outcome]
     remarks = [
         *_kept_base(run),
@@ -68,6 +68,12 @@ def verdict(run: RunRecord) -> Verdict:
         ),
     ]
     return Verdict(outcome, sentence, tuple(remarks))
+
+
+def _would_show(row: Mapping[str, Any]) -> str:
+    """What so many queries can show; nothing where that is not known."""
+    least = row.get("detectable")
+    return "" if least is None else f" With so many, true differences of {wording.score(least)} and more show."
 
 
 def _kept_base(run: RunRecord) -> list[str]:

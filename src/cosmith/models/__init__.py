@@ -2,6 +2,7 @@
 
 from cosmith.models.adapters import AdapterKind, AdapterSpec
 from cosmith.models.batching import micro_batches
+from cosmith.models.cached_encoder import CachedEncoder
 from cosmith.models.cross_encoder import CrossEncoder
 from cosmith.models.encoder import Encoder
 from cosmith.models.end_token import append_end_token
@@ -16,11 +17,14 @@ from cosmith.models.precision import Precision, has_bf16, resolve_precision
 from cosmith.models.protocol import Embedder, PairScorer, TextEncoder, Trainable
 from cosmith.models.sparse import SparseEncoder, SparseVectors
 from cosmith.models.tiny import tiny_cross_encoder, tiny_encoder
+from cosmith.models.vector_cache import CacheCounts, VectorCache, default_cache_path
 
 __all__ = [
     "POOLINGS",
     "AdapterKind",
     "AdapterSpec",
+    "CacheCounts",
+    "CachedEncoder",
     "CrossEncoder",
     "Embedder",
     "Encoder",
@@ -36,7 +40,9 @@ __all__ = [
     "TokenMeasure",
     "TokenVectors",
     "Trainable",
+    "VectorCache",
     "append_end_token",
+    "default_cache_path",
     "distil_static",
     "find_model",
     "has_bf16",

@@ -19,10 +19,19 @@ if TYPE_CHECKING:
     from cosmith.data.documents import Document
     from cosmith.evaluation import Scores
     from cosmith.evaluation.tasks import EvaluationTask
-    from cosmith.models import CrossEncoder, Encoder, LateInteractionEncoder, SparseEncoder
-    from cosmith.recipes.remembered import RememberedVectors
+    from cosmith.models import (
+        CachedEncoder,
+        CrossEncoder,
+        Encoder,
+        LateInteractionEncoder,
+        SparseEncoder,
+        VectorCache,
+    )
 
 T = TypeVar("T")
+
+_VECTOR_BYTES = 40 * 10**9
+"""Of a run's vectors, which are removed when it has ended."""
 
 
 class Artefacts:
@@ -37,6 +46,7 @@ class Artefacts:
         self.recipe, self.run = recipe, run
         self._kinds = output_names(recipe)
         self._loaded: dict[str, Any] = {}
+        self._vectors: VectorCache | None = None
 
     def kind(self, name: str) -> Kind:
         """What a name stands for."""
@@ -158,11 +168,13 @@ class Artefacts:
         """A late-interaction model."""
         return self._once(name, lambda: load_late_interaction(str(self.folder(name)), self.recipe.precision, name))
 
-    def remembering(self, name: str) -> RememberedVectors:
-        """A model that does not encode the same long list of texts twice in a run."""
-        from cosmith.recipes.remembered import RememberedVectors
+    def remembering(self, name: str) -> CachedEncoder:
+        """A model that does not encode a text twice in a run."""
+        from cosmith.models import CachedEncoder, VectorCache
 
-        return RememberedVectors(self.encoder(name), self.run / ".vectors")
+        if self._vectors is None:
+            self._vectors = VectorCache(self.run / ".vectors" / "vectors.sqlite", disk_bytes=_VECTOR_BYTES)
+        return CachedEncoder(self.encoder(name), self._vectors)
 
     def model_path(self, name: str) -> str:
         """What to hand to ``Encoder.load`` for a model."""

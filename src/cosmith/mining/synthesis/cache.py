@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from cosmith.atomic import make_folder, require_name
-from cosmith.errors import InputError, StorageError
+from cosmith.data.sqlite_files import explained_sqlite, open_sqlite
 from cosmith.mining.synthesis.chat import Completion
 
-_VERSION = 1
+_VERSION, _WHAT = 1, "cache of answers"
 _TABLE = """
 CREATE TABLE IF NOT EXISTS answers (
     key TEXT PRIMARY KEY, text TEXT NOT NULL, finish TEXT NOT NULL, refusal TEXT NOT NULL,
@@ -38,17 +36,7 @@ class AnswerCache:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        require_name(self.path)
-        make_folder(self.path.parent)
-        with self._explained():
-            self._connection = sqlite3.connect(self.path, timeout=60.0, isolation_level=None)
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = NORMAL")
-            (version,) = self._connection.execute("PRAGMA user_version").fetchone()
-            if version not in (0, _VERSION):
-                raise InputError(f"is a cache of version {version}", path=self.path, remedy="Name another file.")
-            self._connection.execute(_TABLE)
-            self._connection.execute(f"PRAGMA user_version = {_VERSION}")
+        self._connection = open_sqlite(self.path, _TABLE, _VERSION, _WHAT)
 
     def get(self, key: str) -> Completion | None:
         """The answer to a question; None where it has not been asked."""
@@ -95,17 +83,8 @@ class AnswerCache:
     ) -> None:
         self.close()
 
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            remedy = "The answers so far stand; check the free space and permissions, then run it again."
-            raise StorageError(f"the cache cannot be used ({error})", path=self.path, remedy=remedy) from error
-        except sqlite3.DatabaseError as error:
-            raise InputError(
-                f"is no cache of answers ({error})", path=self.path, remedy="Name another file, or delete this one."
-            ) from error
+    def _explained(self) -> AbstractContextManager[None]:
+        return explained_sqlite(self.path, _WHAT)
 
 
 def _storable(text: str) -> str:

@@ -30,6 +30,7 @@ from cosmith.evaluation import (
     search_collection_sparse,
     texts_cut,
 )
+from cosmith.evaluation.analysis import analyse_errors
 from cosmith.evaluation.task_files import read_task
 from cosmith.evaluation.tasks import EvaluationTask, RetrievalTask
 from cosmith.recipes.artefacts import StageContext
@@ -132,7 +133,7 @@ def _by_vectors(task: EvaluationTask, model: str, stage: EvaluateStage, context:
             f"{model} cannot be scored on the {task.kind} set {task.name!r}", field=f"stages.{context.name}",
             remedy=f"Give the {task.kind} set an evaluate stage of its own, without {model}.",
         )  # fmt: skip
-    return task.evaluate(context.artefacts.encoder(model), dim=stage.dim, seed=context.seed, model=model)
+    return task.evaluate(context.artefacts.remembering(model), dim=stage.dim, seed=context.seed, model=model)
 
 
 def compare(stage: CompareStage, context: StageContext) -> dict[str, Any]:
@@ -154,6 +155,7 @@ def compare(stage: CompareStage, context: StageContext) -> dict[str, Any]:
         "tasks": [_row(before[task].scores, after[task].scores, context.seed) for task in tasks],
         "gained": [_example(change, texts) for change in changes.gained],
         "lost": [_example(change, texts) for change in changes.lost],
+        "errors": _errors(tasks[0], [before[tasks[0]], after[tasks[0]]], stage.examples, context),
         "metrics": [{"task": each.task, "model": each.model, "values": dict(each.values)} for each in everyone],
     }
 
@@ -193,6 +195,7 @@ def _row(before: Scores, after: Scores, seed: int) -> dict[str, Any]:
         "losses": comparison.losses,
         "ties": comparison.ties,
         "unit": comparison.unit,
+        "detectable": comparison.detectable,
     }
 
 
@@ -202,6 +205,23 @@ def _changes(task: str, before: _Measured, after: _Measured, count: int, context
         return Changes(after.scores.main, (), ())
     hits = [load_hits(collection, measured.hits_file) for measured in (before, after)]
     return largest_changes(before.scores, after.scores, collection, hits[0], hits[1], count)
+
+
+def _errors(task: str, found: list[_Measured], examples: int, context: StageContext) -> list[dict[str, Any]]:
+    """Where each of the models errs; nothing where none searches, or no examples are wanted."""
+    collection = _collection(task, context)
+    if not examples or collection is None:
+        return []
+    analyses = []
+    for each in found:
+        model = each.scores.model
+        encoder = context.artefacts.encoder(model) if context.artefacts.kind(model) == "model" else None
+        hits = load_hits(collection, each.hits_file)
+        analysis = analyse_errors(
+            collection, hits, each.scores, encoder=encoder, in_words=True, examples=examples, seed=context.seed
+        )
+        analyses.append(analysis.to_dict())
+    return analyses
 
 
 def _texts(task: str, context: StageContext) -> Mapping[str, str]:

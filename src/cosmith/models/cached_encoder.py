@@ -1,0 +1,99 @@
+"""An encoder that makes no vector twice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xxhash
+
+from cosmith.models.inference import distinct_of
+from cosmith.models.precision import resolve_precision
+from cosmith.models.protocol import TextEncoder
+from cosmith.models.vector_cache import VectorCache
+
+_TEXTS_AT_ONCE = 50_000
+"""Encoded before they are kept: what is killed loses no more than these."""
+
+
+class CachedEncoder:
+    """A :class:`~cosmith.models.TextEncoder` that looks its vectors up before it makes them.
+
+    A vector is found again by the model's fingerprint, the precision it computes in, the prompt's name, the instruction
+    and the text, so a model that was changed, in its weights or its maximum length, never gets an old one. Full vectors
+    are kept, and cut on the way out: a sweep over dimensions encodes once. A cut vector equals that of the encoder but
+    for rounding; a full one is the same, bit for bit.
+
+    Args:
+        encoder: Makes the vectors that are not there.
+        cache: Where they are kept; encoders may share it.
+        frozen: The caller's word that the model will not change, for services that are asked for one text at a time:
+            its fingerprint, which takes a pass over the weights, is then worked out once, and not at each call.
+    """
+
+    def __init__(self, encoder: TextEncoder, cache: VectorCache, *, frozen: bool = False) -> None:
+        self.encoder, self.cache = encoder, cache
+        self._fingerprint = encoder.fingerprint() if frozen else None
+
+    @property
+    def name(self) -> str:
+        """What the model is called in tables."""
+        return str(getattr(self.encoder, "name", "model"))
+
+    @property
+    def dimension(self) -> int:
+        """The length of a full vector."""
+        return self.encoder.dimension
+
+    @property
+    def max_length(self) -> int:
+        """The most tokens of a text that are read."""
+        return self.encoder.max_length
+
+    def fingerprint(self) -> str:
+        """The encoder's."""
+        return self._fingerprint or self.encoder.fingerprint()
+
+    def encode(
+        self,
+        texts: Sequence[str],
+        *,
+        prompt: str | None = None,
+        instruction: str = "",
+        dim: int | None = None,
+        show_progress: str | None = None,
+    ) -> npt.NDArray[np.float32]:
+        """As :meth:`cosmith.models.TextEncoder.encode`; progress counts the texts that are not there."""
+        width = self.dimension
+        distinct, places = distinct_of(texts)
+        if not distinct or (dim is not None and not 1 <= dim <= width):  # the encoder says what is wrong with it
+            return self.encoder.encode(texts, prompt=prompt, instruction=instruction, dim=dim)
+        keys = self._keys(distinct, prompt, instruction)
+        vectors = np.empty((len(distinct), width), dtype=np.float32)
+        missing = np.flatnonzero(~self.cache.look_up(keys, vectors))
+        for start in range(0, len(missing), _TEXTS_AT_ONCE):
+            rows = missing[start : start + _TEXTS_AT_ONCE].tolist()
+            made = self.encoder.encode(
+                [distinct[row] for row in rows], prompt=prompt, instruction=instruction, show_progress=show_progress
+            )
+            vectors[rows] = made
+            self.cache.keep([keys[row] for row in rows], made)
+        if dim is not None and dim < width:
+            vectors = vectors[:, :dim]
+            vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        found: npt.NDArray[np.float32] = vectors[places]
+        return found
+
+    def _keys(self, texts: Sequence[str], prompt: str | None, instruction: str) -> list[bytes]:
+        said = (self.fingerprint(), self._precision, self.dimension, prompt, instruction)
+        before = xxhash.xxh3_128_digest(repr(said).encode("utf-8", "surrogatepass"))
+        return [xxhash.xxh3_128_digest(before + text.encode("utf-8", "surrogatepass")) for text in texts]
+
+    @property
+    def _precision(self) -> str:
+        """In what the model computes: where it says ``auto``, what that means here."""
+        encoder: Any = self.encoder
+        precision = getattr(encoder, "precision", "")
+        return resolve_precision("auto", encoder.device) if precision == "auto" else str(precision)

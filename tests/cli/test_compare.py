@@ -1,0 +1,150 @@
+"""Comparing from the command line: models, BM25, runs of other systems and scores of before, in any mixture."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from cosmith.cli.app import app, flags_first
+from cosmith.data import Collection
+from cosmith.evaluation import Scores, judged_queries, read_trec_run
+from cosmith.models import default_cache_path, tiny_encoder
+
+WORDS = ["apple", "bread", "cloud", "drum", "engine", "forest", "glass", "harbour", "island", "jacket", "kettle", "oar"]
+
+
+def cosmith(*arguments: Any) -> Result:
+    return CliRunner().invoke(app, flags_first([str(argument) for argument in arguments]))
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A test set that words solve, a run that is wrong on every second query, pairs, and a model."""
+    folder = tmp_path_factory.mktemp("world")
+    documents = {f"d{n}": f"all about the {word} and {'its parts ' * n}" for n, word in enumerate(WORDS)}
+    queries = {f"q{n}": f"what is a {word}" for n, word in enumerate(WORDS)}
+    Collection("task", documents, queries, {f"q{n}": {f"d{n}": 1} for n in range(12)}).write_beir(folder / "task")
+    lines = []
+    for n in range(12):
+        others = [(n + step) % 12 for step in range(1, 11)]
+        ranked = [n, *others] if n % 2 else [*others[:3], n, *others[3:]]
+        lines += [f"q{n} Q0 d{number} {rank} {20 - rank} other" for rank, number in enumerate(ranked)]
+    (folder / "other.run").write_text("\n".join(lines) + "\n")
+    pairs = ["sentence1\tsentence2\tscore", "red apples\tgreen apples\t4", "a river\tcode\t0", "a list\tlists\t5"]
+    (folder / "pairs.tsv").write_text("\n".join(pairs) + "\n")
+    tiny_encoder("bert").save(folder / "model")
+    tiny_encoder("bert", seed=1).save(folder / "tuned")
+    return folder
+
+
+def test_systems_are_compared_and_the_report_says_where_they_err(world: Path, tmp_path: Path) -> None:
+    told = cosmith("compare", "bm25", world / "other.run", "--task", world / "task", "--output", tmp_path / "out")
+    assert told.exit_code == 0, told.output
+    assert "a: bm25" in told.stdout
+    assert "1.0000 [1.000, 1.000] > b" in told.stdout
+    assert "bm25 over other.run on task: +0.2" in told.stdout
+    assert "after Holm p = 0.031, significant" in told.stdout, "six of six differences, all two-sided flips: 2 / 64"
+    assert "with 12 queries, true differences of 0.2" in told.stdout
+    assert "task: bm25 wins most against other.run on\n  1.000 : 0.431  what is a" in told.stdout
+    about = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    assert about["pairs"][0]["adjusted_p"] == pytest.approx(2 / 64)
+    assert [each["model"] for each in about["analyses"]] == ["bm25", "other.run"]
+    assert about["analyses"][1]["ranks"][2] == {"label": "4–10", "count": 6}
+    assert len(about["changes"][0]["won"]) == 5
+    assert about["unlabelled"]["task"][0]["models"] == ["other.run"]
+    page, text = ((tmp_path / "out" / f"comparison.{kind}").read_text() for kind in ("html", "md"))
+    assert "bm25 is better than other.run by 0.2" in page
+    assert "## task: where bm25 wins against other.run" in text
+    assert "right answer, the first at rank 1 and rank 4" in text
+
+
+def test_what_was_written_is_compared_again_without_a_task(world: Path, tmp_path: Path) -> None:
+    assert cosmith("compare", "bm25", "--task", world / "task", "--output", tmp_path).exit_code == 0
+    scores = Scores.from_json(tmp_path / "task--bm25.json")
+    queries, hits = read_trec_run(tmp_path / "task--bm25.run")
+    assert set(queries) <= set(judged_queries(Collection.read_beir(world / "task")))
+    assert hits.ids[0, 0] == "d0"
+    told = cosmith("compare", tmp_path / "task--bm25.json", world / "other.run", "--task", world / "task", "--json")
+    assert told.exit_code == 0, told.output
+    about = json.loads(told.stdout)
+    assert about["models"] == ["bm25", "other.run"]
+    assert about["tasks"][0]["scores"][0]["values"] == dict(scores.values)
+    alone = cosmith("compare", tmp_path / "task--bm25.json")
+    assert alone.exit_code == 0
+    assert "1.0000" in alone.stdout
+
+
+def test_models_are_encoded_once_and_their_tasks_averaged(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COSMITH_CACHE", str(world / "cache"))
+    command = ("compare", world / "model", world / "tuned", "--task", world / "task", "--task", world / "pairs.tsv")
+    first, second = (json.loads(cosmith(*command, "--json").stdout) for _ in range(2))
+    assert default_cache_path().is_file()
+    assert first["vectors"] == {"memory": 0, "disk": 0, "made": 2 * (12 + 12 + 6)}
+    assert second["vectors"] == {"memory": 0, "disk": 2 * (12 + 12 + 6), "made": 0}
+    assert {key: value for key, value in first.items() if key != "vectors"} == {
+        key: value for key, value in second.items() if key != "vectors"
+    }
+    assert [each["model"] for each in first["macro"]] == [f"{world.name}/model", "tuned"]
+    assert [pair["task"] for pair in first["pairs"]] == ["task", "pairs.tsv", "macro average"]
+    cut = first["analyses"][0]["truncation"]
+    assert cut["documents"] == 12
+    told = cosmith(*command, "--no-cache", "--json")
+    assert "vectors" not in json.loads(told.stdout)
+    assert "of 60 vectors (100 %) were there already" in cosmith(*command).stderr
+
+
+def test_evaluating_again_only_scores(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COSMITH_CACHE", str(world / "cache-of-evaluate"))
+    command = ("evaluate", world / "model", "--task", world / "task")
+    first, second = (cosmith(*command) for _ in range(2))
+    assert first.stdout == second.stdout
+    assert "0 of 24 vectors (0 %) were there already" in first.stderr
+    assert "24 of 24 vectors (100 %) were there already" in second.stderr
+
+
+def test_a_run_of_another_system_is_evaluated(world: Path, tmp_path: Path) -> None:
+    told = cosmith("evaluate", world / "other.run", "--task", world / "task", "--output", tmp_path, "--runs", "--json")
+    assert told.exit_code == 0, told.output
+    (of_run,) = json.loads(told.stdout)["models"]
+    # Six queries have their answer first, six at rank 4: (1 + 1 / log2(5)) / 2.
+    assert of_run["values"]["ndcg@10"] == pytest.approx((1 + 1 / np.log2(5)) / 2)
+    assert of_run["model"] == "other.run"
+    again = cosmith("evaluate", tmp_path / "task--other.run.run", "--task", world / "task", "--json")
+    assert json.loads(again.stdout)["models"][0]["values"] == of_run["values"]
+    beside = cosmith("evaluate", world / "other.run", "--against", world / "model", "--task", world / "task")
+    assert f"other.run over {world.name}/model, ndcg@10" in beside.stdout
+    on_pairs = cosmith("evaluate", world / "other.run", "--task", world / "pairs.tsv")
+    assert "other.run cannot be scored on pairs.tsv, which is a task of the kind sts" in on_pairs.stderr
+    nowhere = cosmith("evaluate", world / "other.run", "--task", world / "task", "--runs")
+    assert "[--runs]: there is no folder to write them to" in nowhere.stderr
+
+
+def test_a_cache_that_cannot_be_used_is_told_and_done_without(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = world / "a-file"
+    place.write_text("")
+    monkeypatch.setenv("COSMITH_CACHE", str(place))
+    told = cosmith("evaluate", world / "model", "--task", world / "task")
+    assert told.exit_code == 0, told.output
+    assert "vectors are not kept" in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["bm25"], "bm25 [--task]: there is nothing to score it on"),
+        (["bm25", "bm25", "--task", "task"], "bm25: is given twice"),
+        (["bm25", "--task", "pairs.tsv"], "bm25 cannot be scored on pairs.tsv, which is a task of the kind sts"),
+        (["bm25", "--task", "task", "--alpha", "5"], "[alpha]: must lie between 0 and 1"),
+        (["pairs.tsv", "--task", "task"], "pairs.tsv:1: has"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(world: Path, arguments: list[str], problem: str) -> None:
+    there = [str(world / each) if (world / each).exists() else each for each in arguments]
+    refused = cosmith("compare", *there)
+    assert refused.exit_code == 1
+    assert problem in refused.stderr
