@@ -13,6 +13,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import interleaved
@@ -113,7 +114,7 @@ def words(text: str) -> str:
 def of_what_was_found(results: Sequence[Mapping[str, Mapping[str, float]]]) -> str:
     """The medians of what was mined, as Markdown."""
     lines = ["| | " + " | ".join(FOUND) + " |", "|---" * (len(FOUND) + 1) + "|"]
-    for name in CONTEST.contestants:
+    for name in results[0]:
         cells = [f"{statistics.median(each[name][key] for each in results):,.4g}" for key in FOUND]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -128,6 +129,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", type=Path)
     parser.add_argument("--file", type=Path, help="pairs in place of those of this Python: JSON lines query, document")
+    parser.add_argument("--contestants", nargs="+", choices=CONTEST.contestants, default=CONTEST.contestants)
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.worker:
@@ -135,13 +137,14 @@ def main() -> None:
         print(json.dumps(work(given.worker, pairs, given.negatives, given.ratio)))
         return
     options = [f"--pairs {given.pairs} --negatives {given.negatives} --ratio {given.ratio:g} --rounds {given.rounds}"]
-    options.append(f"--threads {given.threads}")
+    options.append(f"--threads {given.threads} --contestants {' '.join(map(repr, given.contestants))}")
+    contest = replace(CONTEST, contestants=given.contestants)
     with tempfile.TemporaryDirectory() as folder:
         file = given.file or Path(folder) / "pairs.jsonl"
         if given.file is None:
             write_pairs(file, given.pairs)
         passed = ["--file", str(file), "--pairs", str(given.pairs), "--negatives", str(given.negatives)]
-        results = interleaved.run(CONTEST, [*passed, "--ratio", str(given.ratio)], given.rounds, given.threads)
+        results = interleaved.run(contest, [*passed, "--ratio", str(given.ratio)], given.rounds, given.threads)
     what = "docstring sentences and function bodies" if given.file is None else given.file.name
     notes = (
         f"{given.pairs:,} pairs ({what}), all-MiniLM-L6-v2, at most 256 tokens, {given.threads} thread(s); texts are "
@@ -150,7 +153,7 @@ def main() -> None:
         "negatives), with its own search and with faiss. Vectors are compared in float32 by all; the precision named "
         "is that of the encoder (bf16 is autocast in both). Wrong: the answer to a query of the same words."
     )
-    body = interleaved.table(CONTEST, results) + "\n\n" + of_what_was_found(results)
+    body = interleaved.table(contest, results) + "\n\n" + of_what_was_found(results)
     interleaved.write_up("Mining throughput", CONTEST.module, options, notes, body, given.output)
 
 
