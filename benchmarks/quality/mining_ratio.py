@@ -6,6 +6,7 @@ python -m benchmarks.quality.mining_ratio --data ../shared/data/medquad
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 from benchmarks import interleaved
@@ -59,7 +60,7 @@ def main() -> None:
 
     outcomes.take(BASE, lambda: measured(Encoder.load(MODEL)))
     for ratio in given.ratios:
-        outcomes.take(f"ratio {ratio:g}", lambda ratio=ratio: measured(trained(ratio)))
+        outcomes.take(f"ratio {ratio:g}", partial(lambda limit: measured(trained(limit)), ratio))
         write(given, whole, test_set, outcomes)
 
 
