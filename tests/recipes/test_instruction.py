@@ -78,7 +78,6 @@ def test_a_query_has_the_same_tokens_in_training_mining_dev_evaluation_and_searc
     assert dev.instruction == test.instruction == TASK
     rows = {row.query for row in train.rows()}
     queries = {"mined": rows, "train": rows | set(dev.queries.values()), "scores": set(test.queries.values())}
-    assert {text for where, text in reader.read if where == "index"} & set(test.queries.values())
     for where, texts in queries.items():
         assert texts <= {text for place, text in reader.read if place == where}, where
 

@@ -12,6 +12,7 @@ import json
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from shlex import quote
 
 from cosmith.data.column_files import arrow_columns, arrow_records, parquet_columns, parquet_records
 from cosmith.data.columns import is_known
@@ -125,7 +126,7 @@ def json_records(path: Path, what: str = "") -> Iterator[Record]:
                 "is a JSON array; one object a line is needed",
                 path=path,
                 line=number,
-                remedy=f"Convert it, for example: jq -c '.[]' {path.name} > {path.stem}.jsonl",
+                remedy=f"Convert it, for example: jq -c '.[]' {quote(path.name)} > {quote(path.stem + '.lines.jsonl')}",
             )
         first = False
         yield parsed_json(number, text)

@@ -51,8 +51,8 @@ class ErrorAnalysis:
     truncation: Truncation | None
 
     def to_dict(self) -> dict[str, Any]:
-        """As what JSON can hold."""
-        return asdict(self)
+        """As what JSON can hold, and gives back alike."""
+        return asdict(self, dict_factory=lambda pairs: {key: _listed(value) for key, value in pairs})
 
     @classmethod
     def from_dict(cls, about: Mapping[str, Any]) -> ErrorAnalysis:
@@ -124,3 +124,7 @@ def analyse_errors(
         unlabelled=likely_unlabelled(collection, queries, {scores.model: hits}, examples),
         truncation=truncation_loss(read, answers, values, resamples=resamples, seed=seed),
     )
+
+
+def _listed(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
