@@ -123,3 +123,18 @@ def test_documents_and_texts_are_told_from_pairs(world: Path, tmp_path: Path) ->
     assert read_rows(tmp_path / "pairs.jsonl").rows
     done = cosmith("data", "filter", folder, "--output", tmp_path / "clean.jsonl")
     assert done.exit_code == 0, done.stderr  # where texts do as well, they are taken
+
+
+def test_rows_of_which_none_or_few_get_a_negative_are_told(world: Path, tmp_path: Path) -> None:
+    asked = ("data", "mine", world / "pairs.jsonl", "--model", world / "model0", "--replace", "--precision", "float32")
+    none = cosmith(*asked, "--max-score", -2, "-o", tmp_path / "none.jsonl")
+    assert none.exit_code == 1
+    assert "none of the 30 rows has a negative" in none.stderr
+    assert "raise `max_score` (now -2" in none.stderr
+    assert not (tmp_path / "none.jsonl").exists()
+
+    few = cosmith(*asked, "--max-score", 0.9, "--ratio", 0, "-o", tmp_path / "few.jsonl")
+    assert few.exit_code == 0, few.stderr
+    bare = sum(not row.negatives for row in read_rows(tmp_path / "few.jsonl").rows)
+    assert bare > 3
+    assert f"warning: {bare} of 30 rows have no negative" in few.stderr

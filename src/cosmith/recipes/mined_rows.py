@@ -9,8 +9,8 @@ from pathlib import Path
 from cosmith.data import Source
 from cosmith.errors import InputError
 from cosmith.mining import MiningResult, Review, mine_hard_negatives, ratio_of, read_review
+from cosmith.mining.hard_negatives import Limits, require_negatives
 from cosmith.models import Encoder, TextEncoder
-from cosmith.phrases import counted
 from cosmith.recipes.artefacts import StageContext
 from cosmith.recipes.engine_schemas import WHO_WORKS
 from cosmith.recipes.graph import mining_stage
@@ -56,10 +56,9 @@ def mined(
             engine=stage.made_by(),
             **stage.model_dump(include=said),
         )
+        require_negatives(found, limits_of(stage), stage.skip_top)
     except InputError as error:
         raise context.of_stage(error) from error
-    if not len(found.source.negatives):
-        raise context.of_stage(_nothing_mined(stage, found))
     return found
 
 
@@ -102,31 +101,6 @@ def remining_of(stage: TrainStage, context: StageContext, named: Callable[[str, 
     return Remining(stage.remine_every, mine, identity)
 
 
-def _nothing_mined(stage: MineStage, found: MiningResult) -> InputError:
-    """Why no row has a negative, and what to do."""
-    nothing = f"none of the {counted(found.rows, 'row')} has a negative: "
-    if not found.rejected:
-        remedy = "lower `skip_top`" if stage.skip_top else "give it more rows"
-        return InputError(
-            f"{nothing}beside the answers, no document is left to take",
-            field="skip_top" if stage.skip_top else "source",
-            remedy=f"Leave this stage out, or {remedy}.",
-        )
-    return InputError(
-        f"{nothing}{counted(found.rejected, 'candidate')} score too near the answers and were left out",
-        field=next((name for name in ("ratio", "margin", "max_score") if getattr(stage, name) is not None), None),
-        remedy=f"{widened(stage)}, or mine with a model that tells these documents apart.",
-    )
-
-
-def widened(stage: MineStage) -> str:
-    """How to leave out fewer candidates."""
-    ways = [] if stage.ratio is None else [f"raise `ratio` (now {stage.ratio:g}; null: no such limit)"]
-    if stage.margin is not None:
-        ways.append(f"lower `margin` (now {stage.margin:g}; null: no such limit)")
-    if stage.max_score is not None:
-        ways.append(f"raise `max_score` (now {stage.max_score:g}; null: no such limit)")
-    if stage.skip_top:
-        ways.append(f"lower `skip_top` (now {stage.skip_top})")
-    told = " or ".join(ways or ["give it more rows"])
-    return told[0].upper() + told[1:]
+def limits_of(stage: MineStage) -> Limits:
+    """What its candidates must keep to; its ratio is a number or none, see :func:`with_ratio`."""
+    return Limits(*(getattr(stage, name) for name in ("ratio", "margin", "max_score")))

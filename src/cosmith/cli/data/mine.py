@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -85,7 +85,8 @@ def mine(
     Example: cosmith data mine pairs.jsonl --corpus documents.jsonl --negatives 4 --output mined.jsonl
     """
     from cosmith.data import Source, SourceSettings, write_rows
-    from cosmith.mining import Review, mine_hard_negatives, read_review, write_review
+    from cosmith.mining import Review, mine_hard_negatives, ratio_of, read_review, write_review
+    from cosmith.mining.hard_negatives import Limits, bare_rows, require_negatives, shortage
     from cosmith.recipes.artefacts import load_encoder
 
     if output.suffix != ".jsonl":
@@ -99,23 +100,29 @@ def mine(
     encoders = [load_encoder(name, precision) for name in model or ["all-MiniLM-L6-v2"]]
     require_used(instruction, "query", *encoders)
     source = Source.from_rows(pairs.stem, read.rows, SourceSettings(instruction=instruction))
+    share: float | Literal["auto"] | None = "auto" if ratio is None else ratio or None
     with _told_by_option():
         found = mine_hard_negatives(
             encoders, source, corpus=more, negatives_per_row=negatives, candidates=candidates,  # type: ignore[arg-type]
             agreement=agreement, depth=depth, skip_top=skip_top, sample=sample,  # type: ignore[arg-type]
-            ratio="auto" if ratio is None else ratio or None, margin=margin, max_score=max_score,
+            ratio=share, margin=margin, max_score=max_score,
             cross_encoder=_reader(cross_encoder, precision), review=judged, keep=False if replace else "auto",
             scores=scores, seed=seed, dim=dim, folder=beside(output, ".vectors"),
             stored_as=stored_as, engine=makes,  # type: ignore[arg-type]
         )  # fmt: skip
+        limits = Limits(ratio_of(share, source), margin, max_score)
+        require_negatives(found, limits, skip_top)
     write_rows(output, found.source.rows())
+    if (few := shortage(found, limits, skip_top)) is not None:
+        manner.warn(few)
     lines = [
         f"{found.describe()}",
         f"all rows are in {output}; train on them: cosmith train --pairs {quote(str(output))}",
     ]
     value: dict[str, Any] = {
         "rows": found.rows, "documents": found.documents, "negatives": found.negatives, "rejected": found.rejected,
-        "estimated_positives": found.estimated_positives, "short_rows": found.short_rows, "output": str(output),
+        "estimated_positives": found.estimated_positives, "short_rows": found.short_rows,
+        "bare_rows": bare_rows(found), "output": str(output),
     }  # fmt: skip
     value |= {f"unread_{key}": each for key, each in rejected_value(read.rejected, rejected).items()}
     if review is not None:

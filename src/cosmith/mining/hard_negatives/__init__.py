@@ -9,6 +9,7 @@ its top ranks were full of likely answers.
 from cosmith.mining.hard_negatives.mine import MiningResult, mine_hard_negatives
 from cosmith.mining.hard_negatives.possible_positives import PossiblePositives
 from cosmith.mining.hard_negatives.settings import Candidates, Limits, Sample, labels_settle, ratio_of
+from cosmith.mining.hard_negatives.shortage import bare_rows, require_negatives, shortage
 from cosmith.retrieval.vectors import StoredAs
 
 __all__ = [
@@ -18,7 +19,10 @@ __all__ = [
     "PossiblePositives",
     "Sample",
     "StoredAs",
+    "bare_rows",
     "labels_settle",
     "mine_hard_negatives",
     "ratio_of",
+    "require_negatives",
+    "shortage",
 ]
