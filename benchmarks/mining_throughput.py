@@ -145,12 +145,13 @@ def main() -> None:
             write_pairs(file, given.pairs)
         passed = ["--file", str(file), "--pairs", str(given.pairs), "--negatives", str(given.negatives)]
         results = interleaved.run(contest, [*passed, "--ratio", str(given.ratio)], given.rounds, given.threads)
+    faiss = ", and with faiss in place of its own search" if any("faiss" in name for name in given.contestants) else ""
     what = "docstring sentences and function bodies" if given.file is None else given.file.name
     notes = (
         f"{given.pairs:,} pairs ({what}), all-MiniLM-L6-v2, at most 256 tokens, {given.threads} thread(s); texts are "
         f"encoded and {given.negatives} negatives a row are mined that score below {given.ratio:g} of the answer. "
         "sentence-transformers at its defaults (batch 32, a window of ranks that it derives from the number of "
-        "negatives), with its own search and with faiss. Vectors are compared in float32 by all; the precision named "
+        f"negatives{faiss}). Vectors are compared in float32 by all; the precision named "
         "is that of the encoder (bf16 is autocast in both). Wrong: the answer to a query of the same words."
     )
     body = interleaved.table(contest, results) + "\n\n" + of_what_was_found(results)

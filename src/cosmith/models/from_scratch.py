@@ -82,7 +82,8 @@ def initialise(
     """An encoder with mean pooling, random weights and a tokenizer learnt from the texts.
 
     Small models with Gemma's layers learn language in far fewer steps than with BERT's, which stay for long where they
-    know no more than how frequent words are (benchmarks/results/from_scratch.md).
+    know no more than how frequent words are: after 600 steps of 32 pieces of 64 tokens of Wikipedia the loss of masked
+    words was 5.9 with the one and 6.7 with the other (4 layers of width 256, 8,000 words, one seed).
 
     Args:
         texts: What the tokenizer learns from.
