@@ -10,10 +10,9 @@ import numpy.typing as npt
 
 from cosmith.errors import InputError
 from cosmith.evaluation.tasks.kind import Kind
-from cosmith.evaluation.tasks.task import TaskTexts, encode_texts, scores_from, symmetric_prompt
+from cosmith.evaluation.tasks.task import OfData, TaskTexts, encode_texts, scores_from, symmetric_prompt
 
 if TYPE_CHECKING:
-    from cosmith.data.rows import Rejected
     from cosmith.data.test_sets import ParallelTexts
     from cosmith.evaluation.scores import Scores
     from cosmith.models import TextEncoder
@@ -26,7 +25,7 @@ _NEIGHBOURS = 4
 
 
 @dataclass(frozen=True)
-class BitextMiningTask:
+class BitextMiningTask(OfData):
     """Texts and their translations as a task, by MTEB's protocol, and by margin beside it.
 
     For each text the nearest of all translations is taken. A constant model finds the first for all.
@@ -45,16 +44,6 @@ class BitextMiningTask:
     def __post_init__(self) -> None:
         if not len(self.data):
             raise InputError(f"{self.name!r} has no texts", field="first")
-
-    @property
-    def instruction(self) -> str:
-        """What is told to models that take instructions."""
-        return self.data.instruction
-
-    @property
-    def rejected(self) -> tuple[Rejected, ...]:
-        """The records that cannot be used."""
-        return self.data.rejected
 
     def texts(self) -> tuple[TaskTexts, ...]:
         """All that an encoder has to read."""

@@ -16,11 +16,10 @@ from cosmith.evaluation.contributions import class_f1_contributions
 from cosmith.evaluation.scikit import scikit
 from cosmith.evaluation.scores import Breakdown
 from cosmith.evaluation.tasks.kind import Kind
-from cosmith.evaluation.tasks.task import TaskTexts, encode_texts, scores_from, symmetric_prompt
+from cosmith.evaluation.tasks.task import OfData, TaskTexts, encode_texts, scores_from, symmetric_prompt
 from cosmith.progress import track
 
 if TYPE_CHECKING:
-    from cosmith.data.rows import Rejected
     from cosmith.data.test_sets import TrainAndTest
     from cosmith.evaluation.scores import Scores
     from cosmith.models import TextEncoder
@@ -32,7 +31,7 @@ _MTEB_SEED = 42
 
 
 @dataclass(frozen=True)
-class ClassificationTask:
+class ClassificationTask(OfData):
     """Labelled texts as a task, by MTEB's protocol.
 
     Ten times, some texts of each class are drawn, logistic regression learns from their vectors, and all test texts
@@ -65,16 +64,6 @@ class ClassificationTask:
                 f"the training texts of {self.name!r} are of {len(self.data.train.classes)} class", field="label",
                 remedy="Give texts of two classes or more.",
             )  # fmt: skip
-
-    @property
-    def instruction(self) -> str:
-        """What is told to models that take instructions."""
-        return self.data.instruction
-
-    @property
-    def rejected(self) -> tuple[Rejected, ...]:
-        """The records that cannot be used."""
-        return self.data.rejected
 
     def texts(self) -> tuple[TaskTexts, ...]:
         """All that an encoder has to read: the training texts that are drawn, and the test texts."""

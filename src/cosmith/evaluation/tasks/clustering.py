@@ -15,11 +15,10 @@ from cosmith.errors import InputError
 from cosmith.evaluation.contributions import v_measure_contributions
 from cosmith.evaluation.scikit import scikit
 from cosmith.evaluation.tasks.kind import Kind
-from cosmith.evaluation.tasks.task import TaskTexts, encode_texts, scores_from, symmetric_prompt
+from cosmith.evaluation.tasks.task import OfData, TaskTexts, encode_texts, scores_from, symmetric_prompt
 from cosmith.progress import track
 
 if TYPE_CHECKING:
-    from cosmith.data.rows import Rejected
     from cosmith.data.test_sets import LabelledTexts
     from cosmith.evaluation.scores import Scores
     from cosmith.models import TextEncoder
@@ -32,7 +31,7 @@ _BATCH = 512
 
 
 @dataclass(frozen=True)
-class ClusteringTask:
+class ClusteringTask(OfData):
     """Labelled texts as a task, by MTEB's protocol for clustering (of its second version).
 
     At most ``embed`` texts are drawn and encoded. Ten times, ``sample`` of them are drawn with replacement and put
@@ -68,16 +67,6 @@ class ClusteringTask:
                 field="label",
                 remedy="Give texts of two labels or more, several of a label.",
             )
-
-    @property
-    def instruction(self) -> str:
-        """What is told to models that take instructions."""
-        return self.data.instruction
-
-    @property
-    def rejected(self) -> tuple[Rejected, ...]:
-        """The records that cannot be used."""
-        return self.data.rejected
 
     def texts(self) -> tuple[TaskTexts, ...]:
         """All that an encoder has to read."""

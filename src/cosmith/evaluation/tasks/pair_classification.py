@@ -12,10 +12,9 @@ from cosmith.errors import InputError
 from cosmith.evaluation.contributions import average_precision_contributions, f1_contributions
 from cosmith.evaluation.scikit import scikit
 from cosmith.evaluation.tasks.kind import Kind
-from cosmith.evaluation.tasks.task import TaskTexts, encode_texts, scores_from, symmetric_prompt
+from cosmith.evaluation.tasks.task import OfData, TaskTexts, encode_texts, scores_from, symmetric_prompt
 
 if TYPE_CHECKING:
-    from cosmith.data.rows import Rejected
     from cosmith.data.test_sets import JudgedPairs
     from cosmith.evaluation.scores import Scores
     from cosmith.models import TextEncoder
@@ -25,7 +24,7 @@ Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class PairClassificationTask:
+class PairClassificationTask(OfData):
     """Judged pairs as a task, by MTEB's protocol.
 
     Every similarity is scored by itself: ``cosine_ap``, ``dot_f1``, … ``max_ap`` is the best of the four. A constant
@@ -49,16 +48,6 @@ class PairClassificationTask:
                 f"all {len(self.data):,} pairs of {self.name!r} are {says}", field="label",
                 remedy="Give pairs of both kinds.",
             )  # fmt: skip
-
-    @property
-    def instruction(self) -> str:
-        """What is told to models that take instructions."""
-        return self.data.instruction
-
-    @property
-    def rejected(self) -> tuple[Rejected, ...]:
-        """The records that cannot be used."""
-        return self.data.rejected
 
     def texts(self) -> tuple[TaskTexts, ...]:
         """All that an encoder has to read."""

@@ -11,11 +11,10 @@ import numpy as np
 from cosmith.errors import InputError, nearest
 from cosmith.evaluation.metrics import retrieval_metrics
 from cosmith.evaluation.tasks.kind import Kind
-from cosmith.evaluation.tasks.task import TaskTexts, encode_texts, scores_from
+from cosmith.evaluation.tasks.task import OfData, TaskTexts, encode_texts, scores_from
 from cosmith.retrieval.hits import Hits
 
 if TYPE_CHECKING:
-    from cosmith.data.rows import Rejected
     from cosmith.data.test_sets import CandidateLists
     from cosmith.evaluation.scores import Scores
     from cosmith.models import TextEncoder
@@ -25,7 +24,7 @@ _HEADLINES = ("map@1000", "mrr@10", "ndcg@10", "precision@1")
 
 
 @dataclass(frozen=True)
-class RerankingTask:
+class RerankingTask(OfData):
     """Queries with candidates as a task, by MTEB's protocol.
 
     Each query's own candidates are ordered by cosine, and the order is scored as a search's is
@@ -48,16 +47,6 @@ class RerankingTask:
         valid = [f"{metric}@{k}" for metric in ("map", "mrr", "ndcg", "recall", "precision", "success") for k in KS]
         if self.main not in valid:
             raise InputError(f"{self.main!r} is not a metric", field="main", remedy=nearest(self.main, valid))
-
-    @property
-    def instruction(self) -> str:
-        """What is told to models that take instructions."""
-        return self.data.instruction
-
-    @property
-    def rejected(self) -> tuple[Rejected, ...]:
-        """The records that cannot be used."""
-        return self.data.rejected
 
     def texts(self) -> tuple[TaskTexts, ...]:
         """All that an encoder has to read."""

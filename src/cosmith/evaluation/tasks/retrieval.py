@@ -14,7 +14,7 @@ from cosmith.evaluation.scores import Scores
 from cosmith.evaluation.searched_texts import SearchedTexts
 from cosmith.evaluation.significance import Interval, bootstrap_intervals
 from cosmith.evaluation.tasks.kind import Kind
-from cosmith.evaluation.tasks.task import TaskTexts, encode_texts
+from cosmith.evaluation.tasks.task import OfData, TaskTexts, encode_texts
 from cosmith.retrieval.best_chunk import search_best_chunk
 from cosmith.retrieval.dense import search_dense
 from cosmith.retrieval.hits import Hits
@@ -24,7 +24,6 @@ from cosmith.retrieval.lexical import Bm25
 if TYPE_CHECKING:
     from cosmith.data import Collection
     from cosmith.data.chunking import Chunk
-    from cosmith.data.rows import Rejected
     from cosmith.models import TextEncoder
 
 KS = (1, 3, 5, 10, 100)
@@ -35,7 +34,7 @@ HEADLINES = ("ndcg@10", "recall@1", "recall@10", "recall@100", "mrr@10", "map@10
 
 
 @dataclass(frozen=True)
-class RetrievalTask:
+class RetrievalTask(OfData):
     """A collection as a task; see :func:`evaluate_retrieval`.
 
     Attributes:
@@ -50,16 +49,6 @@ class RetrievalTask:
     main: str = "ndcg@10"
     ks: tuple[int, ...] = KS
     kind: ClassVar[Kind] = "retrieval"
-
-    @property
-    def instruction(self) -> str:
-        """What is told to models that take instructions."""
-        return self.data.instruction
-
-    @property
-    def rejected(self) -> tuple[Rejected, ...]:
-        """The records that cannot be used."""
-        return self.data.rejected
 
     def texts(self) -> tuple[TaskTexts, ...]:
         """All that an encoder has to read."""

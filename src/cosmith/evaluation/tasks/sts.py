@@ -17,17 +17,16 @@ from cosmith.evaluation.correlation import (
 from cosmith.evaluation.scores import Scores
 from cosmith.evaluation.significance import bootstrap_statistic, interval_of
 from cosmith.evaluation.tasks.kind import Kind
-from cosmith.evaluation.tasks.task import TaskTexts, encode_texts, symmetric_prompt
+from cosmith.evaluation.tasks.task import OfData, TaskTexts, encode_texts, symmetric_prompt
 from cosmith.retrieval.index import model_name
 
 if TYPE_CHECKING:
     from cosmith.data import StsPairs
-    from cosmith.data.rows import Rejected
     from cosmith.models import TextEncoder
 
 
 @dataclass(frozen=True)
-class StsTask:
+class StsTask(OfData):
     """Graded pairs as a task; see :func:`evaluate_sts`.
 
     Attributes:
@@ -39,16 +38,6 @@ class StsTask:
     data: StsPairs
     main: ClassVar[str] = "spearman"
     kind: ClassVar[Kind] = "sts"
-
-    @property
-    def instruction(self) -> str:
-        """What is told to models that take instructions."""
-        return self.data.instruction
-
-    @property
-    def rejected(self) -> tuple[Rejected, ...]:
-        """The records that cannot be used."""
-        return self.data.rejected
 
     def texts(self) -> tuple[TaskTexts, ...]:
         """All that an encoder has to read."""

@@ -11,10 +11,9 @@ import numpy.typing as npt
 from cosmith.errors import InputError
 from cosmith.evaluation.correlation import resampled_pearson, resampled_spearman
 from cosmith.evaluation.tasks.kind import Kind
-from cosmith.evaluation.tasks.task import TaskTexts, encode_texts, scores_from, symmetric_prompt
+from cosmith.evaluation.tasks.task import OfData, TaskTexts, encode_texts, scores_from, symmetric_prompt
 
 if TYPE_CHECKING:
-    from cosmith.data.rows import Rejected
     from cosmith.data.test_sets import Summaries
     from cosmith.evaluation.scores import Scores
     from cosmith.models import TextEncoder
@@ -23,7 +22,7 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class SummarisationTask:
+class SummarisationTask(OfData):
     """Judged summaries as a task, by MTEB's protocol.
 
     A summary by a machine counts as much as its greatest cosine with a summary of the same text by a person; for each
@@ -47,16 +46,6 @@ class SummarisationTask:
                 f"the judgements of each text of {self.name!r} are all equal", field="scores",
                 remedy="Give a text with summaries that are judged differently.",
             )  # fmt: skip
-
-    @property
-    def instruction(self) -> str:
-        """What is told to models that take instructions."""
-        return self.data.instruction
-
-    @property
-    def rejected(self) -> tuple[Rejected, ...]:
-        """The records that cannot be used."""
-        return self.data.rejected
 
     def texts(self) -> tuple[TaskTexts, ...]:
         """All that an encoder has to read."""

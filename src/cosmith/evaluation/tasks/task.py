@@ -87,6 +87,38 @@ class EvaluationTask(Protocol):
         """
 
 
+class DataOfTask(Protocol):
+    """What the data of every kind of task say of themselves."""
+
+    @property
+    def instruction(self) -> str:
+        """What is told to models that take instructions."""
+
+    @property
+    def rejected(self) -> tuple[Rejected, ...]:
+        """The records that cannot be used."""
+
+
+class OfData:
+    """What a task has from its data.
+
+    Attributes:
+        data: The data.
+    """
+
+    data: DataOfTask
+
+    @property
+    def instruction(self) -> str:
+        """What is told to models that take instructions."""
+        return self.data.instruction
+
+    @property
+    def rejected(self) -> tuple[Rejected, ...]:
+        """The records that cannot be used."""
+        return self.data.rejected
+
+
 def symmetric_prompt(instruction: str) -> str | None:
     """The prompt of texts that are all alike: with an instruction that of queries, as in training; else none, as MTEB
     has it."""
