@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cosmith.data import Collection, Source, StsPairs, TrainingRow, contamination
 from cosmith.data.cleaning import normalised, words_of
+from cosmith.data.cleaning.duplicates import Shingles
 from cosmith.data.cleaning.words import WordHashes, runs, wholes
-from cosmith.data.contamination import not_crossing, overlap_with_collection, overlap_with_pairs
-from cosmith.data.split_check import check_split
+from cosmith.data.contamination import overlap_with_collection, overlap_with_pairs
+from cosmith.data.split_check import check_split, crossing
 from cosmith.errors import InputError
 
 LONG = "which of the two treatments has the lower risk of a second stroke within one year of the first"
@@ -97,20 +98,21 @@ def test_an_sts_pair_is_trained_on_where_a_row_has_both_texts() -> None:
 def test_rows_that_cross_are_left_out_and_nothing_else() -> None:
     rows = [TrainingRow(query, ("an answer",)) for query in ("one thing", "Two things", "three things", "two things?")]
     source = Source.from_rows("rows", rows)
-    left = not_crossing(source, [collection(["two things"]), collection(["three things", "four"])])
+    left = crossing(source, [collection(["two things"]), collection(["three things", "four"])]).kept
     assert [row.query for row in source.rows_where(left)] == ["one thing"]
-    assert not_crossing(source, [collection(["nothing of it"])]).all()
+    assert crossing(source, [collection(["nothing of it"])]).kept.all()
     with pytest.raises(InputError, match="none is left"):
-        not_crossing(source, [collection([row.query for row in rows])])
+        crossing(source, [collection([row.query for row in rows])])
 
 
 def test_the_check_of_a_split_finds_what_is_nearly_the_same() -> None:
     train = [TrainingRow(query, ("an answer",)) for query in ("how do I reset the password of my account", "else")]
     test = collection(["How do I reset the password of my accounts", "else", "something new"])
     found = check_split(Source.from_rows("train", train), test, near=0.9)
-    assert (found.overlap.trained, found.near) == (1, 1)
+    assert found.queries is not None
+    assert (found.overlap.trained, found.queries.tested) == (1, 1)
     assert found.crosses
-    assert found.examples[0].train == train[0].query
+    assert found.queries.examples[0].train == train[0].query
     assert "1 test query is nearly the same" in found.describe()[1]
     assert not check_split(Source.from_rows("train", train), collection(["something new"]), near=0.9).crosses
     assert not check_split(Source.from_rows("train", train), collection(["something new"])).crosses
@@ -153,3 +155,50 @@ def test_runs_and_wholes_are_those_of_each_text(texts: list[str], length: int) -
     whole = wholes(hashes, offsets).tolist()
     assert len(set(whole)) == len({normalised(text) for text in texts})
     assert all((value == 0) == (not words_of(text)) for value, text in zip(whole, texts, strict=True))
+
+
+def test_documents_that_are_nearly_the_same_are_told_and_do_not_cross() -> None:
+    article = "The password of an account is reset on the page of its settings by whoever has its address, at any time"
+    train = Source.from_rows("train", [TrainingRow("how do I reset it", (f"{article}.",), ("quite another text",))])
+    test = Collection("test", {"d1": f"{article} now.", "d2": "something else"}, {"q1": "what now"}, {"q1": {"d1": 1}})
+    found = check_split(train, test, near=0.7)
+    assert found.documents is not None
+    assert found.documents.tested == 1
+    assert not found.crosses
+    assert found.values()["near_document_examples"][0]["test"] == f"{article} now."
+    assert found.describe()[2] == "1 test document is nearly the same as a training document"
+
+
+WORDS = ("reset", "password", "account", "change", "billing", "address", "invoice", "login")
+
+
+@given(
+    st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=6), min_size=1, max_size=8),
+    st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=6), min_size=1, max_size=8),
+)
+@settings(max_examples=30, deadline=None)
+def test_rows_that_nearly_cross_are_those_that_a_search_by_hand_finds(
+    train: list[list[str]], test: list[list[str]]
+) -> None:
+    threshold = 0.6
+    rows = [TrainingRow(" ".join(words), ("an answer",)) for words in train]
+    rows.append(TrainingRow("a query unlike the others", ("an answer",)))
+    asked = [" ".join(words) for words in test]
+    found = crossing(Source.from_rows("rows", rows), [collection(list(dict.fromkeys(asked)))], near=threshold)
+    for row, same, nearly in zip(rows, found.same, found.nearly, strict=True):
+        alike = [Shingles.of(row.query).similarity(Shingles.of(text)) for text in asked]
+        assert not (same and nearly)
+        if nearly:
+            assert max(alike) >= threshold
+        elif not same:
+            assert max(alike) < threshold + 0.15  # one in a hundred of those at the threshold may be missed
+
+
+def test_a_row_that_only_nearly_crosses_stays_where_nearness_is_not_asked_for() -> None:
+    rows = [TrainingRow(query, ("an answer",)) for query in ("how do I reset the password of my account", "else")]
+    source, held_out = Source.from_rows("rows", rows), [collection(["How do I reset the password of my accounts"])]
+    assert crossing(source, held_out).kept.tolist() == [False, True]
+    assert crossing(source, held_out, near=None).kept.all()
+    with pytest.raises(InputError, match="none is left") as refused:
+        crossing(Source.from_rows("rows", rows[:1]), held_out)
+    assert "near: null" in str(refused.value)

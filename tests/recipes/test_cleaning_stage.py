@@ -210,3 +210,17 @@ def test_raw_texts_may_be_no_test_query_either(small_world: Path, tmp_path: Path
     assert not (tmp_path / "run" / "adapt").exists()
     results = run(stages, tmp_path, head + "allow_contamination: true\n")
     assert results["adapt"]["contamination"][0]["trained"] == 1
+
+
+def test_training_rows_that_nearly_ask_what_is_held_out_are_left_out_unless_that_is_not_wanted(tmp_path: Path) -> None:
+    asked = "how do I reset the password of the account number"
+    rows = [
+        (f"{asked} {n}{end}", f"document {n}") for n in ("four", "nine", "three", "seven") for end in ("", "s", "es")
+    ]
+    path = write_rows(tmp_path / "pairs.jsonl", [*rows, *((f"word{n}", f"text {n}") for n in range(40))])
+    counts = {}
+    for near in ("0.9", "null"):
+        stage = f"  data: {{kind: source, path: {path}, dev: 0, test: 0.3, near: {near}}}\n"
+        counts[near] = run(stage, tmp_path / near.replace(".", ""))["data"]["splits"]["train"]
+    assert counts["0.9"]["nearly_crossing"] > 0
+    assert counts["null"] == {"pairs": counts["0.9"]["pairs"] + counts["0.9"]["nearly_crossing"]}

@@ -16,6 +16,7 @@ Result = Mapping[str, Any]
 
 _NOUNS = {
     "crossing": ("row that asks what is held out, left out", "rows that ask what is held out, left out"),
+    "nearly_crossing": ("row that nearly asks it, left out", "rows that nearly ask it, left out"),
     "pairs": ("pair",),
     "queries": ("query", "queries"),
     "documents": ("document",),

@@ -24,11 +24,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from cosmith.data.cleaning.judged import Bool
 from cosmith.data.cleaning.words import UInt64, WordHashes, hashed, normalised, runs, wholes
 from cosmith.data.ragged import Int64
 from cosmith.data.row_arrays import blocks_of
-from cosmith.errors import InputError
 from cosmith.phrases import counted, one_line, share
 
 if TYPE_CHECKING:
@@ -130,7 +128,7 @@ def overlap_with_collection(source: Source, collection: Collection) -> Overlap:
             by_document.append((asked[key], text, "the same text, as a document"))
     found = {number: (text, how) for number, text, how in reversed([*by_query, *by_document])}
     rows = np.zeros(len(source), dtype=np.bool_)
-    for found_rows in _rows_with(source, [text for _, text, _ in by_query], [text for _, text, _ in by_document]):
+    for found_rows in rows_with(source, [text for _, text, _ in by_query], [text for _, text, _ in by_document]):
         rows[found_rows] = True
     relevant = {name for grades in collection.relevance.values() for name, grade in grades.items() if grade > 0}
     answers = {_key(collection.documents[name]) for name in relevant if name in collection.documents}
@@ -211,7 +209,7 @@ def _alike(source: Source, queries: Sequence[str]) -> Iterator[tuple[int, int, s
         values, of = runs(hashes, offsets, length)
         if (mine := lengths[of] == length).any():
             of_run[length] = _Known(values[mine], of[mine])
-    for part in _used(source, _questions(source)):
+    for part in used_texts(source, questions(source)):
         hashes, offsets = words.of(source.texts.take(part))
         for test, place in whole.found(wholes(hashes, offsets), np.arange(len(part))):
             yield test, int(part[place]), "the same words"
@@ -220,7 +218,7 @@ def _alike(source: Source, queries: Sequence[str]) -> Iterator[tuple[int, int, s
                 yield test, int(part[place]), f"{length} words in a row"
 
 
-def _questions(source: Source) -> Iterator[Int64]:
+def questions(source: Source) -> Iterator[Int64]:
     """The queries of the rows, some at a time, but of those that set a text against itself: they ask nothing, and
     their text is a document."""
     for start in range(0, len(source), _AT_ONCE):
@@ -254,7 +252,7 @@ def _key(text: str) -> int:
     return hashed(normalised(text))
 
 
-def _used(source: Source, columns: Iterable[Int64]) -> Iterator[Int64]:
+def used_texts(source: Source, columns: Iterable[Int64]) -> Iterator[Int64]:
     """The numbers of the texts in some columns, each once, ascending, some at a time."""
     used = np.zeros(len(source.texts), dtype=np.bool_)
     for column in columns:
@@ -268,11 +266,11 @@ def _used(source: Source, columns: Iterable[Int64]) -> Iterator[Int64]:
 
 def _keys(source: Source, columns: Iterable[Int64]) -> Iterator[tuple[int, int]]:
     """The same numbers, each with the key of its text."""
-    for numbers in _used(source, columns):
+    for numbers in used_texts(source, columns):
         yield from zip(numbers.tolist(), map(_key, source.texts.take(numbers)), strict=True)
 
 
-def _rows_with(source: Source, queries: Sequence[int], documents: Sequence[int]) -> Iterator[Int64]:
+def rows_with(source: Source, queries: Sequence[int], documents: Sequence[int]) -> Iterator[Int64]:
     """The rows whose query is one of these texts, or of which a positive or a negative is one of those."""
     if not queries and not documents:
         return
@@ -306,20 +304,3 @@ def _examples(source: Source, tests: Sequence[str], found: Mapping[int, tuple[in
         TrainedOn(one_line(tests[number], 200), one_line(source.texts[found[number][0]], 200), found[number][1])
         for number in chosen
     )
-
-
-def not_crossing(train: Source, held_out: Iterable[Collection]) -> Bool:
-    """Which training rows ``[R]`` may stay where some sets are held out: those that train on no query of any.
-
-    Raises:
-        InputError: When no row is left.
-    """
-    kept = np.ones(len(train), dtype=np.bool_)
-    for each in held_out:
-        kept[overlap_with_collection(train, each).rows] = False
-    if not kept.any():
-        raise InputError(
-            "every training row asks what a set asks that is held out, so none is left", field="dev",
-            remedy="Give rows with more different queries.",
-        )  # fmt: skip
-    return kept

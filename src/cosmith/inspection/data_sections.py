@@ -80,7 +80,7 @@ def _splits(splits: Mapping[str, Mapping[str, int]]) -> Markup | None:
         return None
     columns = [
         name
-        for name in ("pairs", "queries", "documents", "packages", "crossing")
+        for name in ("pairs", "queries", "documents", "packages", "crossing", "nearly_crossing")
         if any(name in part for part in splits.values())
     ]
     rows = [

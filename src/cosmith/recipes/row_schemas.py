@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from cosmith.recipes.form_choice import FormChoice
 from cosmith.recipes.loss_choice import LossChoice
 from cosmith.recipes.references import InputPath, Kind, TextsName
-from cosmith.recipes.stage_settings import Count, OneOrMore, Share, StageSettings
+from cosmith.recipes.stage_settings import Count, NearlyCrossing, OneOrMore, Share, StageSettings
 
 
 class ClassesStage(StageSettings):
@@ -71,6 +71,7 @@ class WeakPairsStage(StageSettings):
     instruction: str = Field("", description="As in `source`.")
     dev: Share = Field(0.1, description="Share of the pairs kept for the development set.")
     test: Share = Field(0.1, description="Share of the pairs kept for the test set.")
+    near: NearlyCrossing = 0.9
 
     @model_validator(mode="after")
     def _something_to_train_on(self) -> WeakPairsStage:

@@ -26,6 +26,7 @@ from cosmith.recipes.references import (
 from cosmith.recipes.stage_settings import (
     Count,
     Moment,
+    NearlyCrossing,
     OneOrMore,
     Positive,
     PromptNames,
@@ -48,6 +49,7 @@ class PythonFunctionsStage(StageSettings):
     dev_documents: Count = Field(1000, description="Documents of the development set, answers and distractors.")
     test_queries: Count = Field(1000, description="Queries of the test set.")
     test_documents: Count = Field(3000, description="Documents of the test set, answers and distractors.")
+    near: NearlyCrossing = 0.9
 
     def outputs(self) -> dict[str, Kind]:
         return {"train": "source", "dev": "collection", "test": "collection"}
@@ -106,6 +108,7 @@ class SourceStage(StageSettings):
     )
     time: str | None = Field(None, description="Column of the time, for `split: time`: ISO 8601, or seconds.")
     test_from: Moment | None = Field(None, description="When the test begins, in place of its share; as 2024-05-31.")
+    near: NearlyCrossing = 0.9
 
     @model_validator(mode="after")
     def _something_to_train_on(self) -> SourceStage:

@@ -28,6 +28,14 @@ ShareOrAll = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1, strict=True)]
 Positive = Annotated[float, Field(gt=0)]
 PromptNames = Annotated[list[str], Field(min_length=2, max_length=2)]  # before queries, before documents
+NearlyCrossing = Annotated[
+    float | None,
+    Field(
+        ge=0.3, le=1,
+        description="A training row whose query is as alike as this (Jaccard) to one that is held out is left out; "
+        "null: only the same ones are.",
+    ),
+]  # fmt: skip
 Precision = Literal["auto", "float32", "bf16"]
 
 

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from cosmith.errors import InputError
 from cosmith.recipes.engine_schemas import EngineSettings
 from cosmith.recipes.references import InputPath, Kind, ModelName, TextsName
-from cosmith.recipes.stage_settings import Count, OneOrMore, Positive, Share
+from cosmith.recipes.stage_settings import Count, NearlyCrossing, OneOrMore, Positive, Share
 
 if TYPE_CHECKING:
     from cosmith.mining.synthesis import Budget, Endpoint, SynthesisSettings
@@ -77,6 +77,7 @@ class SynthesiseStage(EngineSettings):
     instruction: str = Field("", description="As in `source`.")
     dev: Share = Field(0.1, description="Share of the rows kept for the development set.")
     test: Share = Field(0.1, description="Share of the rows kept for the test set.")
+    near: NearlyCrossing = 0.9
 
     @model_validator(mode="after")
     def _can_be_asked(self) -> SynthesiseStage:

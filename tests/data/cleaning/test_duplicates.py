@@ -127,9 +127,3 @@ def test_pairs_that_are_more_alike_than_asked_for_are_found() -> None:
 def test_thresholds_that_say_nothing_are_refused(threshold: float) -> None:
     with pytest.raises(InputError, match="threshold"):
         NearDuplicates(threshold)
-
-
-def test_a_missing_library_is_named_with_the_way_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "datasketch", None)
-    with pytest.raises(InputError, match=r'pip install "cosmith\[data\]"'):
-        near_duplicates(["a"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +14,8 @@ from cosmith.cli.texts import warn_of_rejected
 
 if TYPE_CHECKING:
     from cosmith.data import Collection, Source
+    from cosmith.data.contamination import TrainedOn
+    from cosmith.data.split_check import SplitCheck
 
 
 def overlap(
@@ -24,7 +27,9 @@ def overlap(
     split: Annotated[str, typer.Option("--split", help="The file of qrels/ to look at.")] = "test",
     near: Annotated[
         float | None,
-        typer.Option("--near", metavar="JACCARD", help="Also find test queries that are nearly a training query."),
+        typer.Option(
+            "--near", metavar="JACCARD", help="Also find test queries and documents that are nearly training ones."
+        ),
     ] = None,
     query: Annotated[str, typer.Option("--query", help="Column of the queries.")] = "auto",
     positive: Annotated[str, typer.Option("--positive", help="Column of the answers.")] = "auto",
@@ -39,10 +44,17 @@ def overlap(
     manner = manner_of(context)
     rows = _source(train, query, positive, manner)
     found = check_split(rows, _collection(test, split, query, positive, manner), near=near)
-    examples = [f"  {each.test!r} ({each.how}: {each.train!r})" for each in (*found.overlap.examples, *found.examples)]
+    examples = [f"  {each.test!r} ({each.how}: {each.train!r})" for each in _shown(found)]
     manner.result("\n".join([*found.describe(), *examples]), found.values())
     if found.crosses:
         raise typer.Exit(1)
+
+
+def _shown(found: SplitCheck) -> Iterator[TrainedOn]:
+    yield from found.overlap.examples
+    for near in (found.queries, found.documents):
+        if near is not None:
+            yield from near.examples
 
 
 def _source(path: Path, query: str, positive: str, manner: Manner) -> Source:

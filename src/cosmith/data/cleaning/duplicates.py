@@ -97,9 +97,6 @@ def near_duplicates(texts: Iterable[str], settings: NearDuplicates | None = None
     Args:
         texts: The texts, read once. In memory are the shingles of those that are kept, eight bytes each.
         settings: What is nearly the same.
-
-    Raises:
-        InputError: When datasketch is not installed.
     """
     said = settings or NearDuplicates()
     near = Nearest(said)
@@ -118,13 +115,11 @@ class Nearest:
 
     Args:
         settings: What is nearly the same.
-
-    Raises:
-        InputError: When datasketch is not installed.
     """
 
     def __init__(self, settings: NearDuplicates) -> None:
-        MinHash, MinHashLSH = _datasketch()
+        from datasketch import MinHash, MinHashLSH
+
         self._threshold = settings.threshold
         rows = _rows_a_band(settings.threshold)
         self._empty = MinHash(num_perm=_PERMUTATIONS, seed=settings.seed, hashfunc=_same)
@@ -149,6 +144,11 @@ class Nearest:
             return same, 1.0
         return self._find(shingles, self._sketches(shingles))
 
+    def find_all(self, text: str) -> list[tuple[int, float]]:
+        """All texts that are alike enough, by number, and how much; of such as are alike in everything the first."""
+        shingles = Shingles.of(text, self._words)
+        return self._alike(shingles, self._sketches(shingles))
+
     def find_or_add(self, text: str, number: int) -> tuple[int, float] | None:
         """What :meth:`find` finds; where it finds nothing, the text is taken."""
         shingles = Shingles.of(text, self._words)
@@ -169,10 +169,13 @@ class Nearest:
         return sketches
 
     def _find(self, shingles: Shingles, sketches: dict[str, Any]) -> tuple[int, float] | None:
+        return max(self._alike(shingles, sketches), key=lambda found: (found[1], -found[0]), default=None)
+
+    def _alike(self, shingles: Shingles, sketches: dict[str, Any]) -> list[tuple[int, float]]:
+        """What is alike enough, by number, with the true similarity."""
         candidates = {number for kind, sketch in sketches.items() for number in self._by[kind].query(sketch)}
-        alike = [(shingles.similarity(self._shingles[number]), -number) for number in candidates]
-        best = max((each for each in alike if each[0] >= self._threshold), default=None)
-        return None if best is None else (-best[1], best[0])
+        alike = [(number, shingles.similarity(self._shingles[number])) for number in sorted(candidates)]
+        return [each for each in alike if each[1] >= self._threshold]
 
     def _add(self, shingles: Shingles, sketches: dict[str, Any], number: int) -> None:
         self._shingles[number] = shingles
@@ -239,14 +242,3 @@ def _rows_a_band(threshold: float) -> int:
 
 def _same(value: int) -> int:
     return value
-
-
-def _datasketch() -> tuple[Any, Any]:
-    try:
-        from datasketch import MinHash, MinHashLSH
-    except ImportError as error:
-        raise InputError(
-            "finding near duplicates needs datasketch, which is not installed", field="near_duplicates",
-            remedy='Install it: pip install "cosmith[data]".',
-        ) from error  # fmt: skip
-    return MinHash, MinHashLSH

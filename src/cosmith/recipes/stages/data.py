@@ -22,9 +22,9 @@ from cosmith.data import (
     reasons,
     split_by_group,
 )
-from cosmith.data.contamination import not_crossing
 from cosmith.data.python_docs import build_python_docs
 from cosmith.data.python_functions import collect_functions
+from cosmith.data.split_check import crossing
 from cosmith.data.time_splits import split_by_row, split_by_time, time_of, times_of
 from cosmith.errors import ColumnError, InputError
 from cosmith.recipes.artefacts import StageContext
@@ -50,7 +50,9 @@ def python_functions(stage: PythonFunctionsStage, context: StageContext) -> dict
         seed=context.seed,
     )
     held_out = [Collection.read_beir(context.folder / name) for name in ("dev", "test")]
-    made["splits"]["train"] |= _parted(Source.load(context.folder / "train"), held_out)  # packages copy one another
+    made["splits"]["train"] |= _parted(
+        Source.load(context.folder / "train"), held_out, stage.near
+    )  # they copy one another
     return made
 
 
@@ -75,7 +77,7 @@ def source(stage: SourceStage, context: StageContext) -> dict[str, Any]:
                 test_limits=Limits(stage.test_queries, stage.test_documents),
                 part=_parter(stage, whole, context.seed),
             )  # fmt: skip
-            splits = keep_split(whole, split, context.folder)
+            splits = keep_split(whole, split, context.folder, near=stage.near)
         except InputError as error:
             raise InputError(error.problem, path=stage.path, remedy=error.remedy) from error
     return {
@@ -110,11 +112,11 @@ def whole_rows(context: StageContext) -> Iterator[Path]:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def keep_split(whole: Source, split: SourceSplit, folder: Path) -> dict[str, dict[str, int]]:
+def keep_split(whole: Source, split: SourceSplit, folder: Path, *, near: float | None) -> dict[str, dict[str, int]]:
     """Write the parts of a source into a stage's folder, without what crosses, and count them."""
     settings = whole.settings
     train = Source.write(folder / "train", "train", whole.rows_where(split.train), settings)
-    splits = {"train": _parted(train, [each for each in (split.dev, split.test) if each is not None])}
+    splits = {"train": _parted(train, [each for each in (split.dev, split.test) if each is not None], near)}
     for name, held_out in (("dev", split.dev), ("test", split.test)):
         if held_out is not None:
             replace(held_out, instruction=settings.instruction).write_beir(folder / name)
@@ -122,14 +124,15 @@ def keep_split(whole: Source, split: SourceSplit, folder: Path) -> dict[str, dic
     return splits
 
 
-def _parted(train: Source, held_out: Sequence[Collection]) -> dict[str, int]:
-    """Leave out of training rows on the disk those that ask what is held out, in nearly the same words; count them."""
-    kept = not_crossing(train, held_out)
-    if kept.all():
+def _parted(train: Source, held_out: Sequence[Collection], near: float | None) -> dict[str, int]:
+    """Leave out of training rows on the disk those that ask what is held out, or nearly that; count them."""
+    found = crossing(train, held_out, near=near)
+    counts = {"crossing": int(found.same.sum()), "nearly_crossing": int(found.nearly.sum())}
+    if not any(counts.values()):
         return {"pairs": len(train)}
     assert train.folder is not None
-    left = Source.write(train.folder, train.name, train.rows_where(kept), train.settings)
-    return {"pairs": len(left), "crossing": len(train) - len(left)}
+    left = Source.write(train.folder, train.name, train.rows_where(found.kept), train.settings)
+    return {"pairs": len(left), **{name: count for name, count in counts.items() if count}}
 
 
 def collection(stage: CollectionStage, context: StageContext) -> dict[str, Any]:

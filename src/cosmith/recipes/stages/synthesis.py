@@ -60,7 +60,7 @@ def synthesise_rows(stage: SynthesiseStage, context: StageContext) -> dict[str, 
         with whole_rows(context) as place:
             whole = Source.write(place, "whole", (each.row for each in made.rows), source_settings)
             split = split_source(whole, dev=stage.dev, test=stage.test, seed=context.seed)
-            splits = keep_split(whole, split, context.folder)
+            splits = keep_split(whole, split, context.folder, near=stage.near)
     except InputError as error:
         raise context.of_stage(error) from error
     return told | {

@@ -50,7 +50,7 @@ def pairs_of_documents(stage: WeakPairsStage, context: StageContext) -> dict[str
         with whole_rows(context) as place:
             whole = Source.write(place, "whole", found.rows, SourceSettings(instruction=stage.instruction))
             split = split_source(whole, dev=stage.dev, test=stage.test, seed=context.seed)
-            splits = keep_split(whole, split, context.folder)
+            splits = keep_split(whole, split, context.folder, near=stage.near)
     except InputError as error:
         raise context.of_stage(error) from error
     rejected = [*(threads.rejected if threads else ()), *(clicks.rejected if clicks else ())]
