@@ -56,9 +56,10 @@ def test_sections_keep_their_headings_and_one_without_text_goes_with_the_next() 
     chunks = cut(HANDBOOK, "sections", 40)
     assert [(chunk.headings, chunk.text) for chunk in chunks] == [
         (("Handbook",), LEAVE),
-        (("Handbook",), "Sick leave\n\nBring a note."),
-        (("Handbook",), "Travel\n\nBy train\n\nBook it. Keep the ticket."),
+        (("Handbook", "Sick leave"), "Sick leave\n\nBring a note."),
+        (("Handbook", "Travel", "By train"), "Travel\n\nBy train\n\nBook it. Keep the ticket."),
     ]
+    assert {chunk.context for chunk in chunks} == {"Handbook"}
     assert chunks[1].in_context == "Handbook Sick leave\n\nBring a note."
     assert [chunk.id for chunk in chunks] == ["handbook.md#0-95", "handbook.md#97-122", "handbook.md#124-167"]
 
@@ -70,11 +71,12 @@ def test_what_goes_on_of_a_long_section_stands_under_all_its_headings() -> None:
         ("Handbook", "Travel\n\nBy train\n\nBook the ticket. Book the ticket."),
         ("Handbook > Travel > By train", "Book the ticket. Book the ticket."),
     ]
+    assert {chunk.headings for chunk in chunks} == {("Handbook", "Travel", "By train")}
 
 
 def test_headings_that_take_over_half_of_the_room_go_from_the_outermost_inwards() -> None:
     long = document(TEXT, ("Sick leave", 1), ("Travel", 1), ("By train", 2), title="A handbook of seven words for you")
-    assert {chunk.headings for chunk in cut(long, "sections", 12)[:-1]} == {()}
+    assert {chunk.above for chunk in cut(long, "sections", 12)[:-1]} == {()}
     assert cut(long, "sections", 9)[-1].headings == ("Travel", "By train")
 
 

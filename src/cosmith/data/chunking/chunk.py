@@ -19,8 +19,9 @@ class Chunk:
         document: The document's id.
         start, stop: Where it stands, as characters of the document's text.
         text: That part of the text.
-        headings: What it stands under and does not hold itself: the document's title, then headings from the topmost
-            one down; none where there are none, or no room for them.
+        above: The headings that it stands under and does not hold itself: the document's title, then headings from
+            the topmost one down; none where there are none, or no room for them.
+        held: The headings below those that its text begins with, as the first chunk of a section does.
     """
 
     id: str
@@ -28,17 +29,23 @@ class Chunk:
     start: int
     stop: int
     text: str
-    headings: tuple[str, ...] = ()
+    above: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
+
+    @property
+    def headings(self) -> tuple[str, ...]:
+        """All that it stands under, from the topmost one down: ``above``, then ``held``."""
+        return self.above + self.held
 
     @property
     def context(self) -> str:
-        """The headings in one line: ``Handbook > Leave``."""
-        return context_of(self.headings)
+        """What is put before the text, the headings ``above`` in one line: ``Handbook > Leave``."""
+        return context_of(self.above)
 
     @property
     def in_context(self) -> str:
         """What a model is to read: the context, a space and the text, as titles and texts are joined everywhere."""
-        return f"{self.context} {self.text}" if self.headings else self.text
+        return f"{self.context} {self.text}" if self.above else self.text
 
 
 def context_of(headings: Iterable[str]) -> str:

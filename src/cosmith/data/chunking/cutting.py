@@ -213,7 +213,7 @@ class _Cutting:
                     field="tokens",
                     remedy="Give more.",
                 )
-            yield self._chunk(begin, end, headings)
+            yield self._chunk(begin, end, headings, region.own if first else ())
             start, first = begin, False
             covered = _next_visible(self.text, end, stop)
 
@@ -266,10 +266,10 @@ class _Cutting:
         behind = _between(places, max(start, earliest - 1), covered)
         return int(behind[0]) if len(behind) else covered
 
-    def _chunk(self, begin: int, end: int, headings: tuple[str, ...]) -> Chunk:
+    def _chunk(self, begin: int, end: int, above: tuple[str, ...], held: tuple[str, ...] = ()) -> Chunk:
         start, stop = trimmed(self.text, begin, end)
         name = self.document.id
-        return Chunk(f"{name}#{start}-{stop}", name, start, stop, self.text[start:stop], headings)
+        return Chunk(f"{name}#{start}-{stop}", name, start, stop, self.text[start:stop], above, held)
 
 
 def _visible(text: str, begin: int, end: int) -> int:
