@@ -49,6 +49,19 @@ def test_rows_are_filtered_and_what_went_is_written_down(pairs: Path, tmp_path: 
     assert told["steps"][0]["name"] == "exact duplicates"
 
 
+def test_a_data_card_stands_beside_the_rows_and_says_what_was_asked_and_left_out(pairs: Path, tmp_path: Path) -> None:
+    output = tmp_path / "clean.jsonl"
+    assert cosmith("data", "filter", pairs, "--least-words", 2, "--output", output).exit_code == 0
+    card = (tmp_path / "clean.jsonl.data.md").read_text(encoding="utf-8")
+    assert "Made by `cosmith data filter`" in card.replace("root", "cosmith")
+    assert "`least_words: 2`" in card
+    assert "most_words" not in card  # nobody asked for it
+    assert f"{pairs.name} (" in card.replace("\\_", "_")
+    assert "10 rows over 20 texts" in card
+    assert "length: 1 of 12 left out" in card
+    assert "question number 0" in card
+
+
 def test_texts_and_documents_are_filtered(tmp_path: Path) -> None:
     texts = tmp_path / "texts.txt"
     texts.write_text("a line of text\nA line  of text\nanother line of text\n")

@@ -30,7 +30,7 @@ class Contents:
 
     Attributes:
         name: What it is called.
-        rows, texts: How many it has.
+        rows, texts: How many it has; of the texts, those that stand in a row.
         positives, negatives: How many its rows have in all.
         duplicates: Rows whose query and positives are those of an earlier row.
         several: Queries that stand in more than one row.
@@ -51,20 +51,23 @@ class Contents:
 
     @classmethod
     def of(cls, source: Source, name: str) -> Contents:
-        """Count a source; its texts are not read. Held are 8 bytes a row and one a text."""
+        """Count a source; its texts are not read. Held are 8 bytes a row and two a text."""
         keys = np.empty(len(source), dtype=np.uint64)
         times = np.zeros(len(source.texts), dtype=np.uint8)  # 2: several
+        used = np.zeros(len(source.texts), dtype=np.bool_)
         for start in range(0, len(source), _ROWS):
             rows = source.arrays.take(np.arange(start, min(start + _ROWS, len(source))))
             keys[start : start + _ROWS] = _row_keys(rows)
             asked, counts = np.unique(rows.query, return_counts=True)
             times[asked] = np.minimum(times[asked] + counts, 2)
+            for numbers in (rows.query, rows.positives, rows.negatives):
+                used[numbers] = True
             source.let_go()
         keys.sort()
         return cls(
             name=name,
             rows=len(source),
-            texts=len(source.texts),
+            texts=int(used.sum()),
             positives=len(source.positives),
             negatives=len(source.negatives),
             duplicates=int((keys[1:] == keys[:-1]).sum()),
@@ -127,8 +130,8 @@ class DataCard:
     samples: Sequence[Mapping[str, str]] = ()
     contamination: Sequence[str] = ()
 
-    def markdown(self) -> str:
-        """The card as a page of Markdown."""
+    def markdown(self, *, unchecked: str = "No stage has trained on these rows yet.") -> str:
+        """The card as a page of Markdown; ``unchecked`` says why, or what to do, where no test set was looked at."""
         parts = [f"# {self.title}", self.how_made]
         parts += _section("Where from", _listed(self.where_from))
         parts += _section("How made", _settings(self.settings))
@@ -138,7 +141,7 @@ class DataCard:
         parts += _section("Left out", "\n\n".join(filter(None, [_table(["why", "number"], left_out.items()),
                                                                 _listed(self.steps)])))  # fmt: skip
         parts += _section("Duplicates", _listed(map(_duplicates, self.contents)))
-        checked = _listed(self.contamination) or "Not held against a test set: no stage has trained on these rows yet."
+        checked = _listed(self.contamination) or f"Not held against a test set. {unchecked}"
         parts += _section("Contamination", checked)
         parts += _section("Found", _listed(self.told))
         parts += _section("Samples", "\n\n".join(map(_sample, self.samples)))

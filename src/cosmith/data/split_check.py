@@ -30,7 +30,7 @@ class NearlySame:
     """Texts of a test set that are nearly, but not wholly, the same as a training text.
 
     Attributes:
-        tested: How many of the test set's texts.
+        tested: How many of the test set's texts; none that is wholly the same as a training text.
         trained: int64, the numbers of the training texts, ascending.
         examples: Some of them.
     """
@@ -114,16 +114,23 @@ def nearly_same(tested: Sequence[str], train: Source, numbers: Iterable[Int64], 
     for number, text in enumerate(tested):
         index.add(text, number)
     found: dict[int, tuple[int, float]] = {}
+    same: set[int] = set()
     trained: list[int] = []
     looked_at = _distinct(numbers, len(train.texts))
     with track("Looking for near duplicates", len(looked_at), "texts") as bar:
         for text_number, text in _texts(train, looked_at):
-            alike = [hit for hit in index.find_all(text) if hit[1] < 1 or words_of(tested[hit[0]]) != words_of(text)]
-            if alike:
+            words = words_of(text)
+            alike = dict(index.find_all(text))
+            equal = {
+                number for number, similarity in alike.items() if similarity == 1 and words_of(tested[number]) == words
+            }
+            same |= equal
+            for number in alike.keys() - equal:
+                found.setdefault(number, (text_number, alike[number]))
+            if len(alike) > len(equal):
                 trained.append(text_number)
-                for number, similarity in alike:
-                    found.setdefault(number, (text_number, similarity))
             bar.advance()
+    found = {number: hit for number, hit in found.items() if number not in same}
     shown = sorted(found)[:: max(1, len(found) // _EXAMPLES)][:_EXAMPLES]
     examples = tuple(
         TrainedOn(one_line(tested[number], 200), one_line(train.texts[text], 200), f"alike to {similarity:.2f}")

@@ -82,16 +82,17 @@ def filter_data(
     manner = manner_of(context)
     tokenize = _tokenize(model, least_tokens is not None or most_tokens is not None)
     if _holds_rows(path, kind, query, positive):
-        _filter_rows(path, output, filters, part, tokenize, query, positive, manner)
+        _filter_rows(context, path, output, filters, part, tokenize, query, positive, manner)
     else:
         _filter_texts(path, output, filters, tokenize, column, manner)
 
 
 def _filter_rows(
-    path: Path, output: Path, filters: list[Filter], part: Any, tokenize: Tokenize | None, query: str, positive: str,
-    manner: Manner,
+    context: typer.Context, path: Path, output: Path, filters: list[Filter], part: Any, tokenize: Tokenize | None,
+    query: str, positive: str, manner: Manner,
 ) -> None:  # fmt: skip
-    from cosmith.data import Source, open_rows, write_rejected, write_rows
+    from cosmith.cli.data.card import write_card
+    from cosmith.data import Source, open_rows, reasons, write_rejected, write_rows
     from cosmith.data.cleaning import clean_rows, dropped_rows
 
     file = open_rows(path, query=query, positive=positive)
@@ -105,6 +106,10 @@ def _filter_rows(
     write_rows(output, cleaned.source.rows())
     value = {"rows": len(source), "kept": len(cleaned.source), "output": str(output), "dropped_file": str(dropped_file)}
     _tell(manner, cleaned.describe(), cleaned.steps, value | rejected_value(file.rejected, rejected_file))
+    write_card(
+        context, cleaned.source, output, manner, inputs=[path], counts=value, dropped=reasons(file.rejected),
+        steps=[step.describe() for step in cleaned.steps],
+    )  # fmt: skip
 
 
 def _filter_texts(

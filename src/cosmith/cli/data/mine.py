@@ -84,7 +84,8 @@ def mine(
 
     Example: cosmith data mine pairs.jsonl --corpus documents.jsonl --negatives 4 --output mined.jsonl
     """
-    from cosmith.data import Source, SourceSettings, write_rows
+    from cosmith.cli.data.card import write_card
+    from cosmith.data import Source, SourceSettings, reasons, write_rows
     from cosmith.mining import Review, mine_hard_negatives, ratio_of, read_review, write_review
     from cosmith.mining.hard_negatives import Limits, bare_rows, require_negatives, shortage
     from cosmith.recipes.artefacts import load_encoder
@@ -129,6 +130,10 @@ def mine(
         value |= {"judged": len(judged.judged), "to_judge": write_review(review, found.possible_positives, judged)}
         lines.append(f"{counted(value['to_judge'], 'likely answer')} to judge in {review}, {value['judged']} judged")
     manner.result("\n".join(lines), value)
+    write_card(
+        context, found.source, output, manner, inputs=[pairs, *(corpus or ())], counts=value,
+        dropped=reasons(read.rejected), told=[found.describe()],
+    )  # fmt: skip
 
 
 def _read(pairs: Path, query: str, positive: str, manner: Manner, rejected: Path) -> RowsRead:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -57,7 +59,8 @@ def pairs(
     Example: cosmith data pairs documents.jsonl --forms title,heading --output pairs.jsonl
     """
     from cosmith.atomic import write_json_lines
-    from cosmith.data import PairLimits, read_clicks, weak_pairs, write_rejected
+    from cosmith.cli.data.card import write_card
+    from cosmith.data import PairLimits, Source, read_clicks, reasons, weak_pairs, write_rejected
     from cosmith.data.documents import DocumentFiles
     from cosmith.data.weak_pairs import form_named, open_threads
 
@@ -106,3 +109,17 @@ def pairs(
     value = {"pairs": len(found), "documents": found.documents, "output": str(output), "forms": counts,
              "examples": examples, **rejected_value(rejected, rejected_file)}  # fmt: skip
     manner.result("\n".join([told, *form_lines(counts, examples)]), value)
+    if len(found):
+        with TemporaryDirectory(dir=output.parent) as place:
+            source = Source.write(Path(place) / "rows", output.stem, found.rows)
+            write_card(
+                context, source, output, manner, inputs=[documents, threads, clicks], counts=value,
+                dropped=reasons(rejected), told=list(map(_told, counts, counts.values())), samples=examples,
+            )  # fmt: skip
+
+
+def _told(form: str, counts: Mapping[str, Any]) -> str:
+    """What came of a form, in one line."""
+    left = ", ".join(f"{reason} {number:,}" for reason, number in counts["dropped"].items())
+    said = f"{form}: {counted(counts['candidates'], 'candidate')}, {counted(counts['kept'], 'pair')}"
+    return said + (f"; left out: {left}" if left else "")

@@ -115,9 +115,12 @@ def synthesise(
     --key-variable EXAMPLE_KEY --input-price 0.4 --output-price 1.6 --most-money 5 --output pairs.jsonl
     """
     from cosmith.atomic import require_name, require_writable
+    from cosmith.cli.data.card import write_card
+    from cosmith.data import Source, SourceSettings
     from cosmith.mining.synthesis import (
         DIFFICULTIES,
         QUESTION_TYPES,
+        TASKS,
         Budget,
         Endpoint,
         SynthesisSettings,
@@ -176,6 +179,12 @@ def synthesise(
         lines.append(f"The same command with a higher --most-{made.stopped_by}, or once more, goes on from here.")
     files = {"rows_file": str(output), "rejected_file": str(rejected) if made.rejected else None}
     manner.result("\n".join(lines), value | files)
+    if made.rows:
+        made_for = SourceSettings(task=TASKS[settings.product])
+        source = Source.from_rows(output.stem, [each.row for each in made.rows], made_for)
+        write_card(
+            context, source, output, manner, inputs=[path], counts=value, dropped=made.reasons, told=[made.describe()],
+        )  # fmt: skip
 
 
 def _parameters(said: list[str]) -> dict[str, Any]:
