@@ -109,7 +109,7 @@ def compare(task: EvaluationTask, encoder: Any) -> list[Compared]:
 
 def by_mteb(task: EvaluationTask, encoder: Any) -> Mapping[str, Any]:
     """The scores that `mteb` gives for a task's data."""
-    theirs = _mteb_task(task)
+    theirs = mteb_task(task)
     scores = theirs.evaluate(_MtebEncoder(encoder), "test", encode_kwargs={"batch_size": 32})
     found: Mapping[str, Any] = scores["default"]
     return found
@@ -136,7 +136,7 @@ class _MtebEncoder:
         return pairwise_cos_sim(first, second)
 
 
-def _mteb_task(task: EvaluationTask) -> Any:
+def mteb_task(task: EvaluationTask) -> Any:
     """A task's data as a task of `mteb`, which is told no data set to load."""
     from datasets import Dataset
     from mteb.abstasks.classification import AbsTaskClassification
