@@ -157,7 +157,7 @@ BAD = {
     ),
     "not UTF-8": (
         spoil("corpus.jsonl", raw=lines(CORPUS[:1]).encode() + b'{"_id": "d2", "text": "caf\xe9"}\n'),
-        "corpus.jsonl:2: is not UTF-8: byte 0xe9 at position 27 .*iconv",
+        r"corpus.jsonl:2: is not UTF-8 \(byte 0xe9\). Mend that line",
     ),
     "NUL": (
         spoil("queries.jsonl", QUERIES[0], {"_id": "q2", "text": "a\0b"}),

@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from cosmith.data.line_texts import LineTexts, Parse, json_text, tsv_text
+from cosmith.data.lines import lines_of
 from cosmith.data.ragged import Int64
 from cosmith.data.record_values import shown
 from cosmith.data.rows import Rejected, RejectedRows, TrainingRow
-from cosmith.data.tabular import numbered_lines
 from cosmith.errors import InputError, nearest
 
 Meaning = Callable[[list[str]], list[str] | str]
@@ -161,7 +161,7 @@ def _batched(lines: Iterator[tuple[int, list[str]]]) -> Iterator[list[tuple[int,
 def _fields(path: Path, bad: RejectedRows, meaning: Meaning) -> Iterator[tuple[int, list[str]]]:
     """The lines of a file as fields, with their numbers; those that mean nothing are put aside."""
     first = True
-    for number, line in numbered_lines(path):
+    for number, line, problem in lines_of(path):
         raw = line.rstrip("\r\n")
         fields = raw.split("\t") if "\t" in raw else raw.split()
         if first and [name.strip().lower().replace("_", "-") for name in fields] == ["query-id", "corpus-id", "score"]:
@@ -170,7 +170,7 @@ def _fields(path: Path, bad: RejectedRows, meaning: Meaning) -> Iterator[tuple[i
         first = False
         if not raw.strip():
             continue
-        given = meaning(fields)
+        given = problem or meaning(fields)
         if isinstance(given, str):
             bad.append(Rejected(number, given, raw[:500], str(path)))
         else:

@@ -14,13 +14,13 @@ from typing import IO
 import numpy as np
 import xxhash
 
+from cosmith.data.lines import begin_of, broken_gzip, decoded, require_utf8
 from cosmith.data.ragged import Int64
 from cosmith.data.record_values import UnusableError, name_of, shown, text_of
 from cosmith.data.records import require_file
 from cosmith.data.rows import Rejected, RejectedRows
 from cosmith.data.tabular import parsed_json
 from cosmith.data.texts import document_text
-from cosmith.errors import InputError
 from cosmith.progress import track
 
 Parse = Callable[[str], tuple[str, str]]
@@ -58,13 +58,15 @@ class LineTexts:
         path: The file.
 
     Raises:
-        InputError: When it is missing, empty, or not a whole gzip file.
+        InputError: When it is missing, empty, of another encoding, or not a whole gzip file.
     """
 
     def __init__(self, path: Path, parse: Parse, rejected: RejectedRows) -> None:
         require_file(path)
         self.path, self._parse = path, parse
         self._file = _unpacked(path)
+        require_utf8(begin_of(self._file), path)
+        self._file.seek(0)
         hashes, starts, sizes, lines = array("Q"), array("q"), array("q"), array("q")
         place, total = 0, os.fstat(self._file.fileno()).st_size // 1000
         with track(f"Finding the texts of {path.name}", total, "kB") as bar:
@@ -118,21 +120,23 @@ def _unpacked(path: Path) -> IO[bytes]:
     if path.suffix.lower() != ".gz":
         return path.open("rb")
     whole: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as its texts are asked for
+    lines = 0
     try:
         with gzip.open(path) as packed:
-            while piece := packed.read(1 << 20):
+            while piece := packed.read1(1 << 20):
                 whole.write(piece)
+                lines += piece.count(b"\n")
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise InputError(f"is not a whole gzip file ({error})", path=path, remedy="Pack or copy it again.") from error
+        raise broken_gzip(error, path, lines) from error
     whole.seek(0)
     return whole
 
 
 def _decoded(line: bytes) -> str:
-    try:
-        return line.decode("utf-8-sig").strip("\r\n")
-    except UnicodeDecodeError as error:
-        raise UnusableError(f"is not UTF-8: byte 0x{line[error.start]:02x} at position {error.start + 1}") from error
+    _, text, problem = decoded(line, 1)
+    if problem:
+        raise UnusableError(problem)
+    return text.strip("\r\n")
 
 
 def _hash(given: str) -> int:

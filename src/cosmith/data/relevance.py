@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from cosmith.data.lines import numbered_lines
 from cosmith.data.rows import Rejected
-from cosmith.data.tabular import numbered_lines
 from cosmith.errors import InputError, nearest
 
 _COLUMNS = ("query-id", "corpus-id", "score")

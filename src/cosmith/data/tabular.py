@@ -1,27 +1,23 @@
 """Records of files, one after another, each with the line where it stands.
 
-What makes a whole file unusable (missing, empty, not UTF-8) is an error; what makes one record unusable is told with
-that record, so that the caller may put it aside.
+What makes a whole file unusable (missing, empty, of another encoding) is an error; what makes one record unusable is
+told with that record, so that the caller may put it aside.
 """
 
 from __future__ import annotations
 
-import csv
-import gzip
 import json
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from shlex import quote
 
 from cosmith.data.column_files import arrow_columns, arrow_records, parquet_columns, parquet_records
-from cosmith.data.columns import is_known
-from cosmith.data.records import Record, Table, column_names, require_file
+from cosmith.data.delimited import open_csv, open_tsv
+from cosmith.data.lines import lines_of
+from cosmith.data.records import Record, Table, require_file
 from cosmith.errors import InputError
-from cosmith.progress import track
 
 FORMATS = (".jsonl", ".json", ".csv", ".tsv", ".parquet", ".arrow", ".txt")
-_TRIPLE = ("query", "positive", "negative")
 _PACKED = (".parquet", ".arrow")  # by themselves
 
 
@@ -52,58 +48,14 @@ def open_file(path: Path) -> Table:
     if suffix in (".jsonl", ".json"):
         return Table(path, _json_keys(path), lambda: json_records(path), "JSON lines")
     if suffix == ".csv":
-        return Table(path, column_names(path, _csv_header(path), 1), lambda: _csv_records(path), "CSV")
+        return open_csv(path)
     if suffix == ".tsv":
-        return _open_tsv(path)
+        return open_tsv(path)
     if suffix == ".txt":
         return Table(path, ("text",), lambda: _plain_records(path), "plain text", named=False)
     if suffix == ".arrow":
         return Table(path, arrow_columns(path), lambda: arrow_records(path), "Arrow")
     return Table(path, parquet_columns(path), lambda: parquet_records(path), "Parquet")
-
-
-def numbered_lines(path: Path, what: str = "") -> Iterator[tuple[int, str]]:
-    """The lines of a UTF-8 file (gzip if it ends in .gz) with their ends, counted from 1, without byte order mark.
-
-    Args:
-        path: The file.
-        what: What the progress is called; ``Reading NAME`` when left out.
-
-    Raises:
-        InputError: When it is missing, empty, not UTF-8, or not a whole gzip file.
-    """
-    require_file(path)
-    packed = path.suffix.lower() == ".gz"
-    size, seen = path.stat().st_size // 1000, 0
-    with path.open("rb") as file, track(what or f"Reading {path.name}", size, "kB") as bar:
-        lines = gzip.GzipFile(fileobj=file) if packed else file
-        number = 0
-        try:
-            for number, line in enumerate(lines, 1):
-                yield number, _decoded(line, number, path)
-                if number % 256 == 0:
-                    here = file.tell() // 1000  # of a gzip file: of what is packed
-                    bar.advance(here - seen)
-                    seen = here
-            bar.advance(size - seen)
-        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise InputError(
-                f"is not a whole gzip file ({error})", path=path, line=number + 1, remedy="Pack or copy it again."
-            ) from error
-        if not number:
-            raise InputError("is empty", path=path, remedy="Give a file that holds something.")
-
-
-def _decoded(line: bytes, number: int, path: Path) -> str:
-    try:
-        return line.decode("utf-8-sig" if number == 1 else "utf-8")
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"is not UTF-8: byte 0x{line[error.start]:02x} at position {error.start + 1} of the line",
-            path=path,
-            line=number,
-            remedy=f"Save it as UTF-8, for example: iconv -f latin1 -t utf-8 {path.name}",
-        ) from error
 
 
 def json_records(path: Path, what: str = "") -> Iterator[Record]:
@@ -114,12 +66,16 @@ def json_records(path: Path, what: str = "") -> Iterator[Record]:
         what: What the progress is called.
 
     Raises:
-        InputError: When the file cannot be read, see :func:`numbered_lines`, or is one JSON array.
+        InputError: When the file cannot be read, see :func:`cosmith.data.lines.lines_of`, or is one JSON array.
     """
     first = True
-    for number, line in numbered_lines(path, what):
+    for number, line, problem in lines_of(path, what):
         text = line.strip()
         if not text:
+            continue
+        if problem:
+            first = False
+            yield Record(number, {}, text, problem)
             continue
         if first and text.startswith("[") and parsed_json(number, text).problem:
             raise InputError(
@@ -165,96 +121,8 @@ def parsed_json(number: int, text: str) -> Record:
     return Record(number, values, text)
 
 
-class _Lines:
-    """The lines of a file for csv.reader, with what it took since the last record."""
-
-    def __init__(self, path: Path) -> None:
-        self._lines = numbered_lines(path)
-        self.taken: list[str] = []
-        self.number = 0
-
-    def __iter__(self) -> _Lines:
-        return self
-
-    def __next__(self) -> str:
-        self.number, line = next(self._lines)
-        self.taken.append(line)
-        return line
-
-
-def _csv_rows(path: Path) -> Iterator[tuple[int, list[str], str, str]]:
-    """Rows of a CSV file: the line where each begins, its fields, its text, why it cannot be read."""
-    lines = _Lines(path)
-    # The default limit of 131,072 characters a field is for guarding against files that are not CSV. It can only be
-    # set for the whole process; a text of a megabyte is nothing unusual here.
-    csv.field_size_limit(max(csv.field_size_limit(), 2**31 - 1))
-    reader = csv.reader(lines, strict=True)
-    while True:
-        start = lines.number + 1
-        lines.taken.clear()
-        try:
-            fields, problem = next(reader), ""
-        except StopIteration:
-            return
-        except csv.Error as error:
-            if "unexpected end of data" in str(error):
-                raise InputError(
-                    "a quote is opened and never closed", path=path, line=start, remedy='Close it, or double it: "".'
-                ) from error
-            fields, problem = [], f"is not CSV: {error}"
-        if fields or problem:
-            yield start, fields, "".join(lines.taken).rstrip("\r\n"), problem
-
-
-def _csv_header(path: Path) -> list[str]:
-    for line, fields, _, problem in _csv_rows(path):
-        if problem:
-            raise InputError(f"its header {problem}", path=path, line=line, remedy="Mend the header.")
-        return fields
-    raise InputError("holds blank lines only", path=path, remedy="Give a file that holds something.")
-
-
-def _csv_records(path: Path) -> Iterator[Record]:
-    rows = _csv_rows(path)
-    _, names, _, _ = next(rows)
-    for line, fields, raw, problem in rows:
-        yield _delimited_record(line, names, fields, raw, problem)
-
-
-def _tsv_rows(path: Path) -> Iterator[tuple[int, list[str], str]]:
-    # Tab-separated values have no quoting: a quote at the begin of a field is part of the text.
-    for number, line in numbered_lines(path):
-        raw = line.rstrip("\r\n")
-        if raw:
-            yield number, raw.split("\t"), raw
-
-
-def _open_tsv(path: Path) -> Table:
-    first = next((fields for _, fields, _ in _tsv_rows(path)), None)
-    if first is None:
-        raise InputError("holds blank lines only", path=path, remedy="Give a file that holds something.")
-    if len(first) == len(_TRIPLE) and "triples" in path.name.lower() and not any(map(is_known, first)):
-        # MS MARCO's triples of texts have no header.
-        return Table(path, _TRIPLE, lambda: _tsv_records(path, list(_TRIPLE)), "triples of texts as MS MARCO has them")
-    return Table(path, column_names(path, first, 1), lambda: _tsv_records(path), "TSV")
-
-
-def _tsv_records(path: Path, names: list[str] | None = None) -> Iterator[Record]:
-    rows = _tsv_rows(path)
-    if names is None:
-        _, names, _ = next(rows)
-    for line, fields, raw in rows:
-        yield _delimited_record(line, names, fields, raw, "")
-
-
-def _delimited_record(line: int, names: list[str], fields: list[str], raw: str, problem: str) -> Record:
-    if not problem and len(fields) != len(names):
-        problem = f"has {len(fields)} fields, but the header has {len(names)}"
-    return Record(line, {} if problem else dict(zip(names, fields, strict=True)), raw, problem)
-
-
 def _plain_records(path: Path) -> Iterator[Record]:
-    for number, line in numbered_lines(path):
+    for number, line, problem in lines_of(path):
         text = line.rstrip("\r\n")
         if text.strip():
-            yield Record(number, {"text": text}, text)
+            yield Record(number, {"text": text}, text, problem)

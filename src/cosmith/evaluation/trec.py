@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cosmith.atomic import atomic_file
+from cosmith.data.lines import numbered_lines
 from cosmith.data.relevance import judgements
-from cosmith.data.tabular import numbered_lines
 from cosmith.errors import InputError
 from cosmith.evaluation.metrics import trec_order
 from cosmith.evaluation.scores import Scores

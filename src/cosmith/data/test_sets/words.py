@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from cosmith.data.columns import require_column
+from cosmith.data.lines import lines_of, numbered_lines
 from cosmith.data.record_values import UnusableError, score_of, text_of, usable
 from cosmith.data.records import Record, Table
 from cosmith.data.rows import Rejected
 from cosmith.data.tables import open_table
-from cosmith.data.tabular import numbered_lines
 from cosmith.errors import InputError
 
 _CATEGORY = ":"
@@ -169,9 +169,9 @@ def _lines_of(path: Path) -> Table:
     """The lines of a plain text file that are not blank, as records without columns."""
 
     def records() -> Iterator[Record]:
-        for number, line in numbered_lines(path):
+        for number, line, problem in lines_of(path):
             if text := line.strip():
-                yield Record(number, {"line": text}, text)
+                yield Record(number, {"line": text}, text, problem)
 
     return Table(path, ("line",), records, "plain text", named=False)
 
