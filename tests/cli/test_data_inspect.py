@@ -129,3 +129,85 @@ def test_the_file_is_told_of_rows_in_a_folder(tmp_path: Path) -> None:
         (tmp_path / f"{name}.jsonl").write_text('{"query": "q", "positive": "p"}\n{"query": "", "positive": "x"}\n')
     told = cosmith("data", "inspect", tmp_path).stdout
     assert f"  2 × the query is empty ({tmp_path}/a.jsonl:2, {tmp_path}/b.jsonl:2)" in told
+
+
+def test_a_click_log_is_no_file_of_pairs(tmp_path: Path) -> None:
+    log, page = tmp_path / "clicks.csv", tmp_path / "page.html"
+    log.write_text(
+        "query,document,action,time\nreset password,d7,click,2024-05-01T12:00:00Z\n"
+        "reset password,d7,click,2024-05-02\nvpn,d8,click,yesterday\nforgot password,d7,buy,2024-05-03\n"
+        "forgot password,d7,click,2024-05-04\n"
+    )
+    done = cosmith("data", "inspect", log, "--html", page)
+    assert done.exit_code == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[:3] == [
+        f"{log}: CSV, a click log", "4 rows that can be used, 2 of them the same as an earlier one",
+        "columns: query 'query', document 'document', action 'action', time 'time'",
+    ]  # fmt: skip
+    assert "  1 × the time 'yesterday' cannot be read (line 4)" in lines
+    command = f"cosmith data pairs --clicks {log} --output pairs.jsonl"
+    assert command in done.stdout
+    assert "<h2>Documents</h2>" in page.read_text(encoding="utf-8")
+    made = cosmith(*command.split()[1:-1], tmp_path / "pairs.jsonl")
+    assert made.exit_code == 0, made.stderr
+    assert "forgot password" in (tmp_path / "pairs.jsonl").read_text()
+    asked = cosmith("data", "inspect", log, "--query", "query", "--positive", "document")
+    assert asked.stdout.startswith(f"{log}: CSV\n5 rows that can be used"), asked.stderr
+
+
+@pytest.mark.parametrize(
+    ("header", "log"),
+    [
+        ("query,document", False), ("query,document,date", False), ("query,document,type", False),
+        ("query,document,event", True), ("query,document,type,date", True), ("q,doc_id,ts", True),
+        ("search_term,url,action", True), ("query,positive,item_id,time", False),
+        ("query,document,action,answer", False),
+    ],
+)  # fmt: skip
+def test_what_makes_a_click_log(header: str, log: bool, tmp_path: Path) -> None:
+    names = header.split(",")
+    values = ["2024-05-01" if name in ("date", "time", "ts") else "some text" for name in names]
+    (tmp_path / "rows.csv").write_text(f"{header}\n{','.join(values)}\n")
+    done = cosmith("data", "inspect", tmp_path / "rows.csv")
+    assert ("a click log" in done.stdout) == log, done.stderr
+
+
+def test_threads_with_answers(tmp_path: Path) -> None:
+    threads = tmp_path / "threads.jsonl"
+    rows = [
+        {"title": f"Login {n} fails", "body": "Since 2.1", "answers": [{"text": "Me too."}, {"text": f"Clear {n}."}]}
+        for n in range(3)
+    ]
+    threads.write_text("".join(json.dumps(row) + "\n" for row in [*rows, {"title": "", "answers": []}]))
+    done = cosmith("data", "inspect", threads)
+    assert done.exit_code == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[:2] == [f"{threads}: JSON lines, threads with answers", "3 rows that can be used, each different"]
+    assert any(line.startswith("3 queries, 3 different") for line in lines)
+    assert any(line.startswith("6 answers, 4 different") for line in lines)
+    assert "  1 × has neither a title nor a post (line 4)" in lines
+    assert f"cosmith data pairs --threads {threads} --output pairs.jsonl" in done.stdout
+    texts = tmp_path / "texts.jsonl"
+    texts.write_text(json.dumps({"title": "T", "text": "x", "comments": "none"}) + "\n")
+    assert "columns: text 'text', title 'title'" in cosmith("data", "inspect", texts).stdout
+
+
+@pytest.mark.parametrize("command", ["inspect", "pairs", "chunk"])
+def test_an_id_that_stands_twice_is_refused(command: str, tmp_path: Path) -> None:
+    lines = [{"_id": each, "title": f"Title {each}", "text": "long enough " * 9} for each in "abcba"]
+    documents, output = tmp_path / "documents.jsonl", tmp_path / "out.jsonl"
+    documents.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    done = cosmith("data", command, documents, *([] if command == "inspect" else ["--output", output]))
+    assert done.exit_code == 1
+    told = f"{documents}:4 [_id]: the id 'b' stands on line 2 already; 1 more such line. Remove one of the two, or give"
+    assert told in done.stderr
+    assert not output.exists()
+
+
+def test_an_id_that_stands_in_two_files_is_refused(tmp_path: Path) -> None:
+    for name, given in (("a", "xy"), ("b", "zy")):
+        lines = [json.dumps({"id": each, "text": f"text {each}"}) + "\n" for each in given]
+        (tmp_path / f"{name}.jsonl").write_text("".join(lines))
+    done = cosmith("data", "inspect", tmp_path)
+    assert f"b.jsonl:2 [id]: the id 'y' stands on line 2 of {tmp_path}/a.jsonl already. Remove" in done.stderr

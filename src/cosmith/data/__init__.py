@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from cosmith.data.classes import example_pairs, label_pairs, self_pairs
-from cosmith.data.clicks import ClickedDocument, ClicksRead, clicked_rows, read_clicks
+from cosmith.data.clicks import Click, ClickedDocument, ClicksRead, clicked_rows, open_clicks, read_clicks
 from cosmith.data.collection import Collection
 from cosmith.data.contamination import Overlap, overlap_with_collection, overlap_with_pairs
 from cosmith.data.cut import Cut
@@ -49,6 +49,7 @@ def __getattr__(name: str) -> Any:
 
 __all__ = [
     "ClassesRead",
+    "Click",
     "ClickedDocument",
     "ClicksRead",
     "Collection",
@@ -84,6 +85,7 @@ __all__ = [
     "example_pairs",
     "general_check_collection",
     "label_pairs",
+    "open_clicks",
     "open_judged_rows",
     "open_rows",
     "open_table",

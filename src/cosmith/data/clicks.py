@@ -9,13 +9,24 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from cosmith.data.columns import find_column, require_column
-from cosmith.data.record_values import UnusableError, each_usable, name_of, shown, text_of
+from cosmith.data.record_values import UnusableError, name_of, shown, text_of
 from cosmith.data.records import Record
+from cosmith.data.records_file import RecordsFile
 from cosmith.data.rows import Rejected, TrainingRow, write_rejected
 from cosmith.data.tables import open_table
 
 _EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 _MILLISECONDS = 1e11  # seconds since 1970 stay below it until the year 5138, milliseconds have been above it since 1973
+
+
+@dataclass(frozen=True)
+class Click:
+    """An event of a click log: what was searched for, the document's id or text, what was done with it, and when."""
+
+    query: str
+    document: str
+    action: str
+    time: datetime | None
 
 
 @dataclass(frozen=True)
@@ -88,6 +99,40 @@ def read_clicks(
         InputError: When the file is missing or not of its format, a column is not there or could be several, or no
             record can be used.
     """
+    file = open_clicks(path, query=query, document=document, action=action, time=time)
+    wanted = None if actions is None else set(actions)
+    bad: list[Rejected] = []
+    gathered: dict[tuple[str, str], tuple[dict[str, int], list[datetime]]] = {}
+    try:
+        for each in file.into(bad):
+            if wanted is not None and each.action not in wanted:
+                continue
+            counts, span = gathered.setdefault((each.query, each.document), ({}, []))
+            counts[each.action] = counts.get(each.action, 0) + 1
+            if each.time is not None:
+                span[:] = [min([each.time, *span]), max([each.time, *span])]
+    finally:
+        if rejected is not None:
+            write_rejected(rejected, bad)
+    clicks = [
+        ClickedDocument(asked, clicked, counts, span[0] if span else None, span[1] if span else None)
+        for (asked, clicked), (counts, span) in gathered.items()
+    ]
+    return ClicksRead(clicks, bad, file.columns, file.path)
+
+
+def open_clicks(
+    path: str | Path, *, query: str = "auto", document: str = "auto", action: str | None = "auto",
+    time: str | None = "auto",
+) -> RecordsFile[Click]:  # fmt: skip
+    """The events of a click log, read as they are asked for.
+
+    Args:
+        path, query, document, action, time: As :func:`read_clicks` has them.
+
+    Raises:
+        InputError: As there; that no record can be used shows when they are gone through.
+    """
     table = open_table(path)
     found = {
         "query": require_column(table.columns, query, "click_query", table.path, argument="query"),
@@ -96,36 +141,18 @@ def read_clicks(
         "time": find_column(table.columns, time, "click_time", table.path, argument="time"),
     }
     columns = {part: name for part, name in found.items() if name is not None}
-    wanted = None if actions is None else set(actions)
     latest = datetime.now(UTC) + timedelta(days=1)  # clocks and zones differ
 
-    def event_of(record: Record) -> tuple[str, str, str, datetime | None]:
+    def event_of(record: Record) -> Click:
         values = record.values
-        return (
+        return Click(
             text_of(values.get(columns["query"]), "the query").strip(),
             name_of(values.get(columns["document"]), "the document"),
             name_of(values.get(columns["action"]), "the action") if "action" in columns else "click",
             _time_of(values.get(columns["time"]), latest) if "time" in columns else None,
         )
 
-    bad: list[Rejected] = []
-    gathered: dict[tuple[str, str], tuple[dict[str, int], list[datetime]]] = {}
-    try:
-        for asked, clicked, done, when in each_usable(table, event_of, bad):
-            if wanted is not None and done not in wanted:
-                continue
-            counts, span = gathered.setdefault((asked, clicked), ({}, []))
-            counts[done] = counts.get(done, 0) + 1
-            if when is not None:
-                span[:] = [min([when, *span]), max([when, *span])]
-    finally:
-        if rejected is not None:
-            write_rejected(rejected, bad)
-    clicks = [
-        ClickedDocument(asked, clicked, counts, span[0] if span else None, span[1] if span else None)
-        for (asked, clicked), (counts, span) in gathered.items()
-    ]
-    return ClicksRead(clicks, bad, columns, table.path)
+    return RecordsFile.of(table, event_of, columns)
 
 
 def clicked_rows(

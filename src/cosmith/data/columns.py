@@ -55,6 +55,19 @@ def is_pair(first: str | None, second: str | None) -> bool:
     return (first or "").lower() in _FIRST and (second or "").lower() in _SECOND
 
 
+def is_click_log(columns: Sequence[str]) -> bool:
+    """Whether columns are those of a click log, and not of pairs or texts.
+
+    A column ``document`` may well be that of a pair: beside it there must be what was done.
+    """
+    names = {column.strip().lower() for column in columns}
+    texts = names & {*SYNONYMS["positive"], *SYNONYMS["document"]}
+    if not names & {*SYNONYMS["click_query"]} or not names & {*SYNONYMS["click_document"]} or texts - {"document"}:
+        return False
+    done, when = names & {*SYNONYMS["click_action"]}, names & {*SYNONYMS["click_time"]}
+    return bool(done - {"type"} or (done and when)) if texts else bool(done or when)
+
+
 def find_column(
     columns: Sequence[str],
     choice: str | None,

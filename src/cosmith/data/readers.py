@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cosmith.data.columns import find_column, require_column
+from cosmith.data.ids import SeenIds, TextIds
 from cosmith.data.record_values import (
     name_of,
     score_of,
@@ -24,7 +25,6 @@ from cosmith.data.records import Record, Table
 from cosmith.data.rows import Rejected
 from cosmith.data.tables import open_table
 from cosmith.data.texts import document_text
-from cosmith.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -124,35 +124,20 @@ def read_texts(
     """
     table = open_table(path)
     text_column, title_column = text_columns(table, column, part)
-    others = [name for name in table.columns if name != text_column]
-    id_column = find_column(others, "auto", "id", table.path, remedy="Call the right one '_id'.")
-    line_of: dict[str, int] = {}
+    ids = TextIds.among(table, text_column)
+    seen = SeenIds(ids)
 
     def named_text(record: Record) -> tuple[str, str, str]:
         title = "" if title_column is None else str(record.values.get(title_column) or "").strip()
         text = titled_text(record, text_column, title_column)
-        if id_column is not None:
-            given = name_of(record.values.get(id_column), "the id")
-        elif record.path is None:
-            given = str(record.line)
-        else:
-            given = f"{record.path.relative_to(table.path)}:{record.line}"
-        if given in line_of:
-            raise InputError(
-                f"the id {given!r} stands on line {line_of[given]} already",
-                path=table.path,
-                line=record.line,
-                field=id_column,
-                remedy="Give each text an id of its own.",
-            )
-        line_of[given] = record.line
-        return given, text, title
+        return seen.add(record), text, title
 
     read, bad = usable(table, named_text, rejected)
-    found = {"text": text_column, "title": title_column, "id": id_column} if table.named else {}
+    seen.require_unique()
+    found = {"text": text_column, "title": title_column, "id": ids.column} if table.named else {}
     columns = {each: name for each, name in found.items() if name is not None}
-    ids, texts, titles = ([each[part] for each in read] for part in range(3))
-    return TextsRead(ids, texts, titles, bad, columns, table.path)
+    names, texts, titles = ([each[part] for each in read] for part in range(3))
+    return TextsRead(names, texts, titles, bad, columns, table.path)
 
 
 def text_columns(table: Table, column: str, part: Literal["text", "document"] = "text") -> tuple[str, str | None]:

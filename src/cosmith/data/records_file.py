@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from cosmith.data.ids import SeenIds, TextIds
 from cosmith.data.record_values import each_usable
 from cosmith.data.records import Record, Table
 from cosmith.data.rows import Rejected, RejectedRows
@@ -33,19 +33,33 @@ class RecordsFile(Generic[T]):
     rejected: list[Rejected] = field(default_factory=list)
 
     @classmethod
-    def of(cls, table: Table, build: Callable[[Record], T], columns: Mapping[str, str]) -> RecordsFile[T]:
+    def of(
+        cls, table: Table, build: Callable[[Record], T], columns: Mapping[str, str], ids: TextIds | None = None
+    ) -> RecordsFile[T]:
         """Those of a table.
 
         Args:
             table: The file.
             build: Makes something of a record, or raises :class:`cosmith.data.record_values.UnusableError`.
             columns: The column of each part that was found.
+            ids: How the records are called, where each must have an id of its own; that one stands twice shows when
+                all are gone through.
         """
 
-        def placed(record: Record) -> tuple[Path, int, T]:
-            return record.path or table.path, record.line, build(record)
+        def read(rejected: RejectedRows) -> Iterator[tuple[Path, int, T]]:
+            seen = None if ids is None else SeenIds(ids)
 
-        return cls(table.path, columns, table.format, partial(each_usable, table, placed))
+            def placed(record: Record) -> tuple[Path, int, T]:
+                built = build(record)
+                if seen is not None:
+                    seen.add(record)
+                return record.path or table.path, record.line, built
+
+            yield from each_usable(table, placed, rejected)
+            if seen is not None:
+                seen.require_unique()
+
+        return cls(table.path, columns, table.format, read)
 
     def __iter__(self) -> Iterator[T]:
         self.rejected.clear()

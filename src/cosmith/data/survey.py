@@ -11,14 +11,18 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import xxhash
 
+from cosmith.data.clicks import open_clicks
 from cosmith.data.collection import Collection
+from cosmith.data.columns import is_click_log
 from cosmith.data.documents import is_document_folder, read_documents
+from cosmith.data.ids import TextIds
 from cosmith.data.readers import text_columns, titled_text
 from cosmith.data.records import Record
 from cosmith.data.records_file import RecordsFile
@@ -26,9 +30,10 @@ from cosmith.data.row_readers import open_rows
 from cosmith.data.rows import Rejected, RejectedRows, TrainingRow
 from cosmith.data.tables import open_table, place_of
 from cosmith.data.tallies import SHOWN, Measure, Part, Tally, normal_hash
+from cosmith.data.weak_pairs.forum import Thread, holds_threads, open_threads
 from cosmith.errors import ColumnError
 
-DOCUMENTS = ("positive", "negative", "text")
+DOCUMENTS = ("positive", "negative", "text", "document", "answer")
 """The parts that are searched for."""
 
 
@@ -109,10 +114,11 @@ def survey(
     limit: int | None = None,
     sample: int = 5000,
 ) -> Survey:
-    """Look at training rows or, where a file has no columns of queries and answers, at texts.
+    """Look at training rows or, where a file has no columns of queries and answers, at texts, threads or a click log.
 
     Args:
-        path: What :func:`cosmith.data.open_rows`, :func:`cosmith.data.read_texts` or, of a folder,
+        path: What :func:`cosmith.data.open_rows`, :func:`cosmith.data.read_texts`, :func:`cosmith.data.read_clicks`,
+            :func:`cosmith.data.weak_pairs.open_threads` or, of a folder,
             :func:`cosmith.data.documents.read_documents` takes.
         query, positive, negative: The columns of rows, as :func:`cosmith.data.open_rows` has them.
         column: The column of texts; where it is said, rows are not looked for.
@@ -122,7 +128,7 @@ def survey(
         sample: How many texts of a part, chosen by chance, are looked at for languages and near duplicates.
 
     Raises:
-        InputError: When nothing there can be used.
+        InputError: When nothing there can be used, or a text's id stands twice.
     """
     tests = list(against)
     found = _opened(path, query, positive, negative, column)
@@ -172,7 +178,7 @@ def _opened(
     negative: str | Sequence[str] | None = "auto",
     column: str = "auto",
 ) -> _Opened:
-    """Documents, rows, or else texts."""
+    """Documents, a click log, rows, threads, or else texts."""
     if is_document_folder(path):
         return _opened_documents(Path(path))
     if column != "auto":
@@ -182,10 +188,19 @@ def _opened(
     except ColumnError as no_rows:
         if (query, positive) != ("auto", "auto"):
             raise
+        table = open_table(path)
+        if is_click_log(table.columns):
+            return _opened_clicks(path)
+        if holds_threads(table):
+            return _opened_threads(path)
         try:
             return _opened_texts(path, column)
         except ColumnError:
             raise no_rows from None
+    # The one column by whose name a click log may be taken for pairs.
+    may_be_clicks = positive == "auto" and file.columns.get("positive", "").strip().lower() == "document"
+    if may_be_clicks and is_click_log(open_table(path).columns):
+        return _opened_clicks(path)
     return _Opened(
         file.format,
         file.columns,
@@ -207,6 +222,43 @@ def _opened_documents(folder: Path) -> _Opened:
     return _Opened("a folder of documents", {}, read, notes)
 
 
+def _opened_clicks(path: str | Path) -> _Opened:
+    file = open_clicks(path)
+    note = (
+        "of a click log pairs are made of queries after which people chose the same document:"
+        f" cosmith data pairs --clicks {quote(str(path))} --output pairs.jsonl; in Python, read_clicks and clicked_rows"
+        " make rows of queries and documents"
+    )
+    return _Opened(
+        f"{file.format}, a click log",
+        file.columns,
+        lambda bad: (
+            (place, line, [("query", click.query), ("document", click.document)])
+            for place, line, click in file.placed(bad)
+        ),
+        [note],
+    )
+
+
+def _opened_threads(path: str | Path) -> _Opened:
+    file = open_threads(path)
+    note = (
+        "of threads pairs are made of questions and their accepted or best answers:"
+        f" cosmith data pairs --threads {quote(str(path))} --output pairs.jsonl"
+    )
+
+    def texts_of(thread: Thread) -> list[tuple[str, str]]:
+        query = f"{thread.title.strip()} {thread.post.strip()}".strip()
+        return [("query", query), *(("answer", answer.text) for answer in thread.answers)]
+
+    return _Opened(
+        f"{file.format}, threads with answers",
+        file.columns,
+        lambda bad: ((place, line, texts_of(thread)) for place, line, thread in file.placed(bad)),
+        [note],
+    )
+
+
 def _opened_texts(path: str | Path, column: str) -> _Opened:
     table = open_table(path)
     found, title = text_columns(table, column, "document")
@@ -215,7 +267,7 @@ def _opened_texts(path: str | Path, column: str) -> _Opened:
         return [("text", titled_text(record, found, title))]
 
     columns = {"text": found} | ({"title": title} if title else {})
-    file = RecordsFile.of(table, text_of, columns if table.named else {})
+    file = RecordsFile.of(table, text_of, columns if table.named else {}, TextIds.among(table, found))
     return _Opened(file.format, file.columns, file.placed)
 
 

@@ -41,7 +41,7 @@ class Part:
     """The texts that play one part.
 
     Attributes:
-        role: ``query``, ``positive``, ``negative`` or ``text``.
+        role: ``query``, ``positive``, ``negative``, ``text``, or ``document`` of a click log, ``answer`` of a thread.
         texts: How many there are.
         distinct: How many different ones.
         lengths: Length → how many texts have it.

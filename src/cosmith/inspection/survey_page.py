@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
     from cosmith.data import Part, Survey
 
-_NAMES = {"query": "Queries", "positive": "Answers", "negative": "Non-answers", "text": "Texts"}
+_NAMES = {
+    "query": "Queries", "positive": "Answers", "negative": "Non-answers", "text": "Texts", "document": "Documents",
+    "answer": "Answers",
+}  # fmt: skip
 
 
 def write_survey_page(path: str | Path, found: Survey, model: str | None = None) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 from cosmith.data.columns import find_column, require_column
 from cosmith.data.documents.document import Document, document_of
-from cosmith.data.record_values import UnusableError, name_of, text_of
+from cosmith.data.ids import TextIds
+from cosmith.data.record_values import UnusableError, text_of
 from cosmith.data.records import Record
 from cosmith.data.records_file import RecordsFile
 from cosmith.data.tables import open_table
@@ -27,18 +28,17 @@ def open_documents(path: str | Path, *, column: str = "auto") -> RecordsFile[Doc
 
     Raises:
         InputError: When the file is missing, empty, not UTF-8 or not of its format, or a column is not there or could
-            be several; that no record can be used shows when they are gone through.
+            be several; that no record can be used, or that an id stands twice, shows when they are gone through.
     """
     table = open_table(path)
     choice = table.columns[0] if column == "auto" and len(table.columns) == 1 else column
     text_column = find_column(table.columns, choice, "document", table.path, argument="column")
     text_column = text_column or require_column(table.columns, choice, "text", table.path, argument="column")
-    others = [name for name in table.columns if name != text_column]
-    id_column = find_column(others, "auto", "id", table.path, remedy="Call the right one '_id'.")
+    ids = TextIds.among(table, text_column)
 
     def built(record: Record) -> Document:
         values = dict(record.values)
-        given = str(record.line) if id_column is None else name_of(values.get(id_column), "the id")
+        given = ids.of(record)
         title = values.get("title") or ""
         if not isinstance(title, str):
             raise UnusableError(f"the title is not a text but of type {type(title).__name__}")
@@ -50,8 +50,8 @@ def open_documents(path: str | Path, *, column: str = "auto") -> RecordsFile[Doc
         except (KeyError, TypeError, ValueError) as error:
             raise UnusableError(f"its sections or links cannot be understood ({error})") from error
 
-    columns = {"text": text_column} | ({"id": id_column} if id_column is not None else {})
-    return RecordsFile.of(table, built, columns)
+    columns = {"text": text_column} | ({"id": ids.column} if ids.column is not None else {})
+    return RecordsFile.of(table, built, columns, ids)
 
 
 def _structure(values: Mapping[str, Any]) -> dict[str, Any]:

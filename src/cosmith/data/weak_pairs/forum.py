@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
 from cosmith.data.record_values import UnusableError, name_of, text_of
-from cosmith.data.records import Record
+from cosmith.data.records import Record, Table
 from cosmith.data.records_file import RecordsFile
 from cosmith.data.tables import open_table
 from cosmith.data.weak_pairs.pair import Pair
@@ -25,6 +26,8 @@ _ANSWER_ID = ("id", "answerid", "postid", "aid")
 _ACCEPTED = ("isaccepted", "accepted", "isbest", "best", "ischosen", "chosen", "issolution", "solution", "isanswer")
 _SCORE = ("score", "votes", "upvotes", "points", "pmscore", "likes")
 _CHOSEN = ("acceptedanswer", "bestanswer", "acceptedanswerid", "bestanswerid", "chosenanswer", "solution")
+
+_LOOKED_AT = 100  # records that tell whether a file is one of threads
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,14 @@ def open_threads(path: str | Path) -> RecordsFile[Thread]:
             remedy="Give a file with a thread a line: its title, its first post and a list of answers.",
         )
     return RecordsFile.of(table, _thread_of, {})
+
+
+def holds_threads(table: Table) -> bool:
+    """Whether the first records of a table are threads: a title or post, and a list of answers."""
+    columns = dict.fromkeys(table.columns)
+    if _key(columns, _ANSWERS) is None or _key(columns, _TITLE + _POST) is None:
+        return False
+    return any(isinstance(_value(record.values, _ANSWERS), list) for record in islice(table.records(), _LOOKED_AT))
 
 
 def _thread_of(record: Record) -> Thread:
