@@ -107,3 +107,11 @@ def test_overlap_finds_queries_of_the_test_and_exits_with_1(pairs: Path, tmp_pat
     clean = cosmith("data", "overlap", pairs, other)
     assert clean.exit_code == 0, clean.output
     assert "0 of 1 query trained on; 1 of 1 document shared" in clean.stdout
+
+
+def test_what_parts_the_columns_is_said(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_text("query;positive\na, b;x\nc, d;y\n")
+    done = cosmith("data", "filter", tmp_path / "rows.csv", "--output", tmp_path / "kept.jsonl")
+    assert done.exit_code == 0, done.stderr
+    assert "columns (CSV with semicolons between its columns): query 'query', positive 'positive'" in done.stderr
+    assert [row.query for row in read_rows(tmp_path / "kept.jsonl").rows] == ["a, b", "c, d"]

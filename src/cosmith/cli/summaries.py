@@ -54,7 +54,9 @@ def _data(result: Result, folder: Path) -> list[str]:
                 of += f", {result['from_titles']:,} by their titles"
         lines.append(counted(result["pairs"], "row") + of)
     if result.get("columns"):
-        lines.append("columns: " + ", ".join(f"{part} {name!r}" for part, name in result["columns"].items()))
+        read_as = f" ({result['format']})" if "format" in result else ""
+        names = ", ".join(f"{part} {name!r}" for part, name in result["columns"].items())
+        lines.append(f"columns{read_as}: {names}")
     dropped = result.get("dropped") or {}
     if dropped:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in dropped.items())

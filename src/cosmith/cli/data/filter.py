@@ -96,7 +96,8 @@ def _filter_rows(
     from cosmith.data.cleaning import clean_rows, dropped_rows
 
     file = open_rows(path, query=query, positive=positive)
-    manner.note("columns: " + ", ".join(f"{each} {name!r}" for each, name in file.columns.items()))
+    names = ", ".join(f"{each} {name!r}" for each, name in file.columns.items())
+    manner.note(f"columns ({file.format}): {names}")
     source = Source.from_rows("rows", file)
     rejected_file, dropped_file = beside(output, ".rejected.jsonl"), beside(output, ".dropped.jsonl")
     write_rejected(rejected_file, file.rejected)
