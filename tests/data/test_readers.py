@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from cosmith import progress
 from cosmith.data import Rejected, Source, TrainingRow, read_classes, read_rows, read_sts, read_texts
-from cosmith.errors import InputError
+from cosmith.errors import ColumnError, InputError
 
 Write = Callable[[str, Any], Path]
 
@@ -461,3 +461,12 @@ class TestClasses:
         with pytest.raises(InputError, match="no column 'body'") as caught:
             read_classes(path, label="kind", text="body")
         assert caught.value.field == "text"
+
+
+def test_a_click_log_is_not_taken_for_pairs_unless_its_answers_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "clicks.csv"
+    path.write_text("query,document,action,time\nvpn,how to connect to the vpn,click,2024-01-01\n")
+    with pytest.raises(ColumnError, match="is a click log") as refused:
+        read_rows(path)
+    assert "cosmith data pairs --clicks" in str(refused.value)
+    assert read_rows(path, positive="document").rows == [TrainingRow("vpn", ("how to connect to the vpn",))]

@@ -9,9 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import Any, TypeAlias
 
-from cosmith.data.columns import find_column, find_negatives, is_pair, require_column
+from cosmith.data.columns import find_column, find_negatives, is_click_log, is_pair, require_column
 from cosmith.data.documents.folder import holds_documents
 from cosmith.data.judged_rows import JudgedFiles, judged_files, judged_rows
 from cosmith.data.record_values import (
@@ -140,6 +141,8 @@ def open_rows(
         problem = "holds documents, and what is needed are pairs of a query and its answer"
         raise NoQueriesError(problem, path=place.path, field="query")
     table = open_table(path)
+    if query == positive == "auto" and is_click_log(table.columns):
+        raise _click_log(table)
     found = {
         "query": _query_column(table, query),
         "label": find_column(table.columns, label, "label", table.path),
@@ -162,6 +165,16 @@ def open_rows(
 
     told = columns | ({"negative": ", ".join(negatives)} if negatives else {})
     return RowsFile.of(table, lambda record: _row_of(record.values, columns, negatives), told)
+
+
+def _click_log(table: Table) -> ColumnError:
+    """What was chosen after a query need not answer it, though a column ``document`` may look as if it did."""
+    made = f"cosmith data pairs --clicks {quote(str(table.path))} --output pairs.jsonl"
+    return ColumnError(
+        "is a click log, and what is needed are pairs of a query and its answer", path=table.path, field="positive",
+        advice=f"Make pairs of it first: {made}. Or say which column holds answers:",
+        column=find_column(table.columns, "auto", "positive", table.path) or "COLUMN",
+    )  # fmt: skip
 
 
 def _query_column(table: Table, choice: str) -> str:

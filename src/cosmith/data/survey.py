@@ -197,10 +197,6 @@ def _opened(
             return _opened_texts(path, column)
         except ColumnError:
             raise no_rows from None
-    # The one column by whose name a click log may be taken for pairs.
-    may_be_clicks = positive == "auto" and file.columns.get("positive", "").strip().lower() == "document"
-    if may_be_clicks and is_click_log(open_table(path).columns):
-        return _opened_clicks(path)
     return _Opened(
         file.format,
         file.columns,
