@@ -20,6 +20,7 @@ _AROUND = ".,;:!?\"'()[]{}<>…“”„‘’«»‹›¿¡*_`|、。・「」�
 # Scripts that write no spaces between words: each of their characters counts as a word.
 _UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _PIECES = re.compile(f"[{_UNSPACED}]|[^{_UNSPACED}]+")
+_REMEMBERED = 1 << 17  # words whose hashes are kept: some 15 MB
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)  # odd, so that no word is lost in the product modulo 2^64
 
 
@@ -51,7 +52,7 @@ def hashed(text: str) -> int:
 
 
 class WordHashes:
-    """Turns texts into arrays of their words' hashes; each distinct word is hashed once."""
+    """Turns texts into arrays of their words' hashes, and remembers those of some words."""
 
     def __init__(self) -> None:
         self._known = _Hashes()
@@ -67,7 +68,11 @@ class WordHashes:
 
 
 class _Hashes(dict[str, int]):
+    """Word → hash; begun anew where there are too many, as of numbers and names there may be one in every text."""
+
     def __missing__(self, word: str) -> int:
+        if len(self) >= _REMEMBERED:
+            self.clear()
         self[word] = value = hashed(word)
         return value
 
