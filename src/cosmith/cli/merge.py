@@ -34,8 +34,11 @@ def merge(
     ] = None,
     tasks: Annotated[
         list[Path] | None,
-        typer.Option("--task", help="A BEIR folder, or a file of scored text pairs, to score all on and choose by."),
+        typer.Option("--task", help="A file or a folder to score all on and choose by. Several times, if need be."),
     ] = None,
+    kind: Annotated[
+        str, typer.Option("--kind", help="What the tasks ask, e.g. sts; auto finds it by the columns, and says so.")
+    ] = "auto",
     split: Annotated[
         str | None,
         typer.Option(
@@ -95,10 +98,16 @@ def merge(
     require_read(method, said, scored=bool(tasks), written=_WRITTEN)
     if split is not None and not tasks:
         raise InputError("without --task nothing is scored", field="--split", remedy="Leave it out, or name a --task.")
+    if kind != "auto" and not tasks:
+        raise InputError("without --task nothing is scored", field="--kind", remedy="Leave it out, or name a --task.")
     split = "dev" if split is None else split
     for path in tasks or []:
         _require_split(path, split)
-    read = {path.resolve().name: read_task(path, "auto", split, None, manner).task for path in tasks or []}
+    read = {}
+    for path in tasks or []:
+        found = read_task(path, kind, split, None, manner)
+        manner.note(found.describe() + ("; --kind KIND says otherwise" if found.guessed else ""))
+        read[path.resolve().name] = found.task
     encoders = [load_encoder(model, precision) for model in models]
     base_encoder = None if base is None else load_encoder(base, precision)
     counting = settings_read(method, own)
@@ -113,7 +122,7 @@ def merge(
     )
     outcome = described(result)
     settings = {"method": method, "base": base, "weights": weights or None, **counting,
-                "split": split if tasks else None, "precision": precision}  # fmt: skip
+                "split": split if tasks else None, "kind": kind if tasks else None, "precision": precision}  # fmt: skip
     made_from = [(model_reference(name), encoder) for name, encoder in zip(models, encoders, strict=True)]
     if base is not None and base_encoder is not None:
         made_from.append((model_reference(base), base_encoder))

@@ -18,6 +18,9 @@ _PUBLIC = {
     "QueryChange": "changes",
     "Scores": "scores",
     "Shown": "changes",
+    "StoredFormEncoder": "sweeping",
+    "Sweep": "sweeping",
+    "SweptForm": "sweeping",
     "TaskFound": "comparison_report",
     "bootstrap_interval": "significance",
     "bootstrap_intervals": "significance",
@@ -57,6 +60,7 @@ _PUBLIC = {
     "search_collection_late_interaction": "late_interaction_search",
     "search_collection_sparse": "sparse_search",
     "sign_flip_p_value": "significance",
+    "sweep": "sweeping",
     "task_of": "tasks.kinds",
     "texts_cut": "cut",
     "write_qrels": "trec",
@@ -75,6 +79,9 @@ __all__ = [
     "QueryChange",
     "Scores",
     "Shown",
+    "StoredFormEncoder",
+    "Sweep",
+    "SweptForm",
     "TaskFound",
     "bootstrap_interval",
     "bootstrap_intervals",
@@ -114,6 +121,7 @@ __all__ = [
     "search_collection_late_interaction",
     "search_collection_sparse",
     "sign_flip_p_value",
+    "sweep",
     "task_of",
     "texts_cut",
     "write_qrels",
@@ -148,6 +156,7 @@ if TYPE_CHECKING:
         sign_flip_p_value,
     )
     from cosmith.evaluation.sparse_search import mean_sparse_score, search_collection_sparse
+    from cosmith.evaluation.sweeping import StoredFormEncoder, Sweep, SweptForm, sweep
     from cosmith.evaluation.task_files.reading import read_task
     from cosmith.evaluation.tasks.kinds import task_of
     from cosmith.evaluation.tasks.retrieval import (

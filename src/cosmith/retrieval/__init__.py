@@ -11,6 +11,12 @@ _PUBLIC = {
     "Bm25": "cosmith.retrieval.lexical",
     "ChunkTable": "cosmith.retrieval.best_chunk",
     "Hits": "cosmith.retrieval.hits",
+    "VECTOR_FORMS": "cosmith.retrieval.vector_forms",
+    "VectorForm": "cosmith.retrieval.vector_forms",
+    "as_stored": "cosmith.retrieval.vector_forms",
+    "int8_codes": "cosmith.retrieval.vector_forms",
+    "sign_bits": "cosmith.retrieval.vector_forms",
+    "stored_bytes": "cosmith.retrieval.vector_forms",
     "Index": "cosmith.retrieval.index",
     "IndexCard": "cosmith.retrieval.index",
     "rerank": "cosmith.retrieval.reranking",
@@ -20,8 +26,9 @@ _PUBLIC = {
     "search_sparse": "cosmith.retrieval.sparse",
 }
 
-__all__ = ["BestSoFar", "Bm25", "ChunkTable", "Hits", "Index", "IndexCard", "rerank", "search_best_chunk",
-           "search_dense", "search_late_interaction", "search_sparse"]  # fmt: skip
+__all__ = ["VECTOR_FORMS", "BestSoFar", "Bm25", "ChunkTable", "Hits", "Index", "IndexCard", "VectorForm", "as_stored",
+           "int8_codes", "rerank", "search_best_chunk", "search_dense", "search_late_interaction", "search_sparse",
+           "sign_bits", "stored_bytes"]  # fmt: skip
 
 if TYPE_CHECKING:
     from cosmith.retrieval.best_chunk import ChunkTable, search_best_chunk
@@ -32,6 +39,14 @@ if TYPE_CHECKING:
     from cosmith.retrieval.lexical import Bm25
     from cosmith.retrieval.reranking import rerank
     from cosmith.retrieval.sparse import search_sparse
+    from cosmith.retrieval.vector_forms import (
+        VECTOR_FORMS,
+        VectorForm,
+        as_stored,
+        int8_codes,
+        sign_bits,
+        stored_bytes,
+    )
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,195 @@
+"""What smaller vectors cost: a model's score at several lengths and in several forms of its vectors.
+
+Every text is encoded once; shorter and coarser vectors are made of the full ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cosmith.errors import InputError
+from cosmith.evaluation.scores import Scores
+from cosmith.evaluation.significance import Comparison
+from cosmith.evaluation.tables import markdown_table, terminal_table
+from cosmith.retrieval.index import model_name
+from cosmith.retrieval.vector_forms import VectorForm, as_stored, require_forms, stored_bytes
+
+if TYPE_CHECKING:
+    from cosmith.evaluation.tasks.task import EvaluationTask
+    from cosmith.models import TextEncoder
+
+
+class StoredFormEncoder:
+    """A :class:`~cosmith.models.TextEncoder` whose vectors are scored as if they had been stored in a smaller form.
+
+    Args:
+        encoder: Makes the full vectors; best one that makes none twice.
+        dimension: Keep so many numbers of each and make them unit length again.
+        form: The form; see :func:`cosmith.retrieval.vector_forms.as_stored` for what is compared of it.
+    """
+
+    def __init__(self, encoder: TextEncoder, dimension: int, form: VectorForm) -> None:
+        self.encoder, self.dimension, self.form = encoder, dimension, form
+
+    @property
+    def name(self) -> str:
+        """What it is called in tables, e.g. ``all-MiniLM-L6-v2, 128 int8``."""
+        return f"{model_name(self.encoder)}, {self.dimension} {self.form}"
+
+    @property
+    def max_length(self) -> int:
+        """The most tokens of a text that are read."""
+        return self.encoder.max_length
+
+    def fingerprint(self) -> str:
+        """The encoder's, with the form."""
+        return f"{self.encoder.fingerprint()}-{self.dimension}-{self.form}"
+
+    def encode(
+        self,
+        texts: Sequence[str],
+        *,
+        prompt: str | None = None,
+        instruction: str = "",
+        dim: int | None = None,
+        show_progress: str | None = None,
+    ) -> npt.NDArray[np.float32]:
+        """As :meth:`cosmith.models.TextEncoder.encode`; ``int8`` and ``binary`` rows are those of ``as_stored``.
+
+        The scale of int8 is that of the texts of one call: of all documents, of all queries.
+        """
+        width = self.dimension if dim is None else min(dim, self.dimension)
+        vectors = self.encoder.encode(
+            texts, prompt=prompt, instruction=instruction, dim=width, show_progress=show_progress
+        )
+        # What is not finite is passed on for the task to refuse with its text.
+        return as_stored(vectors, self.form) if np.isfinite(vectors).all() else vectors
+
+
+@dataclass(frozen=True)
+class SweptForm:
+    """One form and what the model scores in it.
+
+    Attributes:
+        dimension: Numbers of a vector.
+        form: How each is stored.
+        bytes: Of a vector.
+        scores: The scores.
+        change: What it has over the full vectors in float32, item by item; None for these themselves, and where the
+            items that count are not the same.
+    """
+
+    dimension: int
+    form: VectorForm
+    bytes: int
+    scores: Scores
+    change: Comparison | None
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The scores of a model on a task in several forms.
+
+    Attributes:
+        task: The task.
+        model: The model.
+        forms: The full vectors in float32 first, then the others, longer ones before shorter ones.
+    """
+
+    task: str
+    model: str
+    forms: tuple[SweptForm, ...]
+
+    def table(self) -> str:
+        """Forms down, for a terminal."""
+        return terminal_table(*self._cells())
+
+    def markdown(self) -> str:
+        """The same as a Markdown table."""
+        return markdown_table(*self._cells())
+
+    def to_dict(self) -> dict[str, Any]:
+        """As what JSON can hold; without the values by item, which the scores' own files have."""
+        rows = []
+        for each in self.forms:
+            scores, change = each.scores, each.change
+            interval = scores.intervals.get(scores.main)
+            rows.append({
+                "dim": each.dimension, "precision": each.form, "bytes": each.bytes, "main": scores.main,
+                "value": scores.value, "interval": None if interval is None else [interval.low, interval.high],
+                "values": dict(scores.values),
+                "change": None if change is None else {
+                    "difference": change.difference, "low": change.interval.low, "high": change.interval.high,
+                    "p_value": change.p_value,
+                },
+            })  # fmt: skip
+        return {"task": self.task, "model": self.model, "forms": rows}
+
+    def _cells(self) -> tuple[str, list[str], list[list[str]]]:
+        full = self.forms[0].scores
+        title = f"{self.task}, {self.model}, {len(full.query_ids):,} {full.unit}"
+        rows = []
+        for each in self.forms:
+            interval = each.scores.intervals.get(full.main)
+            value = f"{each.scores.value:.4f}" + (f" {interval}" if interval else "")
+            change = "" if each.change is None else f"{each.change.difference:+.4f} {each.change.interval}"
+            rows.append([f"{each.dimension} {each.form}", f"{each.bytes:,}", value, change])
+        return title, ["vectors", "bytes", full.main, "over the full ones"], rows
+
+
+def sweep(
+    encoder: TextEncoder,
+    task: EvaluationTask,
+    *,
+    dims: Sequence[int] = (),
+    precisions: Sequence[str] = ("float32",),
+    seed: int = 0,
+    resamples: int = 10_000,
+    model: str | None = None,
+) -> Sweep:
+    """Score a model with its vectors cut to several lengths and stored in several forms.
+
+    Args:
+        encoder: Makes the vectors, each once.
+        task: On what.
+        dims: How many numbers of each vector to keep; none: all.
+        precisions: ``float32``, ``int8`` (one scale, symmetric) or ``binary`` (signs, compared by Hamming distance).
+        seed: For the intervals.
+        resamples: For the intervals; 0 leaves them out, and the comparisons.
+        model: What to call the encoder; by default its own name.
+
+    Returns:
+        A row for each length and form, and one for the full vectors in float32, with which all others are compared.
+
+    Raises:
+        InputError: When a length is not between 1 and the model's, or there is no such form.
+    """
+    from cosmith.models import CachedEncoder, VectorCache
+
+    forms = require_forms(precisions)
+    full = encoder.dimension
+    wrong = next((dim for dim in dims if not 1 <= dim <= full), None)
+    if wrong is not None:
+        raise InputError(f"{wrong} is not between 1 and the model's {full}", field="dims", remedy="Ask for fewer.")
+    name = model or model_name(encoder)
+    if not isinstance(encoder, CachedEncoder):
+        encoder = CachedEncoder(encoder, VectorCache(None, memory_bytes=_MEMORY_BYTES), frozen=True)
+    asked = [(dim, form) for dim in sorted(set(dims) or {full}, reverse=True) for form in dict.fromkeys(forms)]
+    found: list[SweptForm] = []
+    for dim, form in dict.fromkeys([(full, "float32"), *asked]):
+        called = name if not found else f"{name}, {dim} {form}"
+        scores = task.evaluate(StoredFormEncoder(encoder, dim, form), seed=seed, resamples=resamples, model=called)
+        # Of summaries, those whose cosines are all equal are left out, and which these are may depend on the form.
+        paired = found and resamples and scores.query_ids == found[0].scores.query_ids
+        change = scores.compare(found[0].scores, resamples=resamples, seed=seed) if paired else None
+        found.append(SweptForm(dim, form, stored_bytes(dim, form), scores, change))
+    return Sweep(task.name, name, tuple(found))
+
+
+_MEMORY_BYTES = 2 * 10**9
+"""Of full vectors, where no cache is given: a million of 384 numbers."""
