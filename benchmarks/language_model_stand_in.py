@@ -1,4 +1,4 @@
-"""A service that speaks OpenAI's chat completions and needs no language model: it answers from the prompt's words.
+"""A service that speaks OpenAI's chat completions and embeddings and needs no model: it answers from a text's words.
 
 For tests, and for benchmarks that show the way from documents to queries without a model: a query is made of a
 passage's rarer words, so that it can be answered by that passage. It is no substitute for a language model. The same
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import random
 import re
 import threading
 import time
@@ -23,12 +24,15 @@ from typing import Any
 FAULTS = (
     "429", "500", "not the protocol", "broken JSON", "no JSON", "other JSON", "refusal",
     "refusal in words", "truncated", "empty", "copied", "slow", "dropped", "no schema", "no response format",
-    "wrong key", "no such model", "too long",
+    "wrong key", "no such model", "too long", "a vector short", "other width", "not finite",
 )  # fmt: skip
 """What may go wrong with an answer. ``no schema`` and ``no response format`` are servers that refuse such requests."""
 
 Fault = Callable[[int, dict[str, Any]], str | None]
 """Says of a request, by its number from 1 and its body, what goes wrong with it; None: nothing."""
+
+WIDTH = 64
+"""Numbers of a vector."""
 
 _STATUS = {"429": 429, "500": 500, "wrong key": 401, "no such model": 404, "too long": 400}
 _COMMON = frozenset(
@@ -50,7 +54,7 @@ class LanguageModelStandIn:
 
     Attributes:
         asked: The bodies of all requests, in the order in which they came.
-        answered: The prompts that got an answer with status 200.
+        answered: The prompts, or the texts to be encoded, that got an answer with status 200.
         headers: Those of the last request.
         most_at_once: The most requests that were under way at once.
         gate: Requests wait here while it is shut.
@@ -121,7 +125,7 @@ def _handler(model: LanguageModelStandIn) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            if self.path != "/v1/chat/completions":
+            if self.path not in ("/v1/chat/completions", "/v1/embeddings"):
                 self.send(404, {"error": {"message": "no such address"}})
                 return
             with model.under_way(body, dict(self.headers)) as fault:
@@ -145,6 +149,9 @@ def _handler(model: LanguageModelStandIn) -> type[BaseHTTPRequestHandler]:
                 )
             elif fault == "not the protocol":
                 self.send(200, {"answer": 42})
+            elif self.path == "/v1/embeddings":
+                self.send(200, embeddings(body, fault))
+                model.answered += body["input"]
             else:
                 self.send(200, completion(body, fault))
                 model.answered.append(body["messages"][-1]["content"])
@@ -166,6 +173,27 @@ def _handler(model: LanguageModelStandIn) -> type[BaseHTTPRequestHandler]:
             pass
 
     return Handler
+
+
+def embeddings(body: dict[str, Any], fault: str | None = None) -> dict[str, Any]:
+    """The body of an answer with vectors, the last text's first: texts that share words are near."""
+    width = int(body.get("dimensions", WIDTH)) + (fault == "other width")
+    data = [
+        {"object": "embedding", "index": number, "embedding": embedding(text, width)}
+        for number, text in enumerate(body["input"])
+    ]
+    if fault == "not finite":
+        data[-1]["embedding"] = [None] * width
+    if fault == "a vector short":
+        data.pop()
+    return {"object": "list", "model": body["model"], "data": data[::-1], "usage": {"prompt_tokens": 0}}
+
+
+def embedding(text: str, width: int) -> list[float]:
+    """The sum of a text's words' vectors, of any length."""
+    drawn = (random.Random(word) for word in re.findall(r"\w+", text.casefold()))
+    rows = [[word.gauss(0, 1) for _ in range(width)] for word in drawn]
+    return [sum(column) for column in zip(*rows, strict=True)] or [0.0] * width
 
 
 def completion(body: dict[str, Any], fault: str | None = None) -> dict[str, Any]:

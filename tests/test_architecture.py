@@ -16,7 +16,7 @@ import cosmith
 PACKAGE = Path(cosmith.__file__).parent
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = (
-    ("errors", "atomic", "phrases", "progress"), ("bulk", "data", "losses"), ("models",), ("retrieval",),
+    ("errors", "atomic", "phrases", "progress"), ("bulk", "data", "losses", "services"), ("models",), ("retrieval",),
     ("evaluation",), ("training", "mining"), ("inspection",), ("recipes",), ("cli",),
 )  # fmt: skip
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
@@ -69,7 +69,9 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]  # those not named here are for no module of ours
     ours = [
-        each for extra in ("adapters", "data", "documents", "evaluation", "hub", "llm", "ray") for each in extras[extra]
+        each
+        for extra in ("adapters", "data", "documents", "evaluation", "hub", "llm", "ray", "remote")
+        for each in extras[extra]
     ]
     names = {each.partition(">")[0].partition("=")[0] for each in [*project["dependencies"], *ours]}
     declared = {MODULE_OF.get(name, name) for name in names}

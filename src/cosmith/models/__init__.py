@@ -15,6 +15,7 @@ from cosmith.models.pair_scorer import load_pair_scorer
 from cosmith.models.pooling import POOLINGS, Pooling, pool
 from cosmith.models.precision import Precision, has_bf16, resolve_precision
 from cosmith.models.protocol import Embedder, PairScorer, TextEncoder, Trainable
+from cosmith.models.remote import RemoteEncoder
 from cosmith.models.sparse import SparseEncoder, SparseVectors
 from cosmith.models.tiny import tiny_cross_encoder, tiny_encoder
 from cosmith.models.vector_cache import CacheCounts, VectorCache, default_cache_path
@@ -34,6 +35,7 @@ __all__ = [
     "Pooling",
     "Precision",
     "QueryExpansion",
+    "RemoteEncoder",
     "SparseEncoder",
     "SparseVectors",
     "TextEncoder",

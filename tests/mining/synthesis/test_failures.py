@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from cosmith.errors import InputError, StorageError
-from cosmith.mining.synthesis import AnswerCache, Endpoint, EndpointError, Passage, client, write_rejected_answers
+from cosmith.mining.synthesis import AnswerCache, Endpoint, EndpointError, Passage, write_rejected_answers
 from cosmith.mining.synthesis.chat import ChatRequest, Completion
-from cosmith.mining.synthesis.client import _asked_wait
 from cosmith.mining.synthesis.shapes import first_object, read_answer, text_shape
+from cosmith.services import client
+from cosmith.services.client import _asked_wait
 
 Write = Callable[..., Any]
 SECRET = "sk-very-secret-1234"

@@ -3,8 +3,7 @@
 from cosmith.mining.synthesis.budget import Budget, Usage
 from cosmith.mining.synthesis.cache import AnswerCache
 from cosmith.mining.synthesis.chat import ChatRequest, Completion
-from cosmith.mining.synthesis.client import require_askable
-from cosmith.mining.synthesis.endpoint import Endpoint, EndpointError
+from cosmith.mining.synthesis.endpoint import Endpoint, require_askable
 from cosmith.mining.synthesis.personas import builtin_personas, load_personas, nearest_personas
 from cosmith.mining.synthesis.preview import Preview, preview
 from cosmith.mining.synthesis.rows import (
@@ -27,6 +26,7 @@ from cosmith.mining.synthesis.settings import (
 )
 from cosmith.mining.synthesis.synthesise import synthesise
 from cosmith.mining.synthesis.templates import KINDS, Template, builtin_templates, load_template, parse_template
+from cosmith.services import EndpointError
 
 __all__ = [
     "DIFFICULTIES",

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from cosmith.services import UnreadableAnswerError
+
 
 @dataclass(frozen=True)
 class ChatRequest:
@@ -75,10 +77,6 @@ class Completion:
     cached: bool = False
 
 
-class NoCompletionError(ValueError):
-    """What came is no answer of the protocol."""
-
-
 def completion_of(value: Any, request: ChatRequest) -> Completion:
     """Read the body of a response.
 
@@ -87,7 +85,7 @@ def completion_of(value: Any, request: ChatRequest) -> Completion:
         request: What was asked; tokens are estimated by it where the service does not count them.
 
     Raises:
-        NoCompletionError: When the value has no first choice with a message.
+        UnreadableAnswerError: When the value has no first choice with a message.
     """
     try:
         choice = value["choices"][0]
@@ -95,7 +93,7 @@ def completion_of(value: Any, request: ChatRequest) -> Completion:
         text = _content(message.get("content"))
         refusal = str(message.get("refusal") or "")
     except (TypeError, KeyError, IndexError, AttributeError) as error:
-        raise NoCompletionError("the response has no message") from error
+        raise UnreadableAnswerError("the response has no message") from error
     usage = value.get("usage")
     counted = [_count(usage.get(name)) if isinstance(usage, dict) else None
                for name in ("prompt_tokens", "completion_tokens")]  # fmt: skip

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
 from cosmith.mining.synthesis.budget import BudgetSpentError, Limit, Meter, Usage
 from cosmith.mining.synthesis.cache import AnswerCache
@@ -19,8 +17,7 @@ from cosmith.mining.synthesis.settings import Passage
 from cosmith.mining.synthesis.writing import Outcome, Writer
 from cosmith.phrases import counted
 from cosmith.progress import Bar, track
-
-T = TypeVar("T")
+from cosmith.services import run_to_end
 
 
 @dataclass(frozen=True)
@@ -86,7 +83,7 @@ def write_about(
         EndpointError: When the service answers nobody, or goes on failing.
         InputError: When none of many answers could be used.
     """
-    return _run(lambda: _written(passages, characters, endpoint, prompting, answers, meter))
+    return run_to_end(lambda: _written(passages, characters, endpoint, prompting, answers, meter))
 
 
 async def _written(
@@ -143,13 +140,3 @@ def _tell(bar: Bar, meter: Meter, outcomes: dict[int, Outcome], passages: int) -
     else:
         spent = f"{use.input_tokens + use.output_tokens:,} tokens"
     bar.advance(1, status=spent)
-
-
-def _run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run a coroutine to its end, also where a loop of events runs already, as in a notebook."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(work())
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(lambda: asyncio.run(work())).result()

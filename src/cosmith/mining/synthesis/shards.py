@@ -20,8 +20,7 @@ from cosmith.bulk import Engine, ShardJob, run_shards
 from cosmith.mining.synthesis.budget import Budget, Meter, Usage
 from cosmith.mining.synthesis.cache import AnswerCache
 from cosmith.mining.synthesis.chat import Completion
-from cosmith.mining.synthesis.client import require_askable
-from cosmith.mining.synthesis.endpoint import Endpoint
+from cosmith.mining.synthesis.endpoint import Endpoint, require_askable
 from cosmith.mining.synthesis.prompting import Prompting
 from cosmith.mining.synthesis.session import write_about
 from cosmith.mining.synthesis.settings import Passage

@@ -12,8 +12,7 @@ from cosmith.bulk import LOCAL, Engine
 from cosmith.errors import InputError
 from cosmith.mining.synthesis.budget import Budget, Meter
 from cosmith.mining.synthesis.cache import AnswerCache
-from cosmith.mining.synthesis.client import require_askable
-from cosmith.mining.synthesis.endpoint import Endpoint
+from cosmith.mining.synthesis.endpoint import Endpoint, require_askable
 from cosmith.mining.synthesis.personas import builtin_personas, nearest_personas
 from cosmith.mining.synthesis.prompting import Prompting
 from cosmith.mining.synthesis.session import Synthesis, write_about
