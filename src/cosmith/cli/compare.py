@@ -9,17 +9,29 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cosmith.cli.contestants import BM25, file_name, is_run, score, write_run
-from cosmith.cli.evaluate import model_names, read_task, read_tasks
+from cosmith.cli.contestants import (
+    BM25,
+    CandidatesOption,
+    KeyVariableOption,
+    Loaded,
+    Loading,
+    ReadOption,
+    any_vectors,
+    file_name,
+    load,
+    model_names,
+    require_one_host,
+    write_run,
+)
+from cosmith.cli.evaluate import read_task, read_tasks
 from cosmith.cli.manner import Manner, manner_of
 from cosmith.cli.texts import require_used, warn_of_cut
-from cosmith.cli.vectors import CACHE_OPTION, open_vectors, remembering, tell_of_vectors
+from cosmith.cli.vectors import CACHE_OPTION, open_vectors, tell_of_vectors
 from cosmith.errors import InputError
 
 if TYPE_CHECKING:
     from cosmith.evaluation import Scores
     from cosmith.evaluation.tasks import EvaluationTask
-    from cosmith.models import Encoder
 
 
 def compare(
@@ -27,8 +39,9 @@ def compare(
     models: Annotated[
         list[str],
         typer.Argument(
-            help="Models (folders, packaged models' names, Hugging Face ids), bm25, TREC run files, and files of scores"
-            " that cosmith evaluate --output wrote."
+            help="Models of any kind (folders, packaged models' names, Hugging Face ids, files of word vectors,"
+            " services as https://HOST/v1#MODEL), bm25, TREC run files, and files of scores that cosmith evaluate"
+            " --output wrote."
         ),
     ],
     tasks: Annotated[
@@ -48,12 +61,17 @@ def compare(
     examples: Annotated[int, typer.Option("--examples", min=0, help="Queries and answers to show of each kind.")] = 5,
     alpha: Annotated[float, typer.Option("--alpha", help="The level of significance, after Holm's correction.")] = 0.05,
     dim: Annotated[int | None, typer.Option("--dim", help="Compare the first DIM numbers only.")] = None,
+    candidates: CandidatesOption = BM25,
+    reads: ReadOption = 100,
+    key_variable: KeyVariableOption = None,
     instruction: Annotated[
         str | None,
         typer.Option("--instruction", help="What stands for {task} in prompts. Default: the folder's cosmith.json."),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the bootstrap.")] = 0,
-    precision: Annotated[str, typer.Option("--precision", help="auto, float32 or bf16.")] = "auto",
+    precision: Annotated[
+        str, typer.Option("--precision", help="In what models compute: auto, float32, bf16.")
+    ] = "auto",
     cache: Annotated[bool, CACHE_OPTION] = True,
 ) -> None:
     """Compare models: scores with intervals, paired tests corrected for their number, queries won and lost.
@@ -75,16 +93,19 @@ def compare(
     if given.to_score and not tasks:
         raise InputError("there is nothing to score it on", path=given.to_score[0], field="--task",
                          remedy="Give a --task; only files of scores need none.")  # fmt: skip
+    require_one_host(given.to_score, key_variable)
     read = read_all(tasks or [], kind, split, instruction, output, manner)
-    encoders = given.encoders(precision)
-    require_used(instruction or "", "query", *encoders.values())
-    vectors = open_vectors(manner) if cache and encoders else None
-    reading = {model: remembering(encoder, vectors) for model, encoder in encoders.items()}
+    vectors = open_vectors(manner) if cache and any_vectors(given.to_score) else None
+    loaded = given.load(Loading(precision, dim, key_variable, candidates, reads, vectors))
+    encoders = [each.encoder for each in loaded if each.encoder is not None]
+    if len(encoders) == len(loaded):
+        require_used(instruction or "", "query", *encoders)
+    for task in read:
+        for one in loaded:
+            one.contestant.require_scorable(task)
     scores, found = list(given.scores), {}
     for task in read:
-        of_task = [
-            score(model, called, reading.get(model), task, dim=dim, seed=seed) for model, called in given.names.items()
-        ]
+        of_task = [one.contestant.score(task, seed=seed) for one in loaded]
         scores += [of_model for of_model, _ in of_task]
         hits = {of_model.model: found_by for of_model, found_by in of_task if found_by is not None}
         if isinstance(task, RetrievalTask):
@@ -92,7 +113,7 @@ def compare(
         elif of_task:
             found[task.name] = TaskFound(texts=_texts_of(task, of_task[0][0]))
     table = compare_models(scores, alpha=alpha, seed=seed)
-    by_name = {encoder.name: encoder for encoder in encoders.values()}
+    by_name = {encoder.name: encoder for encoder in encoders}
     report = explain_comparison(table, found, encoders=by_name, examples=examples, seed=seed)
     for analysis in report.analyses:
         if analysis.truncation is not None:
@@ -139,17 +160,11 @@ class Given:
             raise InputError("is given twice", path=twice, remedy="Leave one of them out.")
         files = [model for model in models if model.endswith(".json") and Path(model).is_file()]
         to_score = tuple(model for model in models if model not in files)
-        return cls(to_score, model_names(list(to_score)), tuple(Scores.from_json(file) for file in files))
+        return cls(to_score, model_names(to_score), tuple(Scores.from_json(file) for file in files))
 
-    def encoders(self, precision: str) -> dict[str, Encoder]:
-        """The models among them, loaded."""
-        from cosmith.recipes.artefacts import load_encoder
-
-        return {
-            model: load_encoder(model, precision, self.names[model])
-            for model in self.to_score
-            if model != BM25 and not is_run(model)
-        }
+    def load(self, how: Loading) -> list[Loaded]:
+        """What is to be scored, ready for it."""
+        return [load(model, self.names[model], how) for model in self.to_score]
 
 
 def read_all(

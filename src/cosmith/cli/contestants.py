@@ -1,67 +1,181 @@
-"""What the commands that evaluate can score: models, BM25, and what other systems found."""
+"""What the commands that evaluate can score, by what stands in the place of a model on the command line."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
+import typer
+
+from cosmith.cli.vectors import remembering
 from cosmith.errors import InputError
 
 if TYPE_CHECKING:
-    from cosmith.evaluation import Scores
-    from cosmith.evaluation.tasks import EvaluationTask
-    from cosmith.models import TextEncoder
+    from cosmith.evaluation import Contestant, Scores
+    from cosmith.models import Encoder, TextEncoder, VectorCache
     from cosmith.retrieval import Hits
 
 BM25 = "bm25"
 """What it is called where a model's name stands."""
 
+CandidatesOption = Annotated[
+    str,
+    typer.Option("--candidates", help="What finds the documents that a cross-encoder reads: bm25, a model, or a run."),
+]
+ReadOption = Annotated[
+    int, typer.Option("--read", min=1, help="How many documents of each query a cross-encoder reads.")
+]
+KeyVariableOption = Annotated[
+    str | None,
+    typer.Option("--key-variable", help="The environment variable that holds the key of a service (https://HOST/v1#MODEL)."),
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Loading:
+    """How what is to be scored is loaded.
+
+    Attributes:
+        precision: In what models compute.
+        dim: Compare only this many numbers of each vector.
+        key_variable: The environment variable that holds a service's key.
+        candidates: What searches for a cross-encoder.
+        read: How many documents of each query that reads.
+        vectors: Vectors that were made before.
+        prompts: Name → text put before each text of that kind, in place of the model's own.
+    """
+
+    precision: str = "auto"
+    dim: int | None = None
+    key_variable: str | None = None
+    candidates: str = BM25
+    read: int = 100
+    vectors: VectorCache | None = None
+    prompts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Something to be scored.
+
+    Attributes:
+        contestant: It.
+        encoder: The model as it was loaded, where it is one whose tokens can be counted here.
+    """
+
+    contestant: Contestant
+    encoder: Encoder | None = None
+
+
+def load(model: str, called: str, how: Loading) -> Loaded:
+    """Whatever stands in the place of a model, ready to be scored.
+
+    Args:
+        model: ``bm25``; a TREC run; a file of word vectors; a service's address, ``https://HOST/v1#MODEL``; or a model
+            of any kind: a folder, a packaged model's name or a hub id.
+        called: What to call it.
+        how: How to load it.
+
+    Raises:
+        InputError: When there is no such thing, or prompts are given to what has none.
+    """
+    from cosmith.evaluation import Contestant
+    from cosmith.models import find_model, kind_of
+    from cosmith.models.remote import RemoteEncoder, is_address, service_at
+
+    if how.prompts and not _makes_vectors(model):
+        raise InputError(f"{called} reads no prompts", field=f"--{next(iter(how.prompts))}-prompt",
+                         remedy="Leave it out.")  # fmt: skip
+    if model == BM25:
+        return Loaded(Contestant.bm25(name=called))
+    if is_run(model):
+        return Loaded(Contestant.run(model, name=called))
+    if is_address(model):
+        service = service_at(model, key_variable=how.key_variable)
+        return Loaded(_dense(RemoteEncoder(service, prompts=how.prompts, name=called), called, how))
+    kind = "dense" if Path(model).is_file() else kind_of(find_model(model))
+    if kind == "dense":
+        from cosmith.recipes.artefacts import load_encoder
+
+        encoder = load_encoder(model, how.precision, called)
+        if how.prompts:
+            encoder.set_prompts({**encoder.prompts, **how.prompts})
+        return Loaded(_dense(encoder, called, how), encoder)
+    if how.prompts:
+        raise InputError(f"prompts can be given to dense models only, and {called} is a {kind} model",
+                         field=f"--{next(iter(how.prompts))}-prompt", remedy="Leave it out.")  # fmt: skip
+    from cosmith.recipes.artefacts import load_late_interaction, load_reranker, load_sparse_encoder
+
+    if kind == "sparse":
+        return Loaded(Contestant.sparse(load_sparse_encoder(model, how.precision, called), name=called))
+    if kind == "late-interaction":
+        return Loaded(Contestant.late_interaction(load_late_interaction(model, how.precision, called), name=called))
+    if how.candidates != BM25 and not is_run(how.candidates) and not is_address(how.candidates):
+        found = "dense" if Path(how.candidates).is_file() else kind_of(find_model(how.candidates))
+        if found == "cross-encoder":
+            raise InputError("is a cross-encoder itself, which cannot search", path=how.candidates,
+                             field="--candidates", remedy="Name bm25, or a model that makes vectors.")  # fmt: skip
+    first = load(how.candidates, how.candidates, replace(how, prompts={})).contestant
+    scorer = load_reranker(model, how.precision, called)
+    return Loaded(Contestant.reranker(scorer, first, top=how.read, name=called))
+
+
+def _dense(encoder: TextEncoder, called: str, how: Loading) -> Contestant:
+    from cosmith.evaluation import Contestant
+
+    return Contestant.dense(remembering(encoder, how.vectors), dim=how.dim, name=called)
+
 
 def is_run(model: str) -> bool:
     """Whether this is the file of a run of another system."""
-    return Path(model).is_file()
+    from cosmith.models.word_vectors import holds_word_vectors
+
+    return Path(model).is_file() and not holds_word_vectors(Path(model))
 
 
-def score(
-    model: str, called: str, encoder: TextEncoder | None, task: EvaluationTask, *, dim: int | None, seed: int
-) -> tuple[Scores, Hits | None]:
-    """Score a model, a run or BM25.
+def _makes_vectors(model: str) -> bool:
+    return model != BM25 and not is_run(model)
 
-    Args:
-        model: What was given: its name, the run's file, or :data:`BM25`.
-        called: What to call it.
-        encoder: The model; None for a run and BM25.
-        task: On what.
-        dim: Compare only this many numbers of each vector.
-        seed: For the intervals.
 
-    Returns:
-        The scores, and on retrieval tasks what was found, a row for each of the scores' queries.
+def any_vectors(models: Iterable[str]) -> bool:
+    """Whether one of them is a model, not BM25 or a run."""
+    return any(map(_makes_vectors, models))
+
+
+def require_one_host(models: Sequence[str], key_variable: str | None) -> None:
+    """Refuse to send one key to several services.
 
     Raises:
-        InputError: When a run or BM25 is to be scored on another kind of task, or a run is of another test set.
+        InputError: When a key is given, and there is no service that it could be for, or there are several.
     """
-    from cosmith.evaluation import cut_offs_for, read_run_on, score_hits, search_collection, search_collection_bm25
-    from cosmith.evaluation.tasks import RetrievalTask
+    from cosmith.models.remote import is_address
 
-    if not isinstance(task, RetrievalTask):
-        if encoder is None:
-            raise InputError(
-                f"{called} cannot be scored on {task.name}, which is a task of the kind {task.kind}", field="--task",
-                remedy="Give it retrieval tasks.",
-            )  # fmt: skip
-        return task.evaluate(encoder, dim=dim, seed=seed, model=called), None
-    collection, ks = replace(task.data, name=task.name), task.ks
-    depth = max(*ks, int(task.main.partition("@")[2]))
-    if encoder is not None:
-        hits = search_collection(encoder, collection, depth, dim=dim)
-    elif model == BM25:
-        hits = search_collection_bm25(collection, depth)
-    else:
-        hits = read_run_on(model, collection)
-        ks = cut_offs_for(hits)
-    return score_hits(hits, collection, model=called, ks=ks, main=task.main, seed=seed), hits
+    hosts = {urlsplit(model).netloc for model in models if is_address(model)}
+    if key_variable is not None and len(hosts) != 1:
+        problem = f"the key would go to {' and '.join(sorted(hosts))}" if hosts else "there is no service that needs it"
+        remedy = (
+            "Evaluate each by itself with an --output, then cosmith compare the files of scores."
+            if hosts
+            else "Leave it out, or name a model as https://HOST/v1#MODEL."
+        )
+        raise InputError(problem, field="--key-variable", remedy=remedy)
+
+
+def model_names(models: Sequence[str]) -> dict[str, str]:
+    """What to call each model: its short name, or the whole one where the short ones are the same."""
+    short = {model: _short(model) for model in models}
+    return short if len(set(short.values())) == len(short) else {model: model for model in models}
+
+
+def _short(name: str) -> str:
+    """A model's name in tables: of a folder called `model` the folder above it, too; of a service its model."""
+    if name.startswith(("http://", "https://")):
+        name = name.partition("#")[2] or name
+    path = Path(name)
+    return "/".join(path.parts[-2:]) if path.name == "model" else path.name
 
 
 def write_run(output: Path, scores: Scores, hits: Hits) -> None:

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cosmith.cli.contestants import file_name, is_run, score, write_run
+from cosmith.cli.contestants import (
+    BM25,
+    CandidatesOption,
+    KeyVariableOption,
+    Loading,
+    ReadOption,
+    any_vectors,
+    file_name,
+    load,
+    model_names,
+    require_one_host,
+    write_run,
+)
 from cosmith.cli.manner import Manner, manner_of
+from cosmith.cli.sweeps import Swept
 from cosmith.cli.texts import rejected_value, require_used, task_cut, warn_of_rejected
-from cosmith.cli.vectors import CACHE_OPTION, open_vectors, remembering, tell_of_vectors
+from cosmith.cli.vectors import CACHE_OPTION, open_vectors, tell_of_vectors
 from cosmith.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,7 +41,8 @@ def evaluate(
     model: Annotated[
         str,
         typer.Argument(
-            help="A model folder, a packaged model's name, a Hugging Face id, or a TREC run file of another system."
+            help="A model of any kind (a folder, a packaged model's name, a Hugging Face id, a file of word vectors, a"
+            " service as https://HOST/v1#MODEL), bm25, or a TREC run file of another system."
         ),
     ],
     tasks: Annotated[
@@ -42,12 +57,30 @@ def evaluate(
     bm25: Annotated[bool, typer.Option("--bm25", help="Show BM25 beside it, on retrieval tasks.")] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A folder for the scores as JSON.")] = None,
     dim: Annotated[int | None, typer.Option("--dim", help="Compare the first DIM numbers only.")] = None,
+    dims: Annotated[
+        str | None, typer.Option("--dims", help="Score MODEL's vectors cut to each of these lengths, e.g. 384,256,128.")
+    ] = None,
+    precisions: Annotated[
+        str | None,
+        typer.Option("--precisions", help="Score MODEL's vectors stored in each of these: float32, int8, binary."),
+    ] = None,
+    query_prompt: Annotated[
+        str | None, typer.Option("--query-prompt", help="What MODEL reads before queries, in place of its own prompt.")
+    ] = None,
+    document_prompt: Annotated[
+        str | None, typer.Option("--document-prompt", help="What MODEL reads before documents, likewise.")
+    ] = None,
+    candidates: CandidatesOption = BM25,
+    reads: ReadOption = 100,
+    key_variable: KeyVariableOption = None,
     instruction: Annotated[
         str | None,
         typer.Option("--instruction", help="What stands for {task} in prompts. Default: the folder's cosmith.json."),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the bootstrap.")] = 0,
-    precision: Annotated[str, typer.Option("--precision", help="auto, float32 or bf16.")] = "auto",
+    precision: Annotated[
+        str, typer.Option("--precision", help="In what models compute: auto, float32 or bf16.")
+    ] = "auto",
     cache: Annotated[bool, CACHE_OPTION] = True,
     runs: Annotated[
         bool, typer.Option("--runs", help="With --output: also what was found, as TREC run files.")
@@ -61,10 +94,12 @@ def evaluate(
     from cosmith.evaluation import evaluate_bm25
     from cosmith.evaluation.task_files import is_benchmark
     from cosmith.evaluation.tasks import RetrievalTask
-    from cosmith.recipes.artefacts import load_encoder
 
     manner = manner_of(context)
     _require_two(model, against)
+    require_one_host([each for each in (model, against) if each is not None], key_variable)
+    swept = Swept.of(dims, precisions, {"--dim": dim is not None, "--against": against is not None, "--bm25": bm25,
+                                        "--runs": runs})  # fmt: skip
     _require_different([path.resolve().name for path in tasks], output)
     if output is not None:
         require_writable(output)
@@ -90,16 +125,27 @@ def evaluate(
         overrule = "kind: KIND there" if path in benchmarks else "--kind KIND"
         manner.note(each.describe() + (f"; {overrule} says otherwise" if each.guessed else ""))
     names = model_names([each for each in (against, model) if each is not None])
-    encoders = {each: load_encoder(each, precision, name) for each, name in names.items() if not is_run(each)}
-    vectors = open_vectors(manner) if cache and encoders else None
-    reading = {each: remembering(encoder, vectors) for each, encoder in encoders.items()}
-    require_used(instruction or "", "query", *encoders.values())
+    vectors = open_vectors(manner) if cache and any_vectors(names) else None
+    how = Loading(precision, dim, key_variable, candidates, reads, vectors)
+    prompts = {"query": query_prompt, "document": document_prompt}
+    own = replace(how, prompts={part: text for part, text in prompts.items() if text is not None})
+    loaded = {each: load(each, name, own if each == model else how) for each, name in names.items()}
+    encoders = [each.encoder for each in loaded.values() if each.encoder is not None]
+    if len(encoders) == len(loaded):
+        require_used(instruction or "", "query", *encoders)
+    if swept is not None:
+        swept.show(loaded[model], [each.task for _, each in read], manner, seed=seed, output=output)
+        tell_of_vectors(vectors, manner)
+        return
+    for _, each in read:
+        for one in loaded.values():
+            one.contestant.require_scorable(each.task)
     found: dict[Path, list[tuple[TaskRead, list[Scores]]]] = {}
     for path, each in read:
         task = each.task
-        scored = [score(each, name, reading.get(each), task, dim=dim, seed=seed) for each, name in names.items()]
+        scored = [one.contestant.score(task, seed=seed) for one in loaded.values()]
         scores = [of_model for of_model, _ in scored]
-        cut = [of_model for encoder in encoders.values() for of_model in task_cut(encoder, task, manner)]
+        cut = [of_model for encoder in encoders for of_model in task_cut(encoder, task, manner)]
         found.setdefault(path, []).append((each, list(scores)))
         if bm25 and isinstance(task, RetrievalTask):
             scores.append(evaluate_bm25(task.data, seed=seed))
@@ -202,18 +248,6 @@ def _require_different(names: list[str], output: Path | None) -> None:
     if output is not None and twice is not None:
         remedy = "Rename one of them, or give each a command and a folder of its own."
         raise InputError(f"two tasks are called {twice!r}", field="--task", remedy=remedy)
-
-
-def model_names(models: list[str]) -> dict[str, str]:
-    """What to call each model: its short name, or the whole one where the short ones are the same."""
-    short = {model: _short(model) for model in models}
-    return short if len(set(short.values())) == len(short) else {model: model for model in models}
-
-
-def _short(name: str) -> str:
-    """A model's name in tables: of a folder called `model` the folder above it, too."""
-    path = Path(name)
-    return "/".join(path.parts[-2:]) if path.name == "model" else path.name
 
 
 def _as_json(scores: list[Scores]) -> dict[str, object]:

@@ -11,6 +11,7 @@ _PUBLIC = {
     "Changes": "changes",
     "Comparison": "significance",
     "ComparisonReport": "comparison_report",
+    "Contestant": "contestants",
     "EvaluationTask": "tasks.task",
     "Interval": "significance",
     "ModelPair": "comparing",
@@ -72,6 +73,7 @@ __all__ = [
     "Changes",
     "Comparison",
     "ComparisonReport",
+    "Contestant",
     "EvaluationTask",
     "Interval",
     "ModelPair",
@@ -133,6 +135,7 @@ if TYPE_CHECKING:
     from cosmith.evaluation.comparing import ModelPair, ModelTable, compare_models
     from cosmith.evaluation.comparison_markdown import changes_lines, comparison_as_markdown
     from cosmith.evaluation.comparison_report import ComparisonReport, TaskFound, explain_comparison, item_texts
+    from cosmith.evaluation.contestants import Contestant
     from cosmith.evaluation.cut import models_by_cut, texts_cut
     from cosmith.evaluation.development import mean_score
     from cosmith.evaluation.late_interaction_search import (

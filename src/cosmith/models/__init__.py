@@ -8,6 +8,7 @@ from cosmith.models.encoder import Encoder
 from cosmith.models.end_token import append_end_token
 from cosmith.models.from_scratch import initialise, train_tokenizer
 from cosmith.models.from_vocabulary import distil_static, initialise_static
+from cosmith.models.kinds import ModelKind, kind_of
 from cosmith.models.late_interaction import LateInteractionEncoder, LateInteractionSpec, QueryExpansion, TokenVectors
 from cosmith.models.measure import TokenMeasure
 from cosmith.models.packaged import find_model
@@ -19,6 +20,7 @@ from cosmith.models.remote import RemoteEncoder
 from cosmith.models.sparse import SparseEncoder, SparseVectors
 from cosmith.models.tiny import tiny_cross_encoder, tiny_encoder
 from cosmith.models.vector_cache import CacheCounts, VectorCache, default_cache_path
+from cosmith.models.word_vectors import holds_word_vectors, load_word_vectors
 
 __all__ = [
     "POOLINGS",
@@ -31,6 +33,7 @@ __all__ = [
     "Encoder",
     "LateInteractionEncoder",
     "LateInteractionSpec",
+    "ModelKind",
     "PairScorer",
     "Pooling",
     "Precision",
@@ -48,9 +51,12 @@ __all__ = [
     "distil_static",
     "find_model",
     "has_bf16",
+    "holds_word_vectors",
     "initialise",
     "initialise_static",
+    "kind_of",
     "load_pair_scorer",
+    "load_word_vectors",
     "micro_batches",
     "pool",
     "resolve_precision",

@@ -31,7 +31,7 @@ def initialise_static(
     if dimension < 1:
         raise InputError(f"is {dimension}", field="dimension", remedy="Give 1 or more.")
     generator = torch.Generator().manual_seed(seed)
-    return _static(torch.randn(len(tokenizer), dimension, generator=generator), tokenizer, max_length, name)
+    return static_encoder(torch.randn(len(tokenizer), dimension, generator=generator), tokenizer, max_length, name)
 
 
 def distil_static(
@@ -67,7 +67,7 @@ def distil_static(
     frequencies = 1 / torch.arange(2, len(vectors) + 2, dtype=torch.float64)
     weights = smoothing / (smoothing + frequencies / frequencies.sum())
     made = (vectors * weights[:, None]).float()
-    return _static(made, encoder.tokenizer.tokenizer, max_length, name or f"{encoder.name}-static")
+    return static_encoder(made, encoder.tokenizer.tokenizer, max_length, name or f"{encoder.name}-static")
 
 
 def principal_components(vectors: torch.Tensor, dimension: int) -> torch.Tensor:
@@ -102,7 +102,9 @@ def _of_tokens(encoder: Encoder) -> torch.Tensor:
     return vectors
 
 
-def _static(weights: torch.Tensor, tokenizer: Any, max_length: int | None, name: str) -> Encoder:
+def static_encoder(weights: torch.Tensor, tokenizer: Any, max_length: int | None, name: str) -> Encoder:
+    """A static model of the vectors of a tokenizer's tokens ``[vocabulary, width]``; ``max_length`` None: texts are not
+    cut."""
     words = TextTokenizer(tokenizer, special_tokens=False)
     spec = ModelSpec("mean", ("normalize",), max_length=max_length, static=True)
     return Encoder(StaticEmbedding(weights), words, spec, name=name)

@@ -158,7 +158,7 @@ class Artefacts:
 
     def reranker(self, name: str) -> CrossEncoder:
         """A reranker."""
-        return self._once(name, lambda: _load_reranker(self.folder(name), self.recipe.precision, name))
+        return self._once(name, lambda: load_reranker(str(self.folder(name)), self.recipe.precision, name))
 
     def sparse_encoder(self, name: str) -> SparseEncoder:
         """A sparse encoder."""
@@ -227,19 +227,23 @@ class StageContext:
 
 
 def load_encoder(path: str, precision: str, name: str | None = None) -> Encoder:
-    """Load a model onto the accelerator where there is one, and call it ``name``."""
-    from cosmith.models import Encoder
+    """Load a model, or a file of word vectors, onto the accelerator where there is one, and call it ``name``."""
+    from cosmith.models import Encoder, load_word_vectors
 
-    encoder = Encoder.load(path, precision=precision, device=_device())  # type: ignore[arg-type]
+    if Path(path).is_file():
+        encoder = load_word_vectors(path).to(_device())
+    else:
+        encoder = Encoder.load(path, precision=precision, device=_device())  # type: ignore[arg-type]
     if name is not None:
         encoder.name = name
     return encoder
 
 
-def _load_reranker(folder: Path, precision: str, name: str) -> CrossEncoder:
+def load_reranker(path: str, precision: str, name: str) -> CrossEncoder:
+    """Load a cross-encoder, and call it ``name``."""
     from cosmith.models import CrossEncoder
 
-    reranker = CrossEncoder.load(folder, precision=precision, device=_device())  # type: ignore[arg-type]
+    reranker = CrossEncoder.load(path, precision=precision, device=_device())  # type: ignore[arg-type]
     reranker.name = name
     return reranker
 

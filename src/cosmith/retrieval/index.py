@@ -284,8 +284,8 @@ class Index:
 _REBUILD = "Build the index again, with `cosmith index` or Index.build."
 
 
-def model_name(encoder: TextEncoder) -> str:
-    """What to call an encoder: its ``name`` where it has one, else its class."""
+def model_name(encoder: object) -> str:
+    """What to call a model: its ``name`` where it has one, else its class."""
     name = getattr(encoder, "name", None)
     return name if isinstance(name, str) and name else type(encoder).__name__
 

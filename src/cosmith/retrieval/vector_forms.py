@@ -77,7 +77,8 @@ def as_stored(vectors: npt.NDArray[np.float32], form: VectorForm) -> npt.NDArray
         return vectors
     if form == "int8":
         codes = int8_codes(vectors)[0].astype(np.float32)
-        return codes / np.maximum(np.linalg.norm(codes, axis=1, keepdims=True), 1e-12)
+        lengths: npt.NDArray[np.float32] = np.maximum(np.linalg.norm(codes, axis=1, keepdims=True), 1e-12)
+        return np.asarray(codes / lengths, dtype=np.float32)
     level = np.float32(2.0 ** -round(math.log2(vectors.shape[1]) / 2))
     signs = np.where(vectors > 0, level, -level)
     return np.where(vectors.any(axis=1, keepdims=True), signs, np.float32(0.0))

@@ -12,12 +12,14 @@ from cosmith.errors import InputError, nearest
 from cosmith.evaluation.metrics import retrieval_metrics
 from cosmith.evaluation.tasks.kind import Kind
 from cosmith.evaluation.tasks.task import OfData, TaskTexts, encode_texts, scores_from
+from cosmith.phrases import one_line
 from cosmith.retrieval.hits import Hits
+from cosmith.retrieval.index import model_name
 
 if TYPE_CHECKING:
     from cosmith.data.test_sets import CandidateLists
     from cosmith.evaluation.scores import Scores
-    from cosmith.models import TextEncoder
+    from cosmith.models import PairScorer, TextEncoder
 
 KS = (1, 3, 5, 10, 100, 1000)
 _HEADLINES = ("map@1000", "mrr@10", "ndcg@10", "precision@1")
@@ -74,20 +76,59 @@ class RerankingTask(OfData):
         for query, texts in zip(queries, self._candidates(), strict=True):
             scores.append(candidates[start : start + len(texts)] @ query)
             start += len(texts)
+        return self._of_scores(scores, encoder, seed, resamples, model)
+
+    def evaluate_scorer(
+        self, scorer: PairScorer, *, seed: int = 0, resamples: int = 10_000, model: str | None = None
+    ) -> Scores:
+        """Score a model that reads a query and a candidate together, e.g. a cross-encoder.
+
+        Args:
+            scorer: The model; it is told the task's instruction.
+            seed: For the intervals.
+            resamples: For the intervals; 0 leaves them out.
+            model: What to call it; by default its own name.
+
+        Raises:
+            InputError: When a score is not finite.
+        """
+        candidates = self._candidates()
+        asked = [query for query, texts in zip(self.data.queries, candidates, strict=True) for _ in texts]
+        read = [text for texts in candidates for text in texts]
+        found = scorer.score(asked, read, instruction=self.instruction, show_progress="Scoring candidates")
+        finite = np.isfinite(found)
+        if not finite.all():
+            raise InputError(
+                f"{model or model_name(scorer)} gives scores that are not finite, e.g. for"
+                f" {one_line(read[int(finite.argmin())], 60)!r}",
+                field="scorer",
+                remedy="Load it in float32; if that does not help, its weights are damaged.",
+            )
+        scores = np.split(found, np.cumsum([len(texts) for texts in candidates])[:-1])
+        return self._of_scores(scores, scorer, seed, resamples, model)
+
+    def _of_scores(
+        self,
+        scores: Sequence[np.ndarray],
+        encoder: TextEncoder | PairScorer,
+        seed: int,
+        resamples: int,
+        model: str | None,
+    ) -> Scores:
+        """What the scores of each query's candidates are worth."""
         answers = list(map(len, self.data.positives))
-        query_ids = tuple(map(str, range(len(queries))))
+        query_ids = tuple(map(str, range(len(scores))))
         relevance = {
             query: {_name(number, count): 1 for number in range(count)}
             for query, count in zip(query_ids, answers, strict=True)
         }
         per_query = retrieval_metrics(_hits(scores, answers), query_ids, relevance, ks=KS)
         shown = dict.fromkeys([self.main, *_HEADLINES])
-        found = scores_from(
+        return scores_from(
             self, encoder, values={metric: float(values.mean()) for metric, values in per_query.items()},
             per_item={metric: per_query[metric] for metric in shown}, item_ids=query_ids, unit="queries", seed=seed,
             resamples=resamples, model=model,
         )  # fmt: skip
-        return found
 
 
 def _hits(scores: Sequence[np.ndarray], answers: Sequence[int]) -> Hits:

@@ -18,7 +18,7 @@ from cosmith.retrieval.index import model_name
 
 if TYPE_CHECKING:
     from cosmith.data.rows import Rejected
-    from cosmith.models import TextEncoder
+    from cosmith.models import PairScorer, TextEncoder
 
 Floats = npt.NDArray[np.float64]
 
@@ -150,7 +150,7 @@ def encode_texts(
 
 def scores_from(
     task: EvaluationTask,
-    encoder: TextEncoder,
+    encoder: TextEncoder | PairScorer,
     *,
     values: Mapping[str, float],
     per_item: Mapping[str, Floats],

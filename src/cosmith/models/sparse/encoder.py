@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 import xxhash
 
@@ -26,7 +27,7 @@ from cosmith.models.dropout import use_fast_dropout
 from cosmith.models.encoder import Encoder
 from cosmith.models.fingerprint import add_weights
 from cosmith.models.forward import padded_arguments, run
-from cosmith.models.inference import encode_ragged
+from cosmith.models.inference import distinct_of, encode_ragged
 from cosmith.models.lengths import longest_input
 from cosmith.models.measure import TokenMeasure
 from cosmith.models.new_heads import parts_of, with_new_head
@@ -284,6 +285,40 @@ class SparseEncoder(TrainableModel):
             token_budget=token_budget,
             show_progress=show_progress,
         )
+
+    def score(
+        self,
+        queries: Sequence[str],
+        documents: Sequence[str],
+        *,
+        instruction: str = "",
+        show_progress: str | None = None,
+    ) -> npt.NDArray[np.float32]:
+        """How well each document answers the query beside it, the dot product of their vectors: what
+        :func:`cosmith.retrieval.rerank` asks for.
+
+        Args:
+            queries: ``n`` texts.
+            documents: ``n`` texts.
+            instruction: What takes the place of ``{task}`` in the prompts.
+            show_progress: What to call this step in the progress display; None shows nothing.
+
+        Returns:
+            float32 ``[n]``.
+        """
+        if len(queries) != len(documents):
+            raise InputError(f"there are {len(queries)} queries and {len(documents)} documents", field="documents")
+        told, number = distinct_of(queries)
+        asked = self.encode(told, prompt="query", instruction=instruction)
+        read = self.encode(documents, prompt="document", instruction=instruction, show_progress=show_progress)
+        scores = np.empty(len(queries), dtype=np.float32)
+        for one in range(len(told)):
+            pairs = np.flatnonzero(number == one)
+            query, found = asked.take(np.array([one])).dense()[0], read.take(pairs)
+            products = query[found.indices] * found.values
+            row = np.repeat(np.arange(len(pairs)), found.counts)
+            scores[pairs] = np.bincount(row, weights=products, minlength=len(pairs))
+        return scores
 
     def words(self, vectors: SparseVectors, row: int, *, top: int | None = None) -> list[tuple[str, float]]:
         """The words of a vector with their weights, the weightiest first: why a document was found."""

@@ -1,0 +1,94 @@
+"""`cosmith evaluate --dims --precisions`: what smaller vectors of a model cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cosmith.cli.contestants import Loaded, file_name
+from cosmith.cli.manner import Manner
+from cosmith.errors import InputError
+
+if TYPE_CHECKING:
+    from cosmith.evaluation.tasks import EvaluationTask
+
+
+@dataclass(frozen=True)
+class Swept:
+    """Which forms of vectors were asked for.
+
+    Attributes:
+        dims: Numbers of a vector; none: all.
+        precisions: How they are stored.
+    """
+
+    dims: tuple[int, ...]
+    precisions: tuple[str, ...]
+
+    @classmethod
+    def of(cls, dims: str | None, precisions: str | None, forbidden: Mapping[str, bool]) -> Swept | None:
+        """Read the two options, lists with commas; None where neither is given.
+
+        Args:
+            dims: As ``384,256``.
+            precisions: As ``float32,int8,binary``.
+            forbidden: Options that do not go with them → whether they are given.
+
+        Raises:
+            InputError: When one cannot be read, or another option does not go with it.
+        """
+        if dims is None and precisions is None:
+            return None
+        option = "--dims" if dims is not None else "--precisions"
+        clash = next((each for each, given in forbidden.items() if given), None)
+        if clash is not None:
+            raise InputError(f"does not go with {option}", field=clash, remedy="Leave one of them out.")
+        from cosmith.retrieval.vector_forms import require_forms
+
+        numbers = _parts(dims)
+        wrong = next((each for each in numbers if not each.isdecimal() or int(each) < 1), None)
+        if wrong is not None or (dims is not None and not numbers):
+            raise InputError(f"{wrong or dims!r} is not a length of vectors", field="--dims",
+                             remedy="Write whole numbers with commas, e.g. 384,256,128.")  # fmt: skip
+        forms = require_forms(_parts(precisions) or ("float32",), field="--precisions")
+        return cls(tuple(map(int, numbers)), forms)
+
+    def show(
+        self, loaded: Loaded, tasks: Sequence[EvaluationTask], manner: Manner, *, seed: int, output: Path | None
+    ) -> None:
+        """Score a model in all forms on all tasks: a table a task, and its scores as files where there is a folder.
+
+        Raises:
+            InputError: When it does not give one vector a text, or a length is more than its vectors have.
+        """
+        from cosmith.atomic import write_json
+        from cosmith.evaluation import sweep
+
+        contestant = loaded.contestant
+        if contestant.encoder is None:
+            raise InputError(
+                f"{contestant.name} makes no vector of a text that could be cut or stored smaller",
+                field="--dims" if self.dims else "--precisions", remedy="Name a dense or static model.",
+            )  # fmt: skip
+        for task in tasks:
+            try:
+                found = sweep(
+                    contestant.encoder, task, dims=self.dims, precisions=self.precisions, seed=seed,
+                    model=contestant.name,
+                )  # fmt: skip
+            except InputError as error:
+                if error.field != "dims":
+                    raise
+                raise InputError(error.problem, field="--dims", remedy=error.remedy) from error
+            value: dict[str, Any] = found.to_dict() | {"kind": task.kind}
+            if output is not None:
+                for each in found.forms:
+                    each.scores.to_json(output / f"{file_name(each.scores)}.json")
+                write_json(output / f"{file_name(found.forms[0].scores)}.sweep.json", value)
+            manner.result(found.table() + "\n", value)
+
+
+def _parts(said: str | None) -> tuple[str, ...]:
+    return tuple(part.strip() for part in (said or "").split(",") if part.strip())
