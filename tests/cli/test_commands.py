@@ -123,6 +123,22 @@ def test_models_can_be_merged_and_the_result_told(world: Path, tmp_path: Path) -
     assert not (tmp_path / "c").exists()
 
 
+def test_merging_is_told_the_kind_of_its_task_or_says_which_it_found(world: Path, tmp_path: Path) -> None:
+    pairs = tmp_path / "judged.csv"
+    pairs.write_text("sentence1,sentence2,label\nred,green,1\nriver,code,0\nlist,lists,1\n")
+    command = ("merge", world / "model", world / "other", "--task", pairs, "--no-general", "--output")
+    found = cosmith(*command, tmp_path / "found")
+    assert found.exit_code == 0, found.output
+    assert "judged.csv: pair-classification, by the columns" in found.stderr
+    assert "--kind KIND says otherwise" in found.stderr
+    said = cosmith(*command, tmp_path / "said", "--kind", "sts")
+    assert said.exit_code == 0, said.output
+    assert "says otherwise" not in said.stderr
+    assert json.loads((tmp_path / "said" / "lineage.json").read_text())["settings"]["kind"] == "sts"
+    wrong = cosmith(*command, tmp_path / "wrong", "--kind", "stss")
+    assert "[--kind]: unknown kind of task 'stss'" in wrong.stderr
+
+
 def test_a_grid_between_base_and_tuned_model_and_its_front(world: Path, tmp_path: Path) -> None:
     """Chosen on the split dev unless another one is named."""
     command = ("--json", "merge", world / "other", "--base", world / "model", "--method", "interpolation")
@@ -160,6 +176,7 @@ def test_a_grid_between_base_and_tuned_model_and_its_front(world: Path, tmp_path
             "[--weight]: greedy-soup has no weights. It belongs to soup, slerp, interpolation,",
         ),
         (["--split", "test"], "[--split]: without --task nothing is scored. Leave it out, or name a --task."),
+        (["--kind", "sts"], "[--kind]: without --task nothing is scored. Leave it out, or name a --task."),
     ],
 )
 def test_what_a_merge_would_not_read_is_refused(options: list[object], said: str, world: Path, tmp_path: Path) -> None:

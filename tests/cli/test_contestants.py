@@ -37,7 +37,7 @@ def cosmith(*arguments: Any) -> Result:
 
 def scored(*arguments: Any) -> dict[str, float]:
     """The values of the first model."""
-    result = cosmith("--json", "evaluate", *arguments)
+    result = cosmith("--json", "evaluate", *arguments, "--precision", "float32")
     assert result.exit_code == 0, result.output
     values: dict[str, float] = json.loads(result.stdout.splitlines()[0])["models"][0]["values"]
     return values
@@ -111,6 +111,12 @@ def test_candidates_are_put_in_order_by_each_kind(world: Path) -> None:
             ranks.append(1 + int((found[1:] >= found[0]).sum()))
         values = scored(world / name, "--task", world / "lists.jsonl")
         assert values["map@1000"] == pytest.approx(np.mean([1 / rank for rank in ranks])), name
+    (world / "languages").mkdir()
+    lines = (world / "lists.jsonl").read_text().splitlines(keepends=True)
+    for number, language in enumerate(("deu", "eng")):
+        (world / "languages" / f"{language}.jsonl").write_text("".join(lines[number::2]))
+    whole, parts = (scored(world / "cross", "--task", world / name) for name in ("lists.jsonl", "languages"))
+    assert parts["map@1000"] == pytest.approx(whole["map@1000"])  # of two sets of one size
     told = cosmith("compare", *(world / name for name in scorers), world / "dense", "--task", world / "lists.jsonl")
     assert told.exit_code == 0, told.output
 
@@ -210,7 +216,7 @@ def test_a_service_is_evaluated_and_its_key_goes_nowhere_else(
 def test_a_sweep_has_a_row_a_form_and_files_that_can_be_compared(world: Path, tmp_path: Path) -> None:
     command = ["evaluate", world / "dense", "--dims", "32, 8", "--precisions", "float32,int8,binary"]
     tasks = ["--task", world / "task", "--task", world / "pairs.tsv"]
-    result = cosmith("--json", *command, *tasks, "--output", tmp_path)
+    result = cosmith("--json", *command, *tasks, "--precision", "float32", "--output", tmp_path)
     assert result.exit_code == 0, result.output
     search, pairs = map(json.loads, result.stdout.splitlines())
     assert [(row["dim"], row["precision"], row["bytes"]) for row in search["forms"]] == [
@@ -230,7 +236,7 @@ def test_a_sweep_has_a_row_a_form_and_files_that_can_be_compared(world: Path, tm
     ("options", "told"),
     [
         (["--dims", "33"], "[--dims]: 33 is not between 1 and the model's 32"),
-        (["--dims", "a,8"], "[--dims]: a is not a length of vectors"),
+        (["--dims", "a,8"], "[--dims]: 'a' is not a length of vectors"),
         (["--dims", ","], "[--dims]: ',' is not a length of vectors"),
         (["--precisions", "int4"], "[--precisions]: there is no form of vectors 'int4'"),
         (["--precisions", "int8", "--against", "late"], "[--against]: does not go with --precisions"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cosmith.cli.contestants import Loaded, file_name
 from cosmith.cli.manner import Manner
+from cosmith.cli.texts import task_cut
 from cosmith.errors import InputError
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ class Swept:
                 if error.field != "dims":
                     raise
                 raise InputError(error.problem, field="--dims", remedy=error.remedy) from error
-            value: dict[str, Any] = found.to_dict() | {"kind": task.kind}
+            cut = [] if loaded.encoder is None else task_cut(loaded.encoder, task, manner)
+            value: dict[str, Any] = found.to_dict() | {"kind": task.kind, "cut": cut}
             if output is not None:
                 for each in found.forms:
                     each.scores.to_json(output / f"{file_name(each.scores)}.json")

@@ -18,6 +18,7 @@ from cosmith.evaluation.tasks.retrieval import (
     search_collection,
     search_collection_bm25,
 )
+from cosmith.evaluation.tasks.subsets import SubsetsTask
 from cosmith.evaluation.trec import cut_offs_for, read_run_on
 from cosmith.retrieval.index import model_name
 
@@ -134,7 +135,7 @@ class Contestant:
             return scores, hits
         if self.encoder is not None:
             return task.evaluate(self.encoder, dim=self.dim, seed=seed, resamples=resamples, model=self.name), None
-        assert isinstance(task, RerankingTask)
+        assert isinstance(task, RerankingTask | SubsetsTask)
         assert self.scorer is not None
         return task.evaluate_scorer(self.scorer, seed=seed, resamples=resamples, model=self.name), None
 
@@ -144,7 +145,7 @@ class Contestant:
         Raises:
             InputError: Naming the kinds that it can.
         """
-        ranks = self.scorer is not None and isinstance(task, RerankingTask)
+        ranks = self.scorer is not None and task.kind == "reranking"
         if self.encoder is None and not ranks and not isinstance(task, RetrievalTask):
             kinds = "retrieval" if self.scorer is None else "retrieval or reranking"
             raise InputError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,12 @@ import numpy as np
 from cosmith.errors import InputError
 from cosmith.evaluation.scores import Breakdown, Scores
 from cosmith.evaluation.tasks.kind import Kind
+from cosmith.evaluation.tasks.reranking import RerankingTask
 from cosmith.evaluation.tasks.task import EvaluationTask, TaskTexts, scores_from
 
 if TYPE_CHECKING:
     from cosmith.data.rows import Rejected
-    from cosmith.models import TextEncoder
+    from cosmith.models import PairScorer, TextEncoder
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,32 @@ class SubsetsTask:
         Values are means over the sets, and the breakdown has those of each.
         """
         found = [part.evaluate(encoder, dim=dim, seed=seed, resamples=resamples, model=model) for part in self.parts]
+        return self._of_parts(found, encoder, seed, resamples, model)
+
+    def evaluate_scorer(
+        self, scorer: PairScorer, *, seed: int = 0, resamples: int = 10_000, model: str | None = None
+    ) -> Scores:
+        """As :meth:`RerankingTask.evaluate_scorer`, where the sets are for reranking.
+
+        Raises:
+            InputError: As there, and when they are of another kind.
+        """
+        parts = [part for part in self.parts if isinstance(part, RerankingTask)]
+        if len(parts) < len(self.parts):
+            raise InputError(f"{self.name!r} is a task of the kind {self.kind}, whose texts are not scored in pairs",
+                             field="parts", remedy="Give it reranking tasks.")  # fmt: skip
+        found = [part.evaluate_scorer(scorer, seed=seed, resamples=resamples, model=model) for part in parts]
+        return self._of_parts(found, scorer, seed, resamples, model)
+
+    def _of_parts(
+        self,
+        found: Sequence[Scores],
+        encoder: TextEncoder | PairScorer,
+        seed: int,
+        resamples: int,
+        model: str | None,
+    ) -> Scores:
+        """The scores of the whole from those of its sets."""
         shared = [metric for metric in found[0].values if all(metric in scores.values for scores in found)]
         shown = [metric for metric in dict.fromkeys([*found[0].reported, "coverage"]) if metric in shared]
         counts = [len(scores.query_ids) for scores in found]
