@@ -209,6 +209,9 @@ def test_a_service_is_evaluated_and_its_key_goes_nowhere_else(
         refused = cosmith("evaluate", *arguments, "--key-variable", "SOME_KEY", "--task", world / "task")
         assert refused.exit_code == 1
         assert told in refused.stderr
+    monkeypatch.delenv("SOME_KEY")
+    refused = cosmith("evaluate", address, "--key-variable", "SOME_KEY", "--task", world / "task")
+    assert "[--key-variable]: the environment variable SOME_KEY is not set" in refused.stderr
     refused = cosmith("evaluate", "https://example.com/v1", "--task", world / "task")
     assert "https://example.com/v1 names no model" in refused.stderr
 

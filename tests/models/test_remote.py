@@ -11,7 +11,7 @@ import pytest
 
 from cosmith.errors import InputError
 from cosmith.models import CachedEncoder, RemoteEncoder, VectorCache
-from cosmith.models.remote import service_at, vectors_of
+from cosmith.models.remote import vectors_of
 from cosmith.services import EndpointError, Service, UnreadableAnswerError
 
 TEXTS = [f"text number {number} about {'apples ' * (number % 5)}" for number in range(75)]
@@ -138,13 +138,13 @@ def test_prompts_parameters_and_the_cache(language_model: Any, expected: np.ndar
 
 
 def test_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
-    service = service_at("https://api.example.com/v1#org/model#2", key_variable="SOME_KEY")
+    service = Service.at("https://api.example.com/v1#org/model#2", key_variable="SOME_KEY")
     assert (service.url, service.model) == ("https://api.example.com/v1", "org/model#2")
     assert service.address("embeddings") == "https://api.example.com/v1/embeddings"
     refusals: list[tuple[Callable[[], Any], str]] = [
-        (lambda: service_at("https://api.example.com/v1"), "names no model.*https://HOST/v1#MODEL"),
-        (lambda: service_at("https://me:password@example.com/v1#m"), "more than scheme, host"),
-        (lambda: service_at("http://example.com/v1#m", key_variable="SOME_KEY"), "unencrypted to example.com"),
+        (lambda: Service.at("https://api.example.com/v1"), "names no model.*https://HOST/v1#MODEL"),
+        (lambda: Service.at("https://me:password@example.com/v1#m"), "more than scheme, host"),
+        (lambda: Service.at("http://example.com/v1#m", key_variable="SOME_KEY"), "unencrypted to example.com"),
         (lambda: RemoteEncoder(service), "SOME_KEY is not set"),
         (lambda: RemoteEncoder(Service("http://localhost/v1", "m", parameters={"input": 1})), "'input' is not free"),
         (lambda: remote("http://localhost/v1", texts_per_request=0), "texts_per_request"),

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cosmith.data.word_vectors import holds_word_vectors
 from cosmith.errors import InputError
-from cosmith.models import Encoder, holds_word_vectors, load_word_vectors
+from cosmith.models import Encoder, load_word_vectors
 
 GLOVE = "apple 3 0 4\npie 0 1 0\n. 0 0 1\nnew york 1 1 1\napple 9 9 9\n"
 

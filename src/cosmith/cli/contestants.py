@@ -15,7 +15,7 @@ from cosmith.errors import InputError
 
 if TYPE_CHECKING:
     from cosmith.evaluation import Contestant, Scores
-    from cosmith.models import Encoder, TextEncoder, VectorCache
+    from cosmith.models import Encoder, RemoteEncoder, TextEncoder, VectorCache
     from cosmith.retrieval import Hits
 
 BM25 = "bm25"
@@ -83,8 +83,7 @@ def load(model: str, called: str, how: Loading) -> Loaded:
         InputError: When there is no such thing, or prompts are given to what has none.
     """
     from cosmith.evaluation import Contestant
-    from cosmith.models import find_model, kind_of
-    from cosmith.models.remote import RemoteEncoder, is_address, service_at
+    from cosmith.services import is_address
 
     if how.prompts and not _makes_vectors(model):
         raise InputError(f"{called} reads no prompts", field=f"--{next(iter(how.prompts))}-prompt",
@@ -94,8 +93,9 @@ def load(model: str, called: str, how: Loading) -> Loaded:
     if is_run(model):
         return Loaded(Contestant.run(model, name=called))
     if is_address(model):
-        service = service_at(model, key_variable=how.key_variable)
-        return Loaded(_dense(RemoteEncoder(service, prompts=how.prompts, name=called), called, how))
+        return Loaded(_dense(_remote(model, called, how), called, how))
+    from cosmith.models import find_model, kind_of
+
     kind = "dense" if Path(model).is_file() else kind_of(find_model(model))
     if kind == "dense":
         from cosmith.recipes.artefacts import load_encoder
@@ -123,6 +123,19 @@ def load(model: str, called: str, how: Loading) -> Loaded:
     return Loaded(Contestant.reranker(scorer, first, top=how.read, name=called))
 
 
+def _remote(model: str, called: str, how: Loading) -> RemoteEncoder:
+    from cosmith.models import RemoteEncoder
+    from cosmith.services import Service
+
+    try:
+        service = Service.at(model, key_variable=how.key_variable)
+        return RemoteEncoder(service, prompts=how.prompts, name=called)
+    except InputError as error:
+        if error.field != "key_variable":
+            raise
+        raise InputError(error.problem, field="--key-variable", remedy=error.remedy) from error
+
+
 def _dense(encoder: TextEncoder, called: str, how: Loading) -> Contestant:
     from cosmith.evaluation import Contestant
 
@@ -131,7 +144,7 @@ def _dense(encoder: TextEncoder, called: str, how: Loading) -> Contestant:
 
 def is_run(model: str) -> bool:
     """Whether this is the file of a run of another system."""
-    from cosmith.models.word_vectors import holds_word_vectors
+    from cosmith.data.word_vectors import holds_word_vectors
 
     return Path(model).is_file() and not holds_word_vectors(Path(model))
 
@@ -151,7 +164,7 @@ def require_one_host(models: Sequence[str], key_variable: str | None) -> None:
     Raises:
         InputError: When a key is given, and there is no service that it could be for, or there are several.
     """
-    from cosmith.models.remote import is_address
+    from cosmith.services import is_address
 
     hosts = {urlsplit(model).netloc for model in models if is_address(model)}
     if key_variable is not None and len(hosts) != 1:
@@ -172,7 +185,9 @@ def model_names(models: Sequence[str]) -> dict[str, str]:
 
 def _short(name: str) -> str:
     """A model's name in tables: of a folder called `model` the folder above it, too; of a service its model."""
-    if name.startswith(("http://", "https://")):
+    from cosmith.services import is_address
+
+    if is_address(name):
         name = name.partition("#")[2] or name
     path = Path(name)
     return "/".join(path.parts[-2:]) if path.name == "model" else path.name

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cosmith.errors import InputError
-from cosmith.evaluation.late_interaction_search import search_collection_late_interaction
 from cosmith.evaluation.reranked_search import rerank_collection
 from cosmith.evaluation.sparse_search import search_collection_sparse
 from cosmith.evaluation.tasks.reranking import RerankingTask
@@ -72,6 +71,8 @@ class Contestant:
     @classmethod
     def late_interaction(cls, encoder: LateInteractionEncoder, *, name: str | None = None) -> Contestant:
         """A model that makes a vector of each token."""
+        from cosmith.evaluation.late_interaction_search import search_collection_late_interaction
+
         return cls(
             name or encoder.name, lambda collection, k: search_collection_late_interaction(encoder, collection, k),
             scorer=encoder,

@@ -20,7 +20,7 @@ from cosmith.models.remote import RemoteEncoder
 from cosmith.models.sparse import SparseEncoder, SparseVectors
 from cosmith.models.tiny import tiny_cross_encoder, tiny_encoder
 from cosmith.models.vector_cache import CacheCounts, VectorCache, default_cache_path
-from cosmith.models.word_vectors import holds_word_vectors, load_word_vectors
+from cosmith.models.word_vectors import load_word_vectors
 
 __all__ = [
     "POOLINGS",
@@ -51,7 +51,6 @@ __all__ = [
     "distil_static",
     "find_model",
     "has_bf16",
-    "holds_word_vectors",
     "initialise",
     "initialise_static",
     "kind_of",

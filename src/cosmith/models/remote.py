@@ -34,7 +34,6 @@ TEXTS_PER_REQUEST = 32
 """What the more modest of the servers take at once (text-embeddings-inference, as it comes)."""
 
 _EXTRA = "remote"
-_EXAMPLE = "Write address and model as https://HOST/v1#MODEL."
 
 
 class RemoteEncoder:
@@ -193,27 +192,6 @@ class RemoteEncoder:
 
 
 _OTHER = "Check that the model is one for embeddings, and that the service speaks OpenAI's protocol."
-
-
-def is_address(reference: str) -> bool:
-    """Whether what stands in the place of a model is the address of a service."""
-    return reference.startswith(("http://", "https://"))
-
-
-def service_at(reference: str, *, key_variable: str | None = None) -> Service:
-    """The service and model of an address like ``https://api.example.com/v1#MODEL``.
-
-    Args:
-        reference: What stands before the first ``#`` is the address, what stands behind it the model's name.
-        key_variable: The environment variable that holds the key; None where the service needs none.
-
-    Raises:
-        InputError: When there is no model behind it, or the address is none.
-    """
-    address, _, model = reference.partition("#")
-    if not model.strip():
-        raise InputError(f"{address} names no model", field="model", remedy=_EXAMPLE)
-    return Service(address, model, key_variable)
 
 
 def vectors_of(value: Any) -> Vectors:

@@ -8,7 +8,7 @@ from cosmith.services.client import (
     require_askable,
     run_to_end,
 )
-from cosmith.services.service import EndpointError, Service
+from cosmith.services.service import EndpointError, Service, is_address
 
 __all__ = [
     "EndpointError",
@@ -17,6 +17,7 @@ __all__ = [
     "Service",
     "ServiceClient",
     "UnreadableAnswerError",
+    "is_address",
     "require_askable",
     "run_to_end",
 ]

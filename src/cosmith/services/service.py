@@ -7,7 +7,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from cosmith.errors import CosmithError, InputError
@@ -90,6 +90,23 @@ class Service:
             if not (math.isfinite(value) and value > 0):
                 raise InputError(f"is {value}", field=name, remedy="Give a number of seconds above 0.")
 
+    @classmethod
+    def at(cls, reference: str, *, key_variable: str | None = None) -> Self:
+        """The service and model of an address like ``https://api.example.com/v1#MODEL``.
+
+        Args:
+            reference: What stands before the first ``#`` is the address, what stands behind it the model's name.
+            key_variable: The environment variable that holds the key; None where the service needs none.
+
+        Raises:
+            InputError: When there is no model behind it, or the address is none.
+        """
+        address, _, model = reference.partition("#")
+        if not model.strip():
+            raise InputError(f"{address} names no model", field="model",
+                             remedy="Write address and model as https://HOST/v1#MODEL.")  # fmt: skip
+        return cls(address, model, key_variable)
+
     @property
     def is_local(self) -> bool:
         """Whether it is on this machine."""
@@ -136,6 +153,11 @@ class Service:
                 remedy="Set it anew.",
             )
         return key
+
+
+def is_address(reference: str) -> bool:
+    """Whether what stands in the place of a model is the address of a service."""
+    return reference.startswith(("http://", "https://"))
 
 
 _EXAMPLE = "Give one as http://localhost:11434/v1."
