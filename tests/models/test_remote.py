@@ -137,6 +137,26 @@ def test_prompts_parameters_and_the_cache(language_model: Any, expected: np.ndar
         assert plain.fingerprint() == remote(model.url + "/", retries=9).fingerprint()
 
 
+def test_what_was_paid_for_is_kept_when_the_service_goes_away(language_model: Any, expected: np.ndarray) -> None:
+    cache = VectorCache(None)
+
+    def paid(url: str) -> CachedEncoder:
+        # The same model at another address, as a service is that has been started again.
+        encoder = remote(url, concurrency=1)
+        encoder.fingerprint = lambda: "the same"  # type: ignore[method-assign]
+        return CachedEncoder(encoder, cache)
+
+    with (
+        language_model(lambda number, body: "500" if number > 6 else None) as model,
+        pytest.raises(EndpointError, match="HTTP 500"),
+    ):
+        paid(model.url).encode(TEXTS)
+    assert len(model.answered) == 1 + 40  # the width, and five requests
+    with language_model() as model:
+        assert np.allclose(paid(model.url).encode(TEXTS), expected, atol=1e-6)
+    assert model.answered[1:] == TEXTS[32:]
+
+
 def test_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     service = Service.at("https://api.example.com/v1#org/model#2", key_variable="SOME_KEY")
     assert (service.url, service.model) == ("https://api.example.com/v1", "org/model#2")

@@ -24,7 +24,8 @@ class CachedEncoder:
     A vector is found again by the model's fingerprint, the precision it computes in, the prompt's name, the instruction
     and the text, so a model that was changed, in its weights or its maximum length, never gets an old one. Full vectors
     are kept, and cut on the way out: a sweep over dimensions encodes once. A cut vector equals that of the encoder but
-    for rounding; a full one is the same, bit for bit.
+    for rounding; a full one is the same, bit for bit. An encoder whose vectors cost money may say after how many texts
+    at most they are kept: its attribute ``kept_at_once``.
 
     Args:
         encoder: Makes the vectors that are not there.
@@ -73,8 +74,9 @@ class CachedEncoder:
         keys = self._keys(distinct, prompt, instruction)
         vectors = np.empty((len(distinct), width), dtype=np.float32)
         missing = np.flatnonzero(~self.cache.look_up(keys, vectors))
-        for start in range(0, len(missing), _TEXTS_AT_ONCE):
-            rows = missing[start : start + _TEXTS_AT_ONCE].tolist()
+        at_once = int(getattr(self.encoder, "kept_at_once", _TEXTS_AT_ONCE))
+        for start in range(0, len(missing), at_once):
+            rows = missing[start : start + at_once].tolist()
             made = self.encoder.encode(
                 [distinct[row] for row in rows], prompt=prompt, instruction=instruction, show_progress=show_progress
             )

@@ -33,7 +33,7 @@ Vectors = npt.NDArray[np.float32]
 TEXTS_PER_REQUEST = 32
 """What the more modest of the servers take at once (text-embeddings-inference, as it comes)."""
 
-_EXTRA = "remote"
+_EXTRA, _ROUNDS_KEPT = "remote", 4
 
 
 class RemoteEncoder:
@@ -50,6 +50,10 @@ class RemoteEncoder:
         prompts: Name → text put before each text of that kind, e.g. ``{"query": "query: "}``; may contain ``{task}``.
         texts_per_request: The most texts of a request; one that is refused is halved until the text is found.
         name: What to call it in tables; by default as the service calls the model.
+
+    Attributes:
+        kept_at_once: A :class:`~cosmith.models.CachedEncoder` keeps its vectors after so many texts at most: what is
+            paid for is not lost where the service goes away.
 
     Raises:
         InputError: When ``httpx`` is not installed, the key's variable is not set, or a setting is not possible.
@@ -69,6 +73,7 @@ class RemoteEncoder:
             raise InputError(f"is {texts_per_request}", field="texts_per_request", remedy="Give at least 1.")
         self.service, self.prompts, self.texts_per_request = service, dict(prompts or {}), texts_per_request
         self.name = name or service.model
+        self.kept_at_once = texts_per_request * service.concurrency * _ROUNDS_KEPT
         self._dimension: int | None = None
 
     @property
