@@ -99,7 +99,16 @@ def test_a_cross_encoder_reads_what_another_finds(world: Path) -> None:
     assert hits is not None
     assert (hits.ids[0, :2] == ["d0", ""]).all()
     refused = cosmith("evaluate", world / "cross", "--candidates", world / "qwen3", "--task", world / "task")
-    assert "[--candidates]: is a cross-encoder itself, which cannot search" in refused.stderr
+    assert "[--candidates]: is a cross-encoder, too, which cannot search" in refused.stderr
+    for command, told in (
+        (["evaluate", world / "cross", "--candidates", world / "cross"], "[--candidates]: is the cross-encoder itself"),
+        (["evaluate", world / "dense", "--candidates", "bm25"], "[--candidates]: no cross-encoder is scored here"),
+        (["compare", world / "dense", "bm25", "--read", 5], "[--read]: no cross-encoder is scored here"),
+        (["compare", "bm25", "--dim", 5], "[--dim]: no vectors are compared here"),
+    ):
+        refused = cosmith(*command, "--task", world / "task")
+        assert refused.exit_code == 1
+        assert told in refused.stderr
 
 
 def test_candidates_are_put_in_order_by_each_kind(world: Path) -> None:

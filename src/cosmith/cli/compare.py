@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cosmith.cli.contestants import (
-    BM25,
     CandidatesOption,
     KeyVariableOption,
     Loaded,
@@ -21,6 +20,7 @@ from cosmith.cli.contestants import (
     load,
     model_names,
     require_one_host,
+    require_used_settings,
     write_run,
 )
 from cosmith.cli.evaluate import read_task, read_tasks
@@ -61,8 +61,8 @@ def compare(
     examples: Annotated[int, typer.Option("--examples", min=0, help="Queries and answers to show of each kind.")] = 5,
     alpha: Annotated[float, typer.Option("--alpha", help="The level of significance, after Holm's correction.")] = 0.05,
     dim: Annotated[int | None, typer.Option("--dim", help="Compare the first DIM numbers only.")] = None,
-    candidates: CandidatesOption = BM25,
-    reads: ReadOption = 100,
+    candidates: CandidatesOption = None,
+    reads: ReadOption = None,
     key_variable: KeyVariableOption = None,
     instruction: Annotated[
         str | None,
@@ -96,7 +96,9 @@ def compare(
     require_one_host(given.to_score, key_variable)
     read = read_all(tasks or [], kind, split, instruction, output, manner)
     vectors = open_vectors(manner) if cache and any_vectors(given.to_score) else None
-    loaded = given.load(Loading(precision, dim, key_variable, candidates, reads, vectors))
+    how = Loading(precision, dim, key_variable, candidates, reads, vectors)
+    loaded = given.load(how)
+    require_used_settings(loaded, how)
     encoders = [each.encoder for each in loaded if each.encoder is not None]
     if len(encoders) == len(loaded):
         require_used(instruction or "", "query", *encoders)

@@ -21,12 +21,17 @@ if TYPE_CHECKING:
 BM25 = "bm25"
 """What it is called where a model's name stands."""
 
+_SEARCHES = "Name bm25, or a model that makes vectors."
+
 CandidatesOption = Annotated[
-    str,
-    typer.Option("--candidates", help="What finds the documents that a cross-encoder reads: bm25, a model, or a run."),
+    str | None,
+    typer.Option(
+        "--candidates", help="What finds the documents that a cross-encoder reads: a model or a run. Default: bm25."
+    ),
 ]
 ReadOption = Annotated[
-    int, typer.Option("--read", min=1, help="How many documents of each query a cross-encoder reads.")
+    int | None,
+    typer.Option("--read", min=1, help="How many documents of each query a cross-encoder reads. Default: 100."),
 ]
 KeyVariableOption = Annotated[
     str | None,
@@ -42,8 +47,8 @@ class Loading:
         precision: In what models compute.
         dim: Compare only this many numbers of each vector.
         key_variable: The environment variable that holds a service's key.
-        candidates: What searches for a cross-encoder.
-        read: How many documents of each query that reads.
+        candidates: What searches for a cross-encoder; None: BM25.
+        read: How many documents of each query that reads; None: 100.
         vectors: Vectors that were made before.
         prompts: Name → text put before each text of that kind, in place of the model's own.
     """
@@ -51,8 +56,8 @@ class Loading:
     precision: str = "auto"
     dim: int | None = None
     key_variable: str | None = None
-    candidates: str = BM25
-    read: int = 100
+    candidates: str | None = None
+    read: int | None = None
     vectors: VectorCache | None = None
     prompts: Mapping[str, str] = field(default_factory=dict)
 
@@ -64,10 +69,12 @@ class Loaded:
     Attributes:
         contestant: It.
         encoder: The model as it was loaded, where it is one whose tokens can be counted here.
+        reads: Whether it reads what something else finds.
     """
 
     contestant: Contestant
     encoder: Encoder | None = None
+    reads: bool = False
 
 
 def load(model: str, called: str, how: Loading) -> Loaded:
@@ -113,14 +120,31 @@ def load(model: str, called: str, how: Loading) -> Loaded:
         return Loaded(Contestant.sparse(load_sparse_encoder(model, how.precision, called), name=called))
     if kind == "late-interaction":
         return Loaded(Contestant.late_interaction(load_late_interaction(model, how.precision, called), name=called))
-    if how.candidates != BM25 and not is_run(how.candidates) and not is_address(how.candidates):
-        found = "dense" if Path(how.candidates).is_file() else kind_of(find_model(how.candidates))
-        if found == "cross-encoder":
-            raise InputError("is a cross-encoder itself, which cannot search", path=how.candidates,
-                             field="--candidates", remedy="Name bm25, or a model that makes vectors.")  # fmt: skip
-    first = load(how.candidates, how.candidates, replace(how, prompts={})).contestant
+    if how.candidates == model:
+        raise InputError("is the cross-encoder itself", path=model, field="--candidates", remedy=_SEARCHES)
+    place = how.candidates or BM25
+    first = load(place, place, replace(how, prompts={}, candidates=None))
+    if first.reads:
+        raise InputError("is a cross-encoder, too, which cannot search", path=place, field="--candidates",
+                         remedy=_SEARCHES)  # fmt: skip
     scorer = load_reranker(model, how.precision, called)
-    return Loaded(Contestant.reranker(scorer, first, top=how.read, name=called))
+    return Loaded(Contestant.reranker(scorer, first.contestant, top=how.read or 100, name=called), reads=True)
+
+
+def require_used_settings(loaded: Iterable[Loaded], how: Loading) -> None:
+    """Refuse settings that change nothing.
+
+    Raises:
+        InputError: When candidates are named and nothing reads any, or a length where there are no vectors.
+    """
+    some = list(loaded)
+    if not any(each.reads for each in some):
+        for field, given in (("--candidates", how.candidates), ("--read", how.read)):
+            if given is not None:
+                raise InputError("no cross-encoder is scored here, which would read them", field=field,
+                                 remedy="Leave it out, or name a cross-encoder.")  # fmt: skip
+    if how.dim is not None and not any(each.contestant.encoder for each in some) and how.candidates is None:
+        raise InputError("no vectors are compared here that could be cut", field="--dim", remedy="Leave it out.")
 
 
 def _remote(model: str, called: str, how: Loading) -> RemoteEncoder:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cosmith.cli.contestants import (
-    BM25,
     CandidatesOption,
     KeyVariableOption,
     Loading,
@@ -20,6 +19,7 @@ from cosmith.cli.contestants import (
     load,
     model_names,
     require_one_host,
+    require_used_settings,
     write_run,
 )
 from cosmith.cli.manner import Manner, manner_of
@@ -70,8 +70,8 @@ def evaluate(
     document_prompt: Annotated[
         str | None, typer.Option("--document-prompt", help="What MODEL reads before documents, likewise.")
     ] = None,
-    candidates: CandidatesOption = BM25,
-    reads: ReadOption = 100,
+    candidates: CandidatesOption = None,
+    reads: ReadOption = None,
     key_variable: KeyVariableOption = None,
     instruction: Annotated[
         str | None,
@@ -130,6 +130,7 @@ def evaluate(
     prompts = {"query": query_prompt, "document": document_prompt}
     own = replace(how, prompts={part: text for part, text in prompts.items() if text is not None})
     loaded = {each: load(each, name, own if each == model else how) for each, name in names.items()}
+    require_used_settings(loaded.values(), how)
     encoders = [each.encoder for each in loaded.values() if each.encoder is not None]
     if len(encoders) == len(loaded):
         require_used(instruction or "", "query", *encoders)
