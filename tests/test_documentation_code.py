@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from cosmith import Collection, Encoder, Source, TrainingRow
-from cosmith.models import tiny_encoder
+from cosmith.models import tiny_cross_encoder, tiny_encoder
 
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -92,9 +92,11 @@ def for_comparing() -> dict[str, Any]:
 def for_evaluation() -> dict[str, Any]:
     rows = [f"{text}\t{SENTENCES[0]}\t{number}" for number, text in enumerate(SENTENCES)]
     Path("pairs.tsv").write_text("\n".join(["sentence1\tsentence2\tscore", *rows]), encoding="utf-8")
+    tiny_cross_encoder("bert").save("my-reranker")
     labels = [str(number % 2) for number in range(36)]
     texts = [f"{SENTENCES[number % 6]} {number}" for number in range(36)]
-    return {"train_texts": texts, "train_labels": labels, "texts": texts[:8], "labels": labels[:8]}
+    named = {"train_texts": texts, "train_labels": labels, "texts": texts[:8], "labels": labels[:8]}
+    return with_a_test_set() | named
 
 
 RUN: dict[str, Prepare] = {

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from cosmith.data.tabular import numbered_lines
+from cosmith.data.lines import numbered_lines
 from cosmith.errors import InputError
 from cosmith.phrases import counted
 
