@@ -70,7 +70,7 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None
     extras = project["optional-dependencies"]  # those not named here are for no module of ours
     ours = [
         each
-        for extra in ("adapters", "data", "documents", "evaluation", "hub", "llm", "ray", "remote")
+        for extra in ("adapters", "data", "documents", "evaluation", "hub", "llm", "mteb", "ray", "remote")
         for each in extras[extra]
     ]
     names = {each.partition(">")[0].partition("=")[0] for each in [*project["dependencies"], *ours]}

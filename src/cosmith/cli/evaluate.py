@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cosmith.cli.contamination import STRICT_OPTION, checked, contamination_value, lines_of
 from cosmith.cli.contestants import (
     CandidatesOption,
     KeyVariableOption,
@@ -85,6 +86,7 @@ def evaluate(
     runs: Annotated[
         bool, typer.Option("--runs", help="With --output: also what was found, as TREC run files.")
     ] = False,
+    strict: Annotated[bool, STRICT_OPTION] = False,
 ) -> None:
     """Score a model, with bootstrap intervals over the queries, pairs or texts.
 
@@ -125,6 +127,7 @@ def evaluate(
         overrule = "kind: KIND there" if path in benchmarks else "--kind KIND"
         manner.note(each.describe() + (f"; {overrule} says otherwise" if each.guessed else ""))
     names = model_names([each for each in (against, model) if each is not None])
+    trained = checked(names, [each.task for _, each in read], manner, strict=strict)
     vectors = open_vectors(manner) if cache and any_vectors(names) else None
     how = Loading(precision, dim, key_variable, candidates, reads, vectors)
     prompts = {"query": query_prompt, "document": document_prompt}
@@ -136,6 +139,9 @@ def evaluate(
         require_used(instruction or "", "query", *encoders)
     if swept is not None:
         swept.show(loaded[model], [each.task for _, each in read], manner, seed=seed, output=output)
+        for _, each in read:
+            for line in lines_of(trained, each.task.name):
+                manner.warn(f"{each.task.name}: {line}")
         tell_of_vectors(vectors, manner)
         return
     for _, each in read:
@@ -157,8 +163,15 @@ def evaluate(
                 if hits is not None:
                     write_run(output, of_model, hits)
         told = {"task": str(path), "name": task.name, "kind": task.kind, "because": each.because}
-        value = told | _as_json(scores) | {"cut": cut} | rejected_value(task.rejected, rejected_file(task.name, output))
-        manner.result(scores[0].table(*scores[1:]) + "\n" + "".join(map(_breakdown, scores)), value)
+        value = (
+            told
+            | _as_json(scores)
+            | {"cut": cut}
+            | contamination_value(trained, task.name)
+            | rejected_value(task.rejected, rejected_file(task.name, output))
+        )
+        beside = "".join(f"{line}\n" for line in lines_of(trained, task.name))
+        manner.result(scores[0].table(*scores[1:]) + "\n" + "".join(map(_breakdown, scores)) + beside, value)
     for path, benchmark in benchmarks.items():
         manner.result(*_averages(benchmark, found[path], list(names.values())))
     tell_of_vectors(vectors, manner)

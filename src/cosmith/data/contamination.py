@@ -66,6 +66,7 @@ class Overlap:
         asked: How many queries, or pairs, the test set has.
         trained: How many of them are trained on.
         rows: int64, the training rows that do so.
+        tested: int64, the numbers of the queries, pairs or texts that are trained on, in the test set's order.
         unit: ``query``, ``pair`` or ``text``.
         documents: How many documents the test set has.
         shared: How many of them stand in the rows, as they may.
@@ -79,6 +80,7 @@ class Overlap:
     asked: int
     trained: int
     rows: Int64 = field(repr=False, compare=False)
+    tested: Int64 = field(repr=False, compare=False)
     unit: str = "query"
     documents: int = 0
     shared: int = 0
@@ -138,6 +140,7 @@ def overlap_with_collection(source: Source, collection: Collection) -> Overlap:
         asked=len(queries),
         trained=len(found),
         rows=np.flatnonzero(rows),
+        tested=_numbers(found),
         documents=len(documents),
         shared=len(shared),
         answers=len(answers),
@@ -171,7 +174,7 @@ def overlap_with_pairs(source: Source, pairs: StsPairs, name: str) -> Overlap:
                 found.setdefault(number, (first, "both texts in one row"))
     shown = [f"{first} / {second}" for first, second in zip(pairs.first, pairs.second, strict=True)]
     return Overlap(
-        source.name, name, len(keys), len(found), np.array(sorted(rows), dtype=np.int64), "pair",
+        source.name, name, len(keys), len(found), _numbers(rows), _numbers(found), "pair",
         examples=_examples(source, shown, found),
     )  # fmt: skip
 
@@ -193,7 +196,7 @@ def overlap_with_texts(source: Source, texts: Sequence[str], name: str) -> Overl
     }
     rows = set().union(*_rows_of_each(source, [text for text, _ in found.values()]).values())
     return Overlap(
-        source.name, name, len(asked), len(found), np.array(sorted(rows), dtype=np.int64), "text",
+        source.name, name, len(asked), len(found), _numbers(rows), _numbers(found), "text",
         examples=_examples(source, asked, found),
     )  # fmt: skip
 
@@ -296,6 +299,10 @@ def _rows_of_each(source: Source, texts: Sequence[int]) -> Mapping[int, set[int]
         for text, row in zip(values[among].tolist(), rows[among].tolist(), strict=True):
             found[text].add(row)
     return found
+
+
+def _numbers(found: Iterable[int]) -> Int64:
+    return np.array(sorted(found), dtype=np.int64)
 
 
 def _examples(source: Source, tests: Sequence[str], found: Mapping[int, tuple[int, str]]) -> tuple[TrainedOn, ...]:

@@ -8,6 +8,7 @@ from cosmith.recipes.loading import LoadedRecipe, built_in_recipes, find_recipe,
 from cosmith.recipes.overrides import AsTyped, parse_override
 from cosmith.recipes.runner import Listener, StageEvent, run_recipe
 from cosmith.recipes.schema import STAGE_KINDS, Recipe, Stage
+from cosmith.recipes.trained_on import ModelContamination, TaskContamination, check_contamination
 
 __all__ = [
     "STAGE_KINDS",
@@ -15,10 +16,13 @@ __all__ = [
     "Document",
     "Listener",
     "LoadedRecipe",
+    "ModelContamination",
     "Recipe",
     "Stage",
     "StageEvent",
+    "TaskContamination",
     "built_in_recipes",
+    "check_contamination",
     "find_recipe",
     "is_follower",
     "load_recipe",

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from cosmith.errors import InputError
+from cosmith.evaluation.contamination import overlap_with_task
 from cosmith.phrases import counted
 from cosmith.recipes.graph import stage_of
 from cosmith.recipes.mixture_schemas import MixtureSettings
@@ -18,16 +17,12 @@ from cosmith.recipes.stage_schemas import EvaluateStage
 from cosmith.recipes.stage_settings import StageSettings
 
 if TYPE_CHECKING:
-    from cosmith.data import Source, StsPairs
+    from cosmith.data import Source
     from cosmith.data.contamination import Overlap
-    from cosmith.evaluation.tasks import EvaluationTask
     from cosmith.recipes.artefacts import Artefacts
 
 FOUND = "contamination"
 """The key of a stage's result that tells what its rows and the test sets have in common."""
-
-_TESTED = ("texts", "test texts", "queries", "machine summaries")
-"""Of the texts of a task those that no training row may hold: not the candidates, nor what a classifier learns from."""
 
 
 def contamination_of(recipe: Recipe, artefacts: Artefacts, name: str) -> list[dict[str, Any]]:
@@ -50,7 +45,7 @@ def contamination_of(recipe: Recipe, artefacts: Artefacts, name: str) -> list[di
     """
     told = []
     for trained_by, source, task in _due(recipe, name):
-        overlap = overlap_of(_rows(source, artefacts), task, artefacts)
+        overlap = overlap_with_task(_rows(source, artefacts), artefacts.task(task))
         if overlap.trained and not recipe.allow_contamination:
             raise _refusal(overlap, trained_by, isinstance(recipe.stages[trained_by], MixtureSettings))
         told.append(overlap.values())
@@ -72,17 +67,17 @@ def _due(recipe: Recipe, name: str) -> Iterator[tuple[str, str, str]]:
         giver = stage_of(task)
         return giver is None or place[giver] < place[before]
 
-    if read := _read_by(stage):
+    if read := trains_on(stage):
         tests = [task for task in test_sets_of(recipe) if there(task, name)]
         yield from ((name, source, task) for source in read for task in tests)
     if isinstance(stage, EvaluateStage):
         for above in _above(recipe, name):
             tests = [task for task in stage.tasks if not there(task, above)]
-            yield from ((above, source, task) for source in _read_by(recipe.stages[above]) for task in tests)
+            yield from ((above, source, task) for source in trains_on(recipe.stages[above]) for task in tests)
 
 
-def _read_by(stage: StageSettings) -> list[str]:
-    """What a stage trains on, if it does."""
+def trains_on(stage: StageSettings) -> list[str]:
+    """The rows and raw texts that a stage trains on, if it does."""
     if isinstance(stage, MixtureSettings):
         return list(stage.sources)
     return list(stage.texts) if isinstance(stage, AdaptStage) else []
@@ -90,11 +85,16 @@ def _read_by(stage: StageSettings) -> list[str]:
 
 def _rows(name: str, artefacts: Artefacts) -> Source:
     """Training rows, or raw texts as rows of a text and itself, which ask nothing."""
-    from cosmith.data import Source, TrainingRow
-
     if artefacts.kind(name) == "source":
         return replace(artefacts.source(name), name=name)
-    return Source.from_rows(name, (TrainingRow(text, (text,)) for text in artefacts.texts(name)))
+    return rows_of_texts(name, artefacts.texts(name))
+
+
+def rows_of_texts(name: str, texts: Iterable[str]) -> Source:
+    """Raw texts as rows of a text and itself, which ask nothing."""
+    from cosmith.data import Source, TrainingRow
+
+    return Source.from_rows(name, (TrainingRow(text, (text,)) for text in texts))
 
 
 def _above(recipe: Recipe, name: str) -> Iterable[str]:
@@ -102,36 +102,16 @@ def _above(recipe: Recipe, name: str) -> Iterable[str]:
     return stages[: stages.index(name)]
 
 
-def overlap_of(rows: Source, task: str, artefacts: Artefacts) -> Overlap:
-    """What training rows and a test set, by its name in the recipe, have in common."""
-    from cosmith.data.contamination import overlap_with_collection, overlap_with_pairs, overlap_with_texts
-    from cosmith.evaluation.tasks import RetrievalTask
-
-    read = artefacts.task(task)
-    if isinstance(read, RetrievalTask):
-        return overlap_with_collection(rows, replace(read.data, name=task))
-    if read.kind in ("sts", "pair-classification", "bitext-mining"):
-        return overlap_with_pairs(rows, _pairs_of(read), task)
-    tested = [text for texts in read.texts() if texts.what in _TESTED for text in texts.texts]
-    return overlap_with_texts(rows, tested, task)
-
-
-def _pairs_of(task: EvaluationTask) -> StsPairs:
-    """All pairs of a task, or of its sets; what is judged of them does not matter here."""
-    from cosmith.data import StsPairs
-
-    parts: tuple[Any, ...] = getattr(task, "parts", (task,))
-    data = [part.data for part in parts]
-    first, second = ([text for each in data for text in getattr(each, side)] for side in ("first", "second"))
-    return StsPairs(first, second, np.zeros(len(first)))
+def shown_of(overlap: Overlap) -> str:
+    """Some of what is tested and trained on, in words."""
+    return "; ".join(
+        f"{each.test!r} ({each.how}" + (")" if each.train == each.test else f": {each.train!r})")
+        for each in overlap.examples[:3]
+    )
 
 
 def _refusal(overlap: Overlap, trained_by: str, of_rows: bool) -> InputError:
     asked = counted(overlap.asked, overlap.unit, "queries" if overlap.unit == "query" else None)
-    shown = "; ".join(
-        f"{each.test!r} ({each.how}" + (")" if each.train == each.test else f": {each.train!r})")
-        for each in overlap.examples[:3]
-    )
     leave_out = (
         f"Leave these rows out by a stage above: {{kind: clean, source: {overlap.source}, without: {overlap.task}}}."
         if of_rows
@@ -139,7 +119,7 @@ def _refusal(overlap: Overlap, trained_by: str, of_rows: bool) -> InputError:
     )
     return InputError(
         f"{overlap.trained:,} of {asked} of the test set {overlap.task!r} would be trained on, in"
-        f" {counted(len(overlap.rows), 'row')} of {overlap.source!r}: {shown}",
+        f" {counted(len(overlap.rows), 'row')} of {overlap.source!r}: {shown_of(overlap)}",
         field=f"stages.{trained_by}.{'sources' if of_rows else 'texts'}",
         remedy=f"{leave_out} Or say `allow_contamination: true` at the top of the recipe, and trust no score on it.",
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import metadata
@@ -14,13 +13,10 @@ import cosmith
 from cosmith.atomic import atomic_file, write_json
 from cosmith.recipes.fingerprints import content_fingerprint
 from cosmith.recipes.graph import stage_of
-from cosmith.recipes.model_kind_schemas import ModelKindSettings
-from cosmith.recipes.pretraining_schemas import AdaptStage
-from cosmith.recipes.rebuilding_schemas import RebuildStage, StaticStage
 from cosmith.recipes.references import ReadsPath, uses
 from cosmith.recipes.run_folder import read_record
-from cosmith.recipes.schema import Recipe, Stage
-from cosmith.recipes.stage_schemas import MergeStage, TrainStage
+from cosmith.recipes.schema import Recipe
+from cosmith.recipes.trained_on import CARD, KEY, parents_of, read_card, trained_on, trained_on_of_models
 
 if TYPE_CHECKING:
     from cosmith.models import Encoder
@@ -54,7 +50,7 @@ def write_card(folder: Path, card: Mapping[str, Any], *, title: str) -> None:
         card: What :func:`lineage` or :func:`merge_lineage` gives.
         title: The heading of the page where there is none yet.
     """
-    write_json(folder / "lineage.json", card)
+    write_json(folder / CARD, card)
     readme = folder / "README.md"
     text = readme.read_text(encoding="utf-8") if readme.is_file() else f"# {title}\n"
     with atomic_file(readme) as handle:
@@ -65,7 +61,7 @@ def lineage(recipe: Recipe, name: str, run: Path, results: Mapping[str, Mapping[
     """The lineage of a model as plain values: recipe, base, stages behind it, settings, scores, versions."""
     record = read_record(run / name)
     made = recipe.stages[name]
-    called = [recipe.base if parent == "base" else parent for parent in dict.fromkeys(_parents(made))]
+    called = [recipe.base if parent == "base" else parent for parent in dict.fromkeys(parents_of(made))]
     return {
         "model": name,
         "kind": made.kind,
@@ -74,6 +70,7 @@ def lineage(recipe: Recipe, name: str, run: Path, results: Mapping[str, Mapping[
         "made_from": [origin(recipe, run, each, results) for each in stages_behind(recipe, name)],
         "settings": dict(record.config) if record else {},
         "training": {key: value for key, value in results[name].items() if not isinstance(value, list | dict)},
+        KEY: trained_on(recipe, name, run),
         "scores": list(_scores_of(recipe, name, results)),
         "versions": _versions(),
         "finished": record.finished if record else _now(),
@@ -105,11 +102,12 @@ def merge_lineage(
         "recipe": None,
         "base": ", ".join(place for place, _ in models),
         "made_from": [
-            {"model": place, "fingerprint": encoder.fingerprint(), "share": share, "lineage": _read(Path(place))}
+            {"model": place, "fingerprint": encoder.fingerprint(), "share": share, "lineage": read_card(Path(place))}
             for (place, encoder), share in zip_longest(models, chosen["shares"])
         ],
         "files": [{"path": file, "fingerprint": content_fingerprint(file)} for file in files],
         "settings": dict(settings),
+        KEY: trained_on_of_models([place for place, _ in models]),
         "scores": [
             {"task": task, "main": main, "values": {main: chosen[score]}, "intervals": {}}
             for task, score in measured
@@ -121,28 +119,12 @@ def merge_lineage(
     }
 
 
-def _read(folder: Path) -> Any:
-    """The lineage that stands beside a model; None where there is none that can be read."""
-    try:
-        return json.loads((folder / "lineage.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-
-
 def _versions() -> dict[str, str]:
     return {each: metadata.version(each) for each in ("torch", "transformers")} | {"cosmith": cosmith.__version__}
 
 
 def _now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S%z")
-
-
-def _parents(stage: Stage) -> list[str]:
-    """The models that a model was made from."""
-    if isinstance(stage, MergeStage):
-        return [*stage.models, stage.base]
-    made_from_one = TrainStage | ModelKindSettings | AdaptStage | RebuildStage | StaticStage
-    return [stage.model] if isinstance(stage, made_from_one) else []
 
 
 def stages_behind(recipe: Recipe, name: str) -> list[str]:

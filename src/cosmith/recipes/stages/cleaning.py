@@ -14,9 +14,9 @@ from cosmith.data.cleaning import Example, Fault, Step, clean_records, clean_row
 from cosmith.data.cleaning.filters import describe_steps
 from cosmith.data.cleaning.lengths import Tokenize
 from cosmith.errors import InputError
+from cosmith.evaluation.contamination import overlap_with_task
 from cosmith.recipes.artefacts import StageContext
 from cosmith.recipes.cleaning_schemas import CleanStage
-from cosmith.recipes.contamination import overlap_of
 from cosmith.recipes.stages.data import examples_of
 
 _DROPPED = "dropped.jsonl"
@@ -37,7 +37,7 @@ def _rows(stage: CleanStage, context: StageContext) -> dict[str, Any]:
     left, dropped, steps = cleaned.source, dict(cleaned.dropped), list(cleaned.steps)
     numbers, overlaps = cleaned.numbers, []
     for task in stage.without:
-        overlap = overlap_of(left, task, context.artefacts)
+        overlap = overlap_with_task(left, context.artefacts.task(task))
         keep = np.ones(len(left), dtype=np.bool_)
         keep[overlap.rows] = False
         reason = f"trains on {task}"
