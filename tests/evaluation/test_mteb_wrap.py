@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
@@ -101,14 +102,14 @@ class _Told:
         return "told"
 
 
-def test_a_model_that_takes_instructions_is_told_them() -> None:
+def test_a_model_that_takes_instructions_is_told_them(tmp_path: Path) -> None:
     pytest.importorskip("mteb", reason="needs mteb: pip install 'cosmith[mteb]'")
     of_queries = SimpleNamespace(name="A", prompt={"query": "Find it."})
     of_all = SimpleNamespace(name="B", prompt="Compare them.")
     silent = SimpleNamespace(name="C", prompt=None)
     encoder = _Told()
     batches = [{"text": ["a", "b"]}, {"text": ["c"]}]
-    for model in (wrap(encoder), wrap(CachedEncoder(encoder, VectorCache(memory_bytes=10**6)))):
+    for model in (wrap(encoder), wrap(CachedEncoder(encoder, VectorCache(tmp_path / "vectors.sqlite")))):
         encoder.told.clear()
         for metadata, kind in ((of_queries, "query"), (of_queries, "document"), (of_all, None), (silent, None)):
             assert model.encode(batches, task_metadata=metadata, prompt_type=kind).shape == (3, 4)
