@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from cosmith import __version__
-from cosmith.cli import compare, data, doctor, encode, evaluate, merge, recipe, run, search, train
+from cosmith.cli import choose, compare, data, doctor, encode, evaluate, merge, recipe, run, search, train
 from cosmith.cli.manner import Manner
 from cosmith.errors import CosmithError
 from cosmith.progress import set_style
@@ -94,6 +94,7 @@ app.command("merge")(merge.merge)
 app.command("doctor")(doctor.doctor)
 app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
+app.command("choose")(choose.choose)
 app.command("encode")(encode.encode)
 app.command("index")(search.index)
 app.command("search")(search.search)

@@ -204,17 +204,15 @@ def read_card(folder: Path) -> dict[str, Any] | None:
     return card if isinstance(card, dict) else None
 
 
-def _joined(rows: Sequence[Mapping[str, Any]], models: Sequence[str]) -> dict[str, Any]:
+def _joined(given: Sequence[Mapping[str, Any]], models: Sequence[str]) -> dict[str, Any]:
     """Rows, and those that some models from outside were trained on."""
-    every, not_known = [dict(row) for row in rows], []
+    every, not_known = [dict(row) for row in given], []
     for model in dict.fromkeys(models):
         said = (read_card(Path(model)) or {}).get(KEY)
-        if said is None:
-            not_known.append(model)
-        else:
-            every += [row for row in said["rows"] if row not in every]
-            not_known += [each for each in said["not_known"] if each not in not_known]
-    return {"rows": [row for number, row in enumerate(every) if row not in every[:number]], "not_known": not_known}
+        every += [] if said is None else said["rows"]
+        not_known += [model] if said is None else said["not_known"]
+    rows = [row for number, row in enumerate(every) if row not in every[:number]]
+    return {"rows": rows, "not_known": list(dict.fromkeys(not_known))}
 
 
 def _place_of(entry: Mapping[str, Any], model: Path) -> Path | str:
