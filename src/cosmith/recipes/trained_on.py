@@ -206,7 +206,8 @@ def read_card(folder: Path) -> dict[str, Any] | None:
 
 def _joined(given: Sequence[Mapping[str, Any]], models: Sequence[str]) -> dict[str, Any]:
     """Rows, and those that some models from outside were trained on."""
-    every, not_known = [dict(row) for row in given], []
+    every: list[Mapping[str, Any]] = list(given)
+    not_known: list[str] = []
     for model in dict.fromkeys(models):
         said = (read_card(Path(model)) or {}).get(KEY)
         every += [] if said is None else said["rows"]
@@ -224,7 +225,7 @@ def _place_of(entry: Mapping[str, Any], model: Path) -> Path | str:
         if record is None or not (run / entry["folder"]).is_dir():
             continue
         if record.fingerprint == entry["fingerprint"]:
-            return run / entry["folder"]
+            return Path(run, entry["folder"])
         why = f"were made anew since, in {run / entry['folder']}"
     return why
 

@@ -160,8 +160,7 @@ def _untested(languages: Sequence[str], tasks: Sequence[EvaluationTask]) -> list
         codes = [code for code, _ in detect_languages(texts[::every])]
         shares = {language: max(found, codes.count(language) / len(codes)) for language, found in shares.items()}
     return [
-        f"No task tests {language}: of the texts of each at most {share(found)} are in it, and what is recommended may be"
-        " bad there."
+        f"No task tests {language}: at most {share(found)} of the texts of each are in it, so that is a guess."
         for language, found in shares.items()
         if found < _COVERED
     ]

@@ -77,14 +77,14 @@ def measure_here(model: str, queries: Sequence[str], *, precision: str, instruct
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     encoder = Encoder.load(model, precision=precision, device=device)  # type: ignore[arg-type]
-    for query in (queries * _WARM_UP)[:_WARM_UP]:
-        encoder.encode([query], prompt="query", instruction=instruction)
+    for _ in range(_WARM_UP):
+        encoder.encode([queries[0]], prompt="query", instruction=instruction)
     seconds = []
     for query in queries:
         began = time.perf_counter()
         encoder.encode([query], prompt="query", instruction=instruction)
         seconds.append(time.perf_counter() - began)
-    low, middle, high = np.quantile(seconds, [0.25, 0.5, 0.75]).tolist()
+    low, middle, high = (float(np.quantile(seconds, part)) for part in (0.25, 0.5, 0.75))
     weights = sum(value.numel() * value.element_size() for value in encoder.module.parameters())
     process = int(psutil.Process().memory_info().rss)
     return ModelCost(middle, low, high, len(queries), torch.get_num_threads(), weights, process)
