@@ -12,7 +12,7 @@ import typer
 
 from cosmith.cli.compare import read_all
 from cosmith.cli.contamination import STRICT_OPTION, checked, contamination_value, lines_of
-from cosmith.cli.evaluate import model_names
+from cosmith.cli.contestants import model_names
 from cosmith.cli.manner import manner_of
 from cosmith.cli.vectors import CACHE_OPTION, open_vectors, remembering, tell_of_vectors
 from cosmith.errors import InputError
