@@ -349,3 +349,20 @@ class TestWriting:
         with pytest.raises(StorageError, match="the disk is full"):
             changed.write_beir(folder)
         assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
+def test_a_querys_own_instruction_is_appended_as_mteb_does(tmp_path: Path) -> None:
+    Collection("c", {"d": "text"}, {"q": "ask", "r": "bare", "s": "other"}, {q: {"d": 1} for q in "qrs"}).write_beir(
+        tmp_path
+    )
+    lines = ['{"_id": "q", "text": "ask", "instruction": "Only of last year."}', '{"_id": "r", "text": "bare"}',
+             '{"_id": "s", "text": "other", "instruction": null}']  # fmt: skip
+    (tmp_path / "queries.jsonl").write_text("\n".join(lines) + "\n")
+    queries = Collection.read_beir(tmp_path).queries
+    assert dict(queries) == {"q": "ask Only of last year.", "r": "bare", "s": "other"}
+    (tmp_path / "queries.jsonl").write_text(
+        lines[0].replace('"Only of last year."', "7") + "\n" + lines[1] + "\n" + lines[2]
+    )
+    with pytest.raises(InputError, match="the instruction") as error:
+        Collection.read_beir(tmp_path)
+    assert error.value.line == 1

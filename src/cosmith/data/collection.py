@@ -73,8 +73,10 @@ class Collection:
         """Read ``corpus.jsonl``, ``queries.jsonl`` and ``qrels/SPLIT.tsv``, and ``cosmith.json`` where there is one.
 
         A document's text is ``(title + " " + text).strip()``, as MTEB has it. Queries without a relevant document are
-        left out. Empty documents and queries, with the judgements that name them, are put aside in ``rejected``.
-        ``cosmith.json``, ``{"instruction": "…"}``, is no part of BEIR's layout, which has no place for an instruction.
+        left out. A query's own ``instruction`` is put behind it, ``text + " " + instruction``, as in MTEB's instruction
+        retrieval. Empty documents and queries, with the judgements that name them, are put aside in ``rejected``.
+        ``cosmith.json``, ``{"instruction": "…"}``, which is told of all queries to models that take instructions, is no
+        part of BEIR's layout.
 
         Args:
             folder: The folder.
@@ -219,8 +221,7 @@ def _read_texts(path: Path, bad: list[Rejected], titled: bool = False) -> dict[s
             )
         line_of[given] = record.line
         text = _value(record, "text", path)
-        if titled:
-            text = document_text(record.values.get("title"), text)
+        text = document_text(record.values.get("title"), text) if titled else _instructed(text, record, path)
         problem = text_problem(text)
         if problem is None:
             texts[given] = str(text)
@@ -231,6 +232,19 @@ def _read_texts(path: Path, bad: list[Rejected], titled: bool = False) -> dict[s
             remedy = "Mend that line, or remove it."
             raise InputError(f"the text {problem}", path=path, line=record.line, field="text", remedy=remedy)
     return texts
+
+
+def _instructed(text: object, record: Record, path: Path) -> object:
+    """A query with its own instruction behind it, where it has one, as MTEB's instruction retrieval has them."""
+    instruction = record.values.get("instruction")
+    if instruction is None or instruction == "":
+        return text
+    if problem := text_problem(instruction):
+        raise InputError(
+            f"the instruction {problem}", path=path, line=record.line, field="instruction",
+            remedy="Mend that line, or remove it.",
+        )  # fmt: skip
+    return f"{text} {instruction}" if isinstance(text, str) and text.strip() else text
 
 
 def _id(record: Record, path: Path) -> str:
