@@ -20,22 +20,26 @@ def choice_chart(choice: Choice) -> alt.LayerChart:
     ]  # fmt: skip
     names = list(series.values())
     base = alt.Chart(alt.InlineData(values=rows)).encode(
-        x=alt.X("bytes:Q", title="bytes a vector", scale=alt.Scale(type="log", padding=12)),
+        x=alt.X(
+            "bytes:Q",
+            title="bytes a vector",
+            scale=alt.Scale(type="log", padding=12, nice=False),
+            axis=alt.Axis(grid=False, tickCount=6),
+        ),
         y=alt.Y("quality:Q", title="quality", scale=alt.Scale(zero=False, nice=True, padding=12)),
         color=alt.Color(
             "series:N",
             scale=alt.Scale(domain=names, range=colours(names, {})),
-            legend=alt.Legend(title=None, orient="top", columns=1, labelLimit=320),
+            legend=alt.Legend(title=None, orient="top", columns=1, labelLimit=320, symbolOpacity=1),
         ),
     )
+    ring = base.transform_filter("datum.chosen")
     return styled(
         [
             base.transform_filter("datum.front").mark_line(strokeWidth=1.5, opacity=0.5).encode(order="bytes:Q"),
             base.transform_filter("datum.within").mark_point(filled=True, size=55, opacity=1),
             base.transform_filter("!datum.within").mark_point(filled=False, size=45, opacity=0.7),
-            base.transform_filter("datum.chosen").mark_point(
-                filled=False, size=200, strokeWidth=2, color=PALETTE["ink"], opacity=1
-            ),
+            ring.mark_point(filled=False, size=200, strokeWidth=2, opacity=1).encode(color=alt.value(PALETTE["ink"])),
         ],
         height=230,
     )
