@@ -72,6 +72,7 @@ def choose(
     told = next((task.instruction for task in tasks if task.instruction), "")
     for name, place in models.items():
         encoder = (load or _loader(precision))(place, name)
+        lengths_of(encoder, dims, name)  # what cannot be shall fail before anything is measured
         cost = measure_cost(place, queries, precision=precision, instruction=told)
         options += options_of(
             encoder, cost, tasks, dims=dims, forms=forms, name=name, remembering=remembering, seed=seed,
@@ -99,14 +100,9 @@ def options_of(
     Raises:
         InputError: When the model has none of the lengths.
     """
-    full = encoder.dimension
-    lengths = [dim for dim in sorted(set(dims), reverse=True) if 1 <= dim <= full] if dims else halves(full)
-    if not lengths:
-        raise InputError(f"{name} has {full} dimensions, fewer than all of {sorted(set(dims))}", field="dims",
-                         remedy="Ask for fewer.")  # fmt: skip
     kept = (remembering or _in_memory)(encoder)
     found = []
-    for dim in lengths:
+    for dim in lengths_of(encoder, dims, name):
         for form in forms:
             stored = StoredFormEncoder(kept, dim, form)
             scores = [task.evaluate(stored, seed=seed, resamples=0, model=name) for task in tasks]
@@ -114,6 +110,20 @@ def options_of(
                 option_of(name, dim, form, stored_bytes(dim, form), cost, scores, resamples=resamples, seed=seed)
             )
     return found
+
+
+def lengths_of(encoder: TextEncoder, dims: Sequence[int], name: str) -> list[int]:
+    """The lengths to try of a model's vectors: those that it has, or its full one and the halves.
+
+    Raises:
+        InputError: When it has none of them.
+    """
+    full = encoder.dimension
+    lengths = [dim for dim in sorted(set(dims), reverse=True) if 1 <= dim <= full] if dims else halves(full)
+    if not lengths:
+        raise InputError(f"{name} has {full} dimensions, fewer than all of {sorted(set(dims))}", field="dims",
+                         remedy="Ask for fewer.")  # fmt: skip
+    return lengths
 
 
 def halves(dimension: int) -> list[int]:
