@@ -124,6 +124,7 @@ def test_results_are_filed_by_fingerprint(words_encoder: Any) -> None:
     assert one.mteb_model_meta.name == "cosmith/mine"
     assert (one.mteb_model_meta.revision, other.mteb_model_meta.revision) == ("words-0-64", "words-1-64-8")
     assert other.mteb_model_meta.embed_dim == 8
+    assert other.mteb_model_meta.to_dict()["similarity_fn_name"] == "cosine"
     with pytest.raises(InputError, match="between 1 and the model's 64"):
         wrap(words_encoder(), dim=65)
 

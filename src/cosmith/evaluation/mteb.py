@@ -107,6 +107,7 @@ def wrap(
     """
     try:
         from mteb.models import ModelMeta
+        from mteb.models.model_meta import ScoringFunction
     except ImportError as error:
         raise InputError(
             "the package mteb is not installed", field="mteb", remedy='Run: pip install "cosmith[mteb]"'
@@ -121,7 +122,7 @@ def wrap(
             "revision": encoder.fingerprint() + (f"-{dim}" if dim is not None else ""),
             "embed_dim": dim or encoder.dimension,
             "max_tokens": encoder.max_length,
-            "similarity_fn_name": "cosine",
+            "similarity_fn_name": ScoringFunction.COSINE,
             "use_instructions": takes_instruction(encoder),
             "modalities": ["text"],
         }
