@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmarks import interleaved
-from benchmarks.pairs import read_pairs, write_pairs
+from benchmarks.pairs import read_pairs, write_pairs, write_sentences
 
 CONTEST = interleaved.Contest(
     module="benchmarks.mining_throughput",
@@ -33,7 +33,7 @@ CONTEST = interleaved.Contest(
 Miner = Callable[[Sequence[tuple[str, str]]], dict[str, list[str]]]
 """Pairs → the negatives of each query."""
 
-FOUND = ("negatives a row", "rows with fewer", "wrong per 1,000 negatives")
+FOUND = ("negatives a row", "rows with fewer", "negatives", "wrong ones")
 
 
 def work(contestant: str, pairs: Sequence[tuple[str, str]], negatives: int, ratio: float) -> dict[str, float]:
@@ -52,7 +52,8 @@ def work(contestant: str, pairs: Sequence[tuple[str, str]], negatives: int, rati
         "peak MB": peak,
         "negatives a row": total / len(found),
         "rows with fewer": sum(len(each) < negatives for each in found.values()),
-        "wrong per 1,000 negatives": 1000 * wrong(pairs, found) / max(total, 1),
+        "negatives": total,
+        "wrong ones": wrong(pairs, found),
     }
 
 
@@ -115,7 +116,7 @@ def of_what_was_found(results: Sequence[Mapping[str, Mapping[str, float]]]) -> s
     """The medians of what was mined, as Markdown."""
     lines = ["| | " + " | ".join(FOUND) + " |", "|---" * (len(FOUND) + 1) + "|"]
     for name in results[0]:
-        cells = [f"{statistics.median(each[name][key] for each in results):,.4g}" for key in FOUND]
+        cells = [f"{statistics.median(each[name][key] for each in results):,g}" for key in FOUND]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -128,7 +129,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--output", type=Path)
-    parser.add_argument("--file", type=Path, help="pairs in place of those of this Python: JSON lines query, document")
+    parser.add_argument(
+        "--text", type=Path, help="a file with a paragraph a line: pairs of sentences in place of those of this Python"
+    )
+    parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--contestants", nargs="+", choices=CONTEST.contestants, default=CONTEST.contestants)
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -140,13 +144,18 @@ def main() -> None:
     options.append(f"--threads {given.threads} --contestants {' '.join(map(repr, given.contestants))}")
     contest = replace(CONTEST, contestants=given.contestants)
     with tempfile.TemporaryDirectory() as folder:
-        file = given.file or Path(folder) / "pairs.jsonl"
-        if given.file is None:
+        file = Path(folder) / "pairs.jsonl"
+        if given.text is None:
             write_pairs(file, given.pairs)
+        else:
+            write_sentences(file, given.text, given.pairs)
+            options.append(f"--text {given.text.parent.name}/{given.text.name}")
         passed = ["--file", str(file), "--pairs", str(given.pairs), "--negatives", str(given.negatives)]
         results = interleaved.run(contest, [*passed, "--ratio", str(given.ratio)], given.rounds, given.threads)
     faiss = ", and with faiss in place of its own search" if any("faiss" in name for name in given.contestants) else ""
-    what = "docstring sentences and function bodies" if given.file is None else given.file.name
+    what = "docstring sentences and function bodies"
+    if given.text is not None:
+        what = f"first and second sentences of paragraphs of {given.text.parent.name}"
     notes = (
         f"{given.pairs:,} pairs ({what}), all-MiniLM-L6-v2, at most 256 tokens, {given.threads} thread(s); texts are "
         f"encoded and {given.negatives} negatives a row are mined that score below {given.ratio:g} of the answer. "
