@@ -99,7 +99,7 @@ class MiningResult:
             line += f", mean score {self.negative_score:.3f} (positives {self.positive_score:.3f})"
         line += f"; {counted(self.rejected, 'candidate')} left out as likely positives"
         if self.estimated_positives is not None and self.rejected:
-            line += f", about {self.estimated_positives:,.0f} of them answers"
+            line += f", by a rough estimate {self.estimated_positives:,.0f} of them answers"
         if self.short_rows:
             line += f"; {counted(self.short_rows, 'row')} with fewer than asked for"
         if self.kept:
