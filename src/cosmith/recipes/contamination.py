@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cosmith.errors import InputError
-from cosmith.evaluation.contamination import overlap_with_task
 from cosmith.phrases import counted
 from cosmith.recipes.graph import stage_of
 from cosmith.recipes.mixture_schemas import MixtureSettings
@@ -43,6 +42,8 @@ def contamination_of(recipe: Recipe, artefacts: Artefacts, name: str) -> list[di
     Raises:
         InputError: A test query is trained on, and the recipe does not say ``allow_contamination``.
     """
+    from cosmith.evaluation.contamination import overlap_with_task
+
     told = []
     for trained_by, source, task in _due(recipe, name):
         overlap = overlap_with_task(_rows(source, artefacts), artefacts.task(task))
