@@ -17,11 +17,12 @@ from cosmith.errors import InputError
 from cosmith.models.adapters import has_adapter
 from cosmith.models.attention import set_attention, set_bidirectional
 from cosmith.models.backbone import load_parts
+from cosmith.models.batching import STATIC_TOKENS
 from cosmith.models.dropout import use_fast_dropout
 from cosmith.models.fingerprint import fingerprint_of
 from cosmith.models.folder import DenseSpec, LatentAttentionSpec, ModelSpec
 from cosmith.models.forward import TokenStates, run
-from cosmith.models.inference import STATIC_TOKENS, encode_texts
+from cosmith.models.inference import encode_texts
 from cosmith.models.late_chunking import mean_states, require_mean_pooling
 from cosmith.models.latent_attention import LatentAttention
 from cosmith.models.lengths import longest_input
