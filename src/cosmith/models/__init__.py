@@ -22,6 +22,7 @@ _PUBLIC = {
     "Pooling": "cosmith.models.pooling",
     "Precision": "cosmith.models.precision",
     "QueryExpansion": "cosmith.models.late_interaction",
+    "ReadingEncoder": "cosmith.models.protocol",
     "RemoteEncoder": "cosmith.models.remote",
     "SparseEncoder": "cosmith.models.sparse",
     "SparseVectors": "cosmith.models.sparse",
@@ -38,6 +39,7 @@ _PUBLIC = {
     "initialise": "cosmith.models.from_scratch",
     "initialise_static": "cosmith.models.from_vocabulary",
     "kind_of": "cosmith.models.kinds",
+    "load_encoder": "cosmith.models.loading",
     "load_pair_scorer": "cosmith.models.pair_scorer",
     "load_word_vectors": "cosmith.models.word_vectors",
     "micro_batches": "cosmith.models.batching",
@@ -64,12 +66,13 @@ if TYPE_CHECKING:
         QueryExpansion,
         TokenVectors,
     )
+    from cosmith.models.loading import load_encoder
     from cosmith.models.measure import TokenMeasure
     from cosmith.models.packaged import find_model
     from cosmith.models.pair_scorer import load_pair_scorer
     from cosmith.models.pooling import POOLINGS, Pooling, pool
     from cosmith.models.precision import Precision, has_bf16, resolve_precision
-    from cosmith.models.protocol import Embedder, PairScorer, TextEncoder, Trainable
+    from cosmith.models.protocol import Embedder, PairScorer, ReadingEncoder, TextEncoder, Trainable
     from cosmith.models.remote import RemoteEncoder
     from cosmith.models.sparse import SparseEncoder, SparseVectors
     from cosmith.models.tiny import tiny_cross_encoder, tiny_encoder
@@ -92,6 +95,7 @@ __all__ = [
     "Pooling",
     "Precision",
     "QueryExpansion",
+    "ReadingEncoder",
     "RemoteEncoder",
     "SparseEncoder",
     "SparseVectors",
@@ -108,6 +112,7 @@ __all__ = [
     "initialise",
     "initialise_static",
     "kind_of",
+    "load_encoder",
     "load_pair_scorer",
     "load_word_vectors",
     "micro_batches",
