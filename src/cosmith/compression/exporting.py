@@ -81,7 +81,7 @@ def export(
             scaled batch by batch. ``int8-static``: activations scaled by ``calibration``; the products that it serves
             worst stay in float32 as far as the floor demands.
         calibration: For ``int8-static``: texts like those that will be encoded; a few hundred.
-        texts: On which the fidelity is measured; None: the general check set's 384. The first thousand of them count.
+        texts: On which the fidelity is measured, the first thousand of them; None: the general check set's.
         tasks: Test sets on which the change of the main metric is measured.
         floor: The lowest mean cosine to the model in float32 that is written; of the float32 graphs more is asked.
         seed: For the intervals.
