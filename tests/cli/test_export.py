@@ -42,7 +42,8 @@ def test_export_says_what_was_lost(exported_model: tuple[Encoder, Path], documen
     assert "1.00000" in done.stdout
     assert "ndcg@10" in done.stdout
     assert "+0.0000 [+0.0000, +0.0000]" in done.stdout
-    refused = cosmith("--json", "export", model, "--to", tmp_path / "int8", "--precision", "int8", "--floor", "0.999999")
+    int8 = ("export", model, "--to", tmp_path / "int8", "--precision", "int8")
+    refused = cosmith("--json", *int8, "--floor", "0.999999")
     assert refused.exit_code == 1
     assert "[--floor]: onnx int8 is below the floor" in refused.stderr
     assert not (tmp_path / "int8").exists()

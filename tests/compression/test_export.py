@@ -93,7 +93,7 @@ def test_below_the_floor_nothing_is_written(tmp_path: Path, exported_texts: list
     encoder = tiny_encoder("bert")
     (kept,) = export(encoder, folder, texts=exported_texts)
     before = {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
-    with pytest.raises(InputError, match="onnx int8 is below the floor: mean cosine .*nothing was written"):
+    with pytest.raises(InputError, match=r"onnx int8 is below the floor: mean cosine .*nothing was written"):
         export(encoder, folder, precisions=["float32", "int8"], texts=exported_texts, floor=0.9999999)
     assert {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()} == before
     assert kept.mean > 0.9999999

@@ -190,7 +190,7 @@ def test_wrong_words_are_refused(exported_model: tuple[Encoder, Path], tmp_path:
         Encoder.load(folder)
     plain = encoder.copy().save(tmp_path / "plain")
     assert isinstance(load_encoder(plain), Encoder)
-    with pytest.raises(InputError, match="holds no exported model.*cosmith export"):
+    with pytest.raises(InputError, match=r"holds no exported model.*cosmith export"):
         load_encoder(plain, runtime="onnx")
     loaded = load_runtime(folder, precision="float32")
     for wrong, field in (({"dim": 17}, "dim"), ({"prompt": "quarry"}, "prompt")):
