@@ -81,6 +81,14 @@ def test_commands_take_an_exported_folder(
     best = load_encoder(folder, precision="float32").encode(["red apples"], prompt="query")
     scores = np.sort(best @ encoder.encode(texts, prompt="document").T)[0, ::-1]
     assert [hit["score"] for hit in found["hits"]] == pytest.approx(scores[:2].tolist(), abs=1e-5)
+    scored = cosmith("--json", "evaluate", folder, "--task", documents, "--no-cache", *chosen)
+    assert scored.exit_code == 0, scored.output
+    assert [each["count"] for each in json.loads(scored.stdout)["cut"]] == [1, 0]
+    plain = exported_model[0].copy().save(tmp_path / "model")
+    compared = cosmith("--json", "compare", folder, plain, "--task", documents, "--no-cache", "--precision", "float32")
+    assert compared.exit_code == 0, compared.output
+    nothing = cosmith("evaluate", "bm25", "--task", documents, "--runtime", "onnx")
+    assert "[--runtime]: no model that makes vectors is run here" in nothing.stderr
     other = cosmith("search", tmp_path / "index", "red apples", "--precision", "int8")
     assert other.exit_code == 1  # another form's vectors cannot be compared with those of the index
     torch = cosmith("encode", folder, corpus, "--output", tmp_path / "t.npy", "--runtime", "torch")

@@ -58,9 +58,16 @@ class TextEncoder(Protocol):
 
 
 class ReadingEncoder(TextEncoder, Protocol):
-    """An encoder of this machine, which can also say how it reads texts."""
+    """An encoder of this machine, which can also say how it reads texts, and read them with other prompts."""
 
     name: str
+
+    @property
+    def prompts(self) -> Mapping[str, str]:
+        """Name → text put before each text of that kind."""
+
+    def set_prompts(self, prompts: Mapping[str, str]) -> Self:
+        """Give it these prompts and no others; returns the encoder itself."""
 
     def tokenize(
         self, texts: Sequence[str], *, prompt: str | None = None, instruction: str = "", max_length: int | None = None

@@ -12,9 +12,9 @@ import numpy.typing as npt
 import xxhash
 
 from cosmith.errors import InputError
-from cosmith.models.inference import distinct_of
+from cosmith.models.batched import distinct_of
+from cosmith.models.lengths import UNLIMITED
 from cosmith.models.prompts import fill_prompt
-from cosmith.models.static import UNLIMITED
 from cosmith.phrases import counted, one_line
 from cosmith.progress import Bar, track
 from cosmith.services import (

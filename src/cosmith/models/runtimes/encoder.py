@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -96,6 +97,12 @@ class RuntimeEncoder:
     def prompts(self) -> Mapping[str, str]:
         """Name → text put before each text of that kind."""
         return self.spec.prompts
+
+    def set_prompts(self, prompts: Mapping[str, str]) -> RuntimeEncoder:
+        """Give it these prompts (name → text put before each text) and no others; returns the encoder itself."""
+        default = self.spec.default_prompt if self.spec.default_prompt in prompts else None
+        self.spec = replace(self.spec, prompts=dict(prompts), default_prompt=default)
+        return self
 
     def fingerprint(self) -> str:
         """A hash over the graph, the tokenizer, the prompts and the maximum length."""
