@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -13,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cosmith.atomic import atomic_folder, require_replaceable, write_json
-from cosmith.compression.fidelity import Fidelity, TaskChange, cosines, task_change
+from cosmith.compression.fidelity import Fidelity, cosines, task_change
 from cosmith.compression.graph import whole, write_graph
 from cosmith.compression.quantisation import (
     Batch,
@@ -36,6 +37,8 @@ from cosmith.models.runtimes.description import (
     digest_of,
 )
 from cosmith.models.runtimes.encoder import CORE_TOKENS, load_runtime
+from cosmith.models.runtimes.onnx_session import open_onnx
+from cosmith.models.runtimes.openvino_session import import_openvino
 from cosmith.models.runtimes.session import rectangle
 from cosmith.models.saving import write_without_backbone
 from cosmith.progress import track
@@ -98,6 +101,8 @@ def export(
     if not sample:
         raise InputError("there are none to measure the fidelity on", field="texts", remedy="Give some.")
     require_quantiser()
+    if "openvino" in runtimes:
+        import_openvino()
     target = Path(folder)
     require_replaceable(target, DESCRIPTION, "an exported model")
     model = whole(encoder)
@@ -120,24 +125,25 @@ def export(
         before = [task.evaluate(model, seed=seed, model=model.name) for task in tasks]
         makers = _Makers(model, Path(workshop), calibration, floor)
         found: list[Fidelity] = []
-        with track("Exporting", len(forms), "forms") as bar:
-            for runtime, precision in forms:
+        for runtime, precision in forms:
+            with track(f"Writing {runtime} {precision}", 1, "graphs") as bar:
                 variant = makers.write(place, runtime, precision)
-                replace(described, variants=(variant,)).write(place)
-                made = load_runtime(place, runtime=runtime, precision=precision)
-                near = cosines(made, sample, reference)
-                changes: list[TaskChange] = []
-                _require_near(variant, near, floor)
-                for task, scores in zip(tasks, before, strict=True):
-                    changes.append(task_change(scores, task.evaluate(made, seed=seed, model=variant.name)))
-                found.append(
-                    Fidelity(
-                        runtime, precision, variant.bytes_in(place), len(sample), float(near.mean()),
-                        float(np.percentile(near, 1)), float(near.min()), tuple(changes),
-                    )
-                )  # fmt: skip
-                described = replace(described, variants=(*described.variants, variant))
                 bar.advance()
+            replace(described, variants=(variant,)).write(place)
+            made = load_runtime(place, runtime=runtime, precision=precision)
+            near = cosines(made, sample, reference, show_progress=f"Encoding with {variant.name}")
+            _require_near(variant, near, floor)
+            changes = tuple(
+                task_change(scores, task.evaluate(made, seed=seed, model=variant.name))
+                for task, scores in zip(tasks, before, strict=True)
+            )
+            found.append(
+                Fidelity(
+                    runtime, precision, variant.bytes_in(place), len(sample), float(near.mean()),
+                    float(np.percentile(near, 1)), float(near.min()), changes,
+                )
+            )  # fmt: skip
+            described = replace(described, variants=(*described.variants, variant))
         described.write(place)
         write_json(place / "fidelity.json", {"floor": floor, "forms": [each.as_json() for each in found]})
     return tuple(found)
@@ -210,16 +216,12 @@ class _Makers:
         return Variant(runtime, precision, names, digest_of([place / name for name in names]))
 
     def _write_onnx(self, place: Path, precision: RuntimePrecision) -> tuple[str, ...]:
-        import shutil
-
         name = f"onnx/{_ONNX_NAMES[precision]}.onnx"
         (place / "onnx").mkdir(exist_ok=True)
         shutil.copyfile(self._graph(precision), place / name)
         return (name,)
 
     def _write_openvino(self, place: Path, precision: RuntimePrecision) -> tuple[str, ...]:
-        from cosmith.models.runtimes.openvino_session import import_openvino
-
         openvino = import_openvino()
         suffix = "_qint8_quantized" if precision == "int8-static" else "" if precision == "float32" else "_float16"
         stem = f"openvino/openvino_model{suffix}"
@@ -242,8 +244,6 @@ class _Makers:
 
     def _calibrated(self, path: Path) -> None:
         """Leave as few products in float32 as the floor allows on texts that were not calibrated on."""
-        from cosmith.models.runtimes.onnx_session import open_onnx
-
         source = self._graph("float32")
         held_back = self._calibration[::4] if len(self._calibration) > 7 else self._calibration
         used = [text for number, text in enumerate(self._calibration) if number % 4] or held_back

@@ -65,15 +65,18 @@ class Fidelity:
         return asdict(self) | {"tasks": [asdict(each) | {"difference": each.difference} for each in self.tasks]}
 
 
-def cosines(encoder: TextEncoder, texts: Sequence[str], reference: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+def cosines(
+    encoder: TextEncoder, texts: Sequence[str], reference: npt.NDArray[np.float32], *, show_progress: str | None = None
+) -> npt.NDArray[np.float64]:
     """The cosine of each text's vector to that of another form of the model, float64 ``[texts]``.
 
     Args:
         encoder: Makes the vectors, with the prompt of documents.
         texts: Of what.
         reference: Unit rows of the other form.
+        show_progress: What to call this step in the progress display; None shows nothing.
     """
-    vectors = encoder.encode(texts, prompt="document").astype(np.float64)
+    vectors = encoder.encode(texts, prompt="document", show_progress=show_progress).astype(np.float64)
     lengths = np.linalg.norm(vectors, axis=1) * np.linalg.norm(reference.astype(np.float64), axis=1)
     both_nothing = (lengths == 0) & (np.abs(vectors).sum(1) == 0) & (np.abs(reference).sum(1) == 0)
     found: npt.NDArray[np.float64] = (vectors * reference).sum(1) / np.where(lengths == 0, 1, lengths)

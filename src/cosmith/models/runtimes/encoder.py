@@ -17,6 +17,7 @@ from cosmith.data.tokens import RaggedTokens
 from cosmith.errors import InputError
 from cosmith.models.batched import batched, distinct_of
 from cosmith.models.batching import ACCELERATOR_TOKENS, STATIC_TOKENS
+from cosmith.models.dimensions import checked_dim
 from cosmith.models.folder import ModelSpec, read_spec
 from cosmith.models.lengths import UNLIMITED
 from cosmith.models.measure import TokenMeasure
@@ -149,9 +150,7 @@ class RuntimeEncoder:
         Raises:
             InputError: When ``dim`` is larger than the model's, or the model has no such prompt.
         """
-        if dim is not None and not 1 <= dim <= self.dimension:
-            raise InputError(f"{dim} is not between 1 and the model's {self.dimension}", field="dim",
-                             remedy="Ask for fewer.")  # fmt: skip
+        width = checked_dim(dim, self.dimension)
         self._reader.prompt(prompt, instruction)  # an unknown prompt shall fail before anything is done
         distinct, places = distinct_of(texts)
         vectors = np.empty((len(distinct), self.dimension), dtype=np.float32)
@@ -165,8 +164,9 @@ class RuntimeEncoder:
             show_progress=show_progress,
         ):
             vectors[numbers] = rows
-        if dim is not None and dim < self.dimension:
-            vectors = vectors[:, :dim] / np.maximum(np.linalg.norm(vectors[:, :dim], axis=1, keepdims=True), 1e-12)
+        if width < self.dimension:
+            vectors = vectors[:, :width]
+            vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
         found: npt.NDArray[np.float32] = vectors[places]
         return found
 
