@@ -72,6 +72,27 @@ def words_encoder() -> type[WordsEncoder]:
 
 
 @pytest.fixture(scope="session")
+def exported_texts() -> list[str]:
+    """Texts of many lengths, some of them longer than a tiny model reads."""
+    return [f"{number} " + "some words " * (number % 9) for number in range(40)]
+
+
+@pytest.fixture(scope="session")
+def exported_model(tmp_path_factory: pytest.TempPathFactory, exported_texts: list[str]) -> tuple[Any, Path]:
+    """A tiny encoder with a projection and prompts, and a folder of it in every precision for ONNX Runtime."""
+    from cosmith.compression import export
+    from cosmith.models import tiny_encoder
+
+    encoder = tiny_encoder("bert", projection=16).set_prompts({"query": "ask {task}: ", "document": "told: "})
+    folder = tmp_path_factory.mktemp("exported") / "model"
+    export(
+        encoder, folder, precisions=["float32", "float16", "int8", "int8-static"], calibration=exported_texts,
+        texts=exported_texts,
+    )  # fmt: skip
+    return encoder, folder
+
+
+@pytest.fixture(scope="session")
 def language_model() -> Callable[..., Any]:
     """Starts a service that stands in for a language model: ``with language_model(fault, delay) as model``."""
     place = Path(__file__).resolve().parents[1] / "benchmarks" / "language_model_stand_in.py"

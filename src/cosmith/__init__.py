@@ -13,6 +13,7 @@ _PUBLIC = {
     "Source": "cosmith.data",
     "TrainingRow": "cosmith.data",
     "Encoder": "cosmith.models",
+    "load_encoder": "cosmith.models",
     "Index": "cosmith.retrieval",
     "Scores": "cosmith.evaluation",
     "evaluate_retrieval": "cosmith.evaluation",
@@ -33,6 +34,7 @@ __all__ = [
     "__version__",
     "evaluate_retrieval",
     "evaluate_sts",
+    "load_encoder",
     "mine_hard_negatives",
     "train",
 ]
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
     from cosmith.data import Collection, Source, TrainingRow
     from cosmith.evaluation import Scores, evaluate_retrieval, evaluate_sts
     from cosmith.mining import mine_hard_negatives
-    from cosmith.models import Encoder
+    from cosmith.models import Encoder, load_encoder
     from cosmith.retrieval import Index
     from cosmith.training import TrainingSettings, train
 

@@ -13,7 +13,21 @@ import typer
 from typer.core import TyperGroup
 
 from cosmith import __version__
-from cosmith.cli import choose, compare, data, doctor, encode, evaluate, merge, recipe, run, search, train
+from cosmith.cli import (
+    choose,
+    compare,
+    data,
+    doctor,
+    encode,
+    evaluate,
+    export,
+    merge,
+    recipe,
+    run,
+    runtimes,
+    search,
+    train,
+)
 from cosmith.cli.manner import Manner
 from cosmith.errors import CosmithError
 from cosmith.progress import set_style
@@ -96,6 +110,8 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("compare")(compare.compare)
 app.command("choose")(choose.choose)
 app.command("encode")(encode.encode)
+app.command("export")(export.export)
+app.command("runtime")(runtimes.runtime)
 app.command("index")(search.index)
 app.command("search")(search.search)
 app.add_typer(data.app, name="data")

@@ -26,6 +26,7 @@ from cosmith.cli.contestants import (
 )
 from cosmith.cli.evaluate import read_task, read_tasks
 from cosmith.cli.manner import Manner, manner_of
+from cosmith.cli.runtimes import RuntimeOption
 from cosmith.cli.texts import require_used, warn_of_cut
 from cosmith.cli.vectors import CACHE_OPTION, open_vectors, tell_of_vectors
 from cosmith.errors import InputError
@@ -73,6 +74,7 @@ def compare(
     precision: Annotated[
         str, typer.Option("--precision", help="In what models compute: auto, float32, bf16.")
     ] = "auto",
+    runtime: RuntimeOption = "auto",
     cache: Annotated[bool, CACHE_OPTION] = True,
     strict: Annotated[bool, STRICT_OPTION] = False,
 ) -> None:
@@ -99,7 +101,7 @@ def compare(
     read = read_all(tasks or [], kind, split, instruction, output, manner)
     trained = checked(given.names, read, manner, strict=strict)
     vectors = open_vectors(manner) if cache and any_vectors(given.to_score) else None
-    how = Loading(precision, dim, key_variable, candidates, reads, vectors)
+    how = Loading(precision, dim, key_variable, candidates, reads, vectors, runtime=runtime)
     loaded = given.load(how)
     require_used_settings(loaded, how)
     encoders = [each.encoder for each in loaded if each.encoder is not None]

@@ -15,7 +15,7 @@ from cosmith.errors import InputError
 
 if TYPE_CHECKING:
     from cosmith.evaluation import Contestant, Scores
-    from cosmith.models import Encoder, RemoteEncoder, TextEncoder, VectorCache
+    from cosmith.models import ReadingEncoder, RemoteEncoder, TextEncoder, VectorCache
     from cosmith.retrieval import Hits
 
 BM25 = "bm25"
@@ -51,6 +51,7 @@ class Loading:
         read: How many documents of each query that reads; None: 100.
         vectors: Vectors that were made before.
         prompts: Name → text put before each text of that kind, in place of the model's own.
+        runtime: What runs models that make vectors.
     """
 
     precision: str = "auto"
@@ -60,6 +61,7 @@ class Loading:
     read: int | None = None
     vectors: VectorCache | None = None
     prompts: Mapping[str, str] = field(default_factory=dict)
+    runtime: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class Loaded:
     """
 
     contestant: Contestant
-    encoder: Encoder | None = None
+    encoder: ReadingEncoder | None = None
     reads: bool = False
 
 
@@ -105,9 +107,9 @@ def load(model: str, called: str, how: Loading) -> Loaded:
 
     kind = "dense" if Path(model).is_file() else kind_of(find_model(model))
     if kind == "dense":
-        from cosmith.recipes.artefacts import load_encoder
+        from cosmith.recipes.artefacts import load_reading_encoder
 
-        encoder = load_encoder(model, how.precision, called)
+        encoder = load_reading_encoder(model, how.precision, called, how.runtime)
         if how.prompts:
             encoder.set_prompts({**encoder.prompts, **how.prompts})
         return Loaded(_dense(encoder, called, how), encoder)
@@ -135,7 +137,8 @@ def require_used_settings(loaded: Iterable[Loaded], how: Loading) -> None:
     """Refuse settings that change nothing.
 
     Raises:
-        InputError: When candidates are named and nothing reads any, or a length where there are no vectors.
+        InputError: When candidates are named and nothing reads any, or a length or a runtime where no model makes
+            vectors.
     """
     some = list(loaded)
     if not any(each.reads for each in some):
@@ -143,6 +146,8 @@ def require_used_settings(loaded: Iterable[Loaded], how: Loading) -> None:
             if given is not None:
                 raise InputError("no cross-encoder is scored here, which would read them", field=field,
                                  remedy="Leave it out, or name a cross-encoder.")  # fmt: skip
+    if how.runtime != "auto" and not any(each.encoder for each in some) and how.candidates is None:
+        raise InputError("no model that makes vectors is run here", field="--runtime", remedy="Leave it out.")
     if how.dim is not None and not any(each.contestant.encoder for each in some) and how.candidates is None:
         raise InputError("no vectors are compared here that could be cut", field="--dim", remedy="Leave it out.")
 

@@ -13,6 +13,7 @@ import typer
 
 from cosmith.cli.engines import AddressOption, EngineOption, WorkersOption, engine_of
 from cosmith.cli.manner import manner_of
+from cosmith.cli.runtimes import RuntimeOption
 from cosmith.cli.texts import beside, of_columns, rejected_value, report_cut, require_used, texts_of
 from cosmith.errors import InputError
 from cosmith.phrases import counted
@@ -36,7 +37,10 @@ def encode(
     instruction: Annotated[str, typer.Option("--instruction", help="What stands for {task} in the prompt.")] = "",
     column: Annotated[str, typer.Option("--column", help="The column of the texts; auto: found by its name.")] = "auto",
     dim: Annotated[int | None, typer.Option("--dim", help="Keep the first DIM numbers of each vector.")] = None,
-    precision: Annotated[str, typer.Option("--precision", help="auto, float32 or bf16.")] = "auto",
+    precision: Annotated[
+        str, typer.Option("--precision", help="auto, float32 or bf16; of an exported folder one of its forms.")
+    ] = "auto",
+    runtime: RuntimeOption = "auto",
     engine: EngineOption = "local",
     address: AddressOption = None,
     workers: WorkersOption = None,
@@ -49,7 +53,7 @@ def encode(
     Example: cosmith encode all-MiniLM-L6-v2 documents.jsonl --prompt document --output vectors.npy
     """
     from cosmith.data.texts import TextTable
-    from cosmith.recipes.artefacts import load_encoder
+    from cosmith.recipes.artefacts import load_reading_encoder
     from cosmith.retrieval.vectors import Encoding, encode_in_shards, write_vectors
 
     if output.suffix not in ("", ".npy"):
@@ -59,7 +63,7 @@ def encode(
     makes = engine_of(engine, address, workers)
     rejected = output.with_suffix(".rejected.jsonl")
     read = texts_of(texts, column, manner, rejected=rejected)
-    encoder = load_encoder(model, precision)
+    encoder = load_reading_encoder(model, precision, runtime=runtime)
     require_used(instruction, prompt, encoder)
     table, numbers = TextTable.from_texts(read.texts)
     encoding = Encoding(encoder, table, numbers, "texts", prompt, instruction, dim)

@@ -24,6 +24,7 @@ from cosmith.cli.contestants import (
     write_run,
 )
 from cosmith.cli.manner import Manner, manner_of
+from cosmith.cli.runtimes import RuntimeOption
 from cosmith.cli.sweeps import Swept
 from cosmith.cli.texts import rejected_value, require_used, task_cut, warn_of_rejected
 from cosmith.cli.vectors import CACHE_OPTION, open_vectors, tell_of_vectors
@@ -82,6 +83,7 @@ def evaluate(
     precision: Annotated[
         str, typer.Option("--precision", help="In what models compute: auto, float32 or bf16.")
     ] = "auto",
+    runtime: RuntimeOption = "auto",
     cache: Annotated[bool, CACHE_OPTION] = True,
     runs: Annotated[
         bool, typer.Option("--runs", help="With --output: also what was found, as TREC run files.")
@@ -129,7 +131,7 @@ def evaluate(
     names = model_names([each for each in (against, model) if each is not None])
     trained = checked(names, [each.task for _, each in read], manner, strict=strict)
     vectors = open_vectors(manner) if cache and any_vectors(names) else None
-    how = Loading(precision, dim, key_variable, candidates, reads, vectors)
+    how = Loading(precision, dim, key_variable, candidates, reads, vectors, runtime=runtime)
     prompts = {"query": query_prompt, "document": document_prompt}
     own = replace(how, prompts={part: text for part, text in prompts.items() if text is not None})
     loaded = {each: load(each, name, own if each == model else how) for each, name in names.items()}

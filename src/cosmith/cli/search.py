@@ -10,6 +10,7 @@ import typer
 
 from cosmith.cli.engines import AddressOption, EngineOption, WorkersOption, engine_of
 from cosmith.cli.manner import first_code_lines, manner_of
+from cosmith.cli.runtimes import RuntimeOption
 from cosmith.cli.texts import (
     beside,
     model_reference,
@@ -39,7 +40,10 @@ def index(
     instruction: Annotated[
         str, typer.Option("--instruction", help="What searches ask for: stands for {task} in the model's prompts.")
     ] = "",
-    precision: Annotated[str, typer.Option("--precision", help="auto, float32 or bf16.")] = "auto",
+    precision: Annotated[
+        str, typer.Option("--precision", help="auto, float32 or bf16; of an exported folder one of its forms.")
+    ] = "auto",
+    runtime: RuntimeOption = "auto",
     chunk_tokens: Annotated[
         int | None,
         typer.Option("--chunk-tokens", help="Cut documents into chunks of whole sentences, of so many tokens at most."),
@@ -56,7 +60,7 @@ def index(
     Example: cosmith index runs/python-docs/train/model documents.jsonl --output documents.index
     """
     from cosmith.data.chunking import chunk_texts
-    from cosmith.recipes.artefacts import load_encoder
+    from cosmith.recipes.artefacts import load_reading_encoder
     from cosmith.retrieval import Index
 
     manner = manner_of(context)
@@ -66,7 +70,7 @@ def index(
     chunking = None if chunk_tokens is None else _chunking(chunk_tokens, chunk_overlap)
     rejected = beside(output, ".rejected.jsonl")
     read = texts_of(texts, column, manner, rejected=rejected, part="document")
-    encoder = load_encoder(model, precision)
+    encoder = load_reading_encoder(model, precision, runtime=runtime)
     require_used(instruction, "query", encoder)
     documents = dict(zip(read.ids, read.texts, strict=True))
     chunks = (
@@ -114,6 +118,10 @@ def search(
             "--reranker", help="A cross-encoder, or late-interaction model, that puts what was found in order."
         ),
     ] = None,
+    runtime: RuntimeOption = "auto",
+    precision: Annotated[
+        str, typer.Option("--precision", help="Of an exported folder: the form with which the index was made.")
+    ] = "auto",
     read: Annotated[int, typer.Option("--read", min=1, help="How many found documents the reranker reads.")] = 100,
 ) -> None:
     """Search an index.
@@ -123,7 +131,8 @@ def search(
     from cosmith.data import Cut
     from cosmith.data.texts import text_problem
     from cosmith.models import load_pair_scorer
-    from cosmith.recipes.artefacts import load_encoder
+    from cosmith.models.loading import runs_in_torch
+    from cosmith.recipes.artefacts import load_reading_encoder
     from cosmith.retrieval import Index, rerank
 
     manner = manner_of(context)
@@ -131,8 +140,11 @@ def search(
         if problem := text_problem(query):
             raise InputError(f"query number {number} {problem}", field="QUERY", remedy="Say what to look for.")
     opened = Index.load(folder)
-    # One query is encoded in float32: it takes no time, and is the same on every processor.
-    encoder = load_encoder(model or opened.card.model, "float32")
+    # In torch, one query is encoded in float32: it takes no time, and is the same on every processor. Of an exported
+    # folder, the form with which the documents were encoded is the one whose vectors can be compared with theirs.
+    place = model or opened.card.model
+    in_torch = runs_in_torch(place, runtime)
+    encoder = load_reading_encoder(place, "float32" if in_torch else precision, runtime=runtime)
     require_used(instruction or "", "query", encoder)
     hits = opened.search(encoder, queries, max(k, read) if reranker else k, dim=dim, instruction=instruction)
     told = opened.card.instruction if instruction is None else instruction

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cosmith.data.documents import Document, DocumentFiles
     from cosmith.data.records_file import RecordsFile
     from cosmith.evaluation.tasks import EvaluationTask
-    from cosmith.models import Encoder
+    from cosmith.models import ReadingEncoder
 
 
 def texts_of(
@@ -102,7 +102,7 @@ def rejected_value(rows: Sequence[Rejected], written: Path | None) -> dict[str, 
 
 
 def report_cut(
-    encoder: Encoder, texts: Sequence[str], manner: Manner, *, prompt: str | None, instruction: str = ""
+    encoder: ReadingEncoder, texts: Sequence[str], manner: Manner, *, prompt: str | None, instruction: str = ""
 ) -> int:
     """Count, and say, how many texts are longer than the model reads."""
     from cosmith.data import Cut
@@ -114,7 +114,7 @@ def report_cut(
     return cut.count
 
 
-def task_cut(encoder: Encoder, task: EvaluationTask, manner: Manner) -> list[dict[str, object]]:
+def task_cut(encoder: ReadingEncoder, task: EvaluationTask, manner: Manner) -> list[dict[str, object]]:
     """Count, and say, how many texts of a test set are longer than the model reads; the counts as plain values."""
     from cosmith.evaluation import texts_cut
 
@@ -123,14 +123,14 @@ def task_cut(encoder: Encoder, task: EvaluationTask, manner: Manner) -> list[dic
     return [{"model": encoder.name, **asdict(each)} for each in cut]
 
 
-def warn_of_cut(encoder: Encoder, cut: Iterable[Cut], manner: Manner) -> None:
+def warn_of_cut(encoder: ReadingEncoder, cut: Iterable[Cut], manner: Manner) -> None:
     """Say of which kinds of text the model does not read all."""
     for each in cut:
         if each.count:
             manner.warn(f"{encoder.name}: {each.describe()}")
 
 
-def require_used(instruction: str, prompt: str | None, *encoders: Encoder) -> None:
+def require_used(instruction: str, prompt: str | None, *encoders: ReadingEncoder) -> None:
     """Refuse an instruction that changes nothing.
 
     Raises:
@@ -144,7 +144,7 @@ def require_used(instruction: str, prompt: str | None, *encoders: Encoder) -> No
         )  # fmt: skip
 
 
-def _uses(encoder: Encoder, instruction: str, prompt: str | None) -> bool:
+def _uses(encoder: ReadingEncoder, instruction: str, prompt: str | None) -> bool:
     return encoder.token_key(prompt=prompt, instruction=instruction) != encoder.token_key(prompt=prompt)
 
 

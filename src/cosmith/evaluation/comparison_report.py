@@ -16,7 +16,7 @@ from cosmith.evaluation.scores import Scores
 
 if TYPE_CHECKING:
     from cosmith.data import Collection
-    from cosmith.models import Encoder
+    from cosmith.models import ReadingEncoder
     from cosmith.retrieval import Hits
 
 
@@ -104,7 +104,7 @@ def explain_comparison(
     table: ModelTable,
     found: Mapping[str, TaskFound],
     *,
-    encoders: Mapping[str, Encoder] | None = None,
+    encoders: Mapping[str, ReadingEncoder] | None = None,
     examples: int = 5,
     seed: int = 0,
 ) -> ComparisonReport:

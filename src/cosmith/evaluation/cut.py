@@ -9,10 +9,10 @@ from cosmith.data import Cut
 
 if TYPE_CHECKING:
     from cosmith.evaluation.tasks.task import EvaluationTask, TaskTexts
-    from cosmith.models import Encoder
+    from cosmith.models import ReadingEncoder
 
 
-def texts_cut(encoder: Encoder, task: EvaluationTask) -> tuple[Cut, ...]:
+def texts_cut(encoder: ReadingEncoder, task: EvaluationTask) -> tuple[Cut, ...]:
     """How many texts of a test set are cut when this model is scored on it.
 
     Args:

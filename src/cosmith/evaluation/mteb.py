@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cosmith.errors import InputError
+from cosmith.models.dimensions import checked_dim
 from cosmith.retrieval.index import model_name
 
 if TYPE_CHECKING:
@@ -112,9 +113,7 @@ def wrap(
         raise InputError(
             "the package mteb is not installed", field="mteb", remedy='Run: pip install "cosmith[mteb]"'
         ) from error
-    if dim is not None and not 1 <= dim <= encoder.dimension:
-        raise InputError(f"{dim} is not between 1 and the model's {encoder.dimension}", field="dim",
-                         remedy="Ask for fewer.")  # fmt: skip
+    checked_dim(dim, encoder.dimension)
     called = name or model_name(encoder)
     meta = ModelMeta.create_empty(
         overwrites={

@@ -20,6 +20,7 @@ from cosmith.errors import InputError
 from cosmith.models.adapters import base_of, load_adapter
 from cosmith.models.folder import ModelSpec, read_spec
 from cosmith.models.packaged import find_model
+from cosmith.models.runtimes.description import is_export
 from cosmith.models.static import read_static
 from cosmith.models.tokenization import TextTokenizer
 
@@ -42,6 +43,9 @@ def load_parts(folder: Path) -> tuple[Any, TextTokenizer, ModelSpec]:
         InputError: When it is none, is not whole, or has parts that Cosmith does not know.
     """
     spec = read_spec(folder)
+    if is_export(folder):
+        raise InputError("is an exported model, which has no weights for torch", path=folder,
+                         remedy="Load it with cosmith.load_encoder, or name the model it was made from.")  # fmt: skip
     if spec.static:
         static, words, cut = read_static(spec.backbone)
         return static, TextTokenizer(words, special_tokens=False), replace(spec, max_length=cut)

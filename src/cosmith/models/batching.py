@@ -9,6 +9,10 @@ import numpy as np
 
 from cosmith.errors import InputError
 
+# Tokens in a micro-batch when encoding: an accelerator wants many at once, and so does a static model, whose calls take
+# longer than its sums.
+ACCELERATOR_TOKENS, STATIC_TOKENS = 16_384, 65_536
+
 
 def micro_batches(lengths: np.ndarray, token_budget: int, *, padded: bool = False) -> list[np.ndarray]:
     """Cut texts into micro-batches, longest first.

@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
-from cosmith.models.inference import distinct_of
-from cosmith.models.precision import resolve_precision
+from cosmith.models.batched import distinct_of
 from cosmith.models.protocol import TextEncoder
 from cosmith.models.vector_cache import VectorCache
 
@@ -98,4 +97,8 @@ class CachedEncoder:
         """In what the model computes: where it says ``auto``, what that means here."""
         encoder: Any = self.encoder
         precision = getattr(encoder, "precision", "")
-        return resolve_precision("auto", encoder.device) if precision == "auto" else str(precision)
+        if precision != "auto":
+            return str(precision)
+        from cosmith.models.precision import resolve_precision
+
+        return resolve_precision("auto", encoder.device)

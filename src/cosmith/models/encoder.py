@@ -17,11 +17,13 @@ from cosmith.errors import InputError
 from cosmith.models.adapters import has_adapter
 from cosmith.models.attention import set_attention, set_bidirectional
 from cosmith.models.backbone import load_parts
+from cosmith.models.batching import STATIC_TOKENS
+from cosmith.models.dimensions import checked_dim
 from cosmith.models.dropout import use_fast_dropout
 from cosmith.models.fingerprint import fingerprint_of
 from cosmith.models.folder import DenseSpec, LatentAttentionSpec, ModelSpec
 from cosmith.models.forward import TokenStates, run
-from cosmith.models.inference import STATIC_TOKENS, encode_texts
+from cosmith.models.inference import encode_texts
 from cosmith.models.late_chunking import mean_states, require_mean_pooling
 from cosmith.models.latent_attention import LatentAttention
 from cosmith.models.lengths import longest_input
@@ -338,7 +340,7 @@ class Encoder(TrainableModel):
         Raises:
             InputError: When ``dim`` is larger than the model's, or the model has no such prompt.
         """
-        width = self._checked_dim(dim)
+        width = checked_dim(dim, self.dimension)
         self._reader.prompt(prompt, instruction)  # an unknown prompt shall fail before anything is done
         return encode_texts(
             texts,
@@ -375,7 +377,7 @@ class Encoder(TrainableModel):
                 or holds no token, or when ``overlap`` leaves no room.
         """
         require_mean_pooling(self.spec.pooling, static=self.is_static, name=self.name)
-        width = self._checked_dim(dim)
+        width = checked_dim(dim, self.dimension)
         means = mean_states(
             texts, spans, tokenizer=self.tokenizer, before=self._reader.prompt(prompt, instruction),
             max_length=self.max_length, overlap=overlap, states=lambda tokens: self._attended(self._run(tokens)),
@@ -392,9 +394,3 @@ class Encoder(TrainableModel):
         if normalize:
             vectors = torch.nn.functional.normalize(vectors, dim=-1)
         return vectors.cpu().numpy()
-
-    def _checked_dim(self, dim: int | None) -> int:
-        if dim is not None and not 1 <= dim <= self.dimension:
-            raise InputError(f"{dim} is not between 1 and the model's {self.dimension}", field="dim",
-                             remedy="Ask for fewer.")  # fmt: skip
-        return self.dimension if dim is None else dim

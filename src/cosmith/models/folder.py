@@ -12,11 +12,13 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cosmith.atomic import write_json
 from cosmith.errors import InputError
-from cosmith.models.pooling import Pooling
+
+if TYPE_CHECKING:
+    from cosmith.models.pooling import Pooling
 
 T = TypeVar("T")
 

@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import numpy as np
 import torch
 
-from cosmith.errors import InputError
-from cosmith.models.batching import micro_batches
+from cosmith.models.batched import Item, Result, Tokens, batched, distinct_of
+from cosmith.models.batching import ACCELERATOR_TOKENS
 from cosmith.models.threads import on_all_cores
-from cosmith.progress import track
 
 if TYPE_CHECKING:
     from typing import Self
 
-# Tokens in a micro-batch when encoding: on a CPU enough for full matrix speed and few enough for a core's cache
-# (measured); an accelerator wants more at once, and so does a static model, whose calls take longer than its sums.
-CPU_TOKENS, ACCELERATOR_TOKENS, STATIC_TOKENS = 1_024, 16_384, 65_536
-_TEXTS_AT_ONCE = 50_000
-
-Item = TypeVar("Item", bound=Hashable)  # a text, a pair of texts, the number of something else
-
-
-class Tokenised(Protocol):
-    """The tokens of some items."""
-
-    @property
-    def lengths(self) -> np.ndarray:
-        """int64 ``[n]``."""
-
-    def take(self, numbers: Any) -> Any:
-        """Those of these items."""
+# Tokens in a micro-batch when encoding on a CPU: enough for full matrix speed and few enough for a core's cache
+# (measured).
+CPU_TOKENS = 1_024
 
 
 class Rows(Protocol):
@@ -43,9 +28,7 @@ class Rows(Protocol):
         """Those of these texts, in that order."""
 
 
-Tokens = TypeVar("Tokens", bound=Tokenised)
 Ragged = TypeVar("Ragged", bound=Rows)
-Result = TypeVar("Result")
 
 
 def encode_texts(
@@ -116,19 +99,6 @@ def encode_ragged(
     return concatenate(parts).take(np.argsort(np.concatenate(numbers))[places])
 
 
-def distinct_of(texts: Sequence[Item]) -> tuple[list[Item], np.ndarray]:
-    """The distinct ones of texts, in the order in which they come first, and which of them each text is, int64 [n].
-
-    Raises:
-        InputError: When a single text is given.
-    """
-    if isinstance(texts, str):
-        raise InputError("is one text, not a list of texts", field="texts", remedy="Pass [text].")
-    unique: dict[Item, int] = {}
-    places = np.fromiter((unique.setdefault(text, len(unique)) for text in texts), np.int64, len(texts))
-    return list(unique), places
-
-
 def embedded_batches(
     texts: Sequence[Item],
     *,
@@ -169,16 +139,9 @@ def embedded_batches(
     was_training = module.training
     module.eval()
     try:
-        with track(show_progress or "", len(texts) if show_progress else 0, called) as bar:
-            for start in range(0, len(texts), _TEXTS_AT_ONCE):
-                tokens = tokenize(texts[start : start + _TEXTS_AT_ONCE])
-                batches = micro_batches(tokens.lengths, budget, padded=padded)
-                for batch, result in on_all_cores(_embedding(embed, tokens), batches, inferring, threads):
-                    yield start + batch, result
-                    bar.advance(len(batch))
+        yield from batched(
+            texts, tokenize=tokenize, embed=embed, token_budget=budget, padded=padded, show_progress=show_progress,
+            called=called, share_out=lambda work, batches: on_all_cores(work, batches, inferring, threads),
+        )  # fmt: skip
     finally:
         module.train(was_training)
-
-
-def _embedding(embed: Callable[[Tokens], Result], tokens: Tokens) -> Callable[[np.ndarray], Result]:
-    return lambda batch: embed(tokens.take(batch))

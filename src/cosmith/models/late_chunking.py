@@ -21,7 +21,8 @@ import torch
 from cosmith.data.ragged import Int64, offsets_of
 from cosmith.data.tokens import RaggedTokens
 from cosmith.errors import InputError
-from cosmith.models.inference import distinct_of, embedded_batches
+from cosmith.models.batched import distinct_of
+from cosmith.models.inference import embedded_batches
 from cosmith.models.pooling import Pooling
 from cosmith.models.tokenization import TextTokenizer
 

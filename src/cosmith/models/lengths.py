@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+UNLIMITED = 2**31 - 1
+"""Tokens of a text, for models that read them all."""
+
 
 def longest_input(config: Any, declared: int | None) -> int:
     """The most tokens that are read, special tokens included.

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import torch
 
     from cosmith.data.tokens import RaggedTokens
+    from cosmith.models.measure import TokenMeasure
     from cosmith.models.precision import Precision
     from cosmith.models.tokenization import TextTokenizer
 
@@ -54,6 +55,30 @@ class TextEncoder(Protocol):
 
     def fingerprint(self) -> str:
         """A hash over everything that the vectors depend on."""
+
+
+class ReadingEncoder(TextEncoder, Protocol):
+    """An encoder of this machine, which can also say how it reads texts, and read them with other prompts."""
+
+    name: str
+
+    @property
+    def prompts(self) -> Mapping[str, str]:
+        """Name → text put before each text of that kind."""
+
+    def set_prompts(self, prompts: Mapping[str, str]) -> Self:
+        """Give it these prompts and no others; returns the encoder itself."""
+
+    def tokenize(
+        self, texts: Sequence[str], *, prompt: str | None = None, instruction: str = "", max_length: int | None = None
+    ) -> RaggedTokens:
+        """Texts with their prompt → tokens."""
+
+    def token_key(self, *, prompt: str | None = None, instruction: str = "", max_length: int | None = None) -> str:
+        """A key for stored tokens: equal exactly when :meth:`tokenize` would give the same for every text."""
+
+    def measure(self, *, prompt: str | None = "document", instruction: str = "") -> TokenMeasure:
+        """How long texts are for the model."""
 
 
 class Trainable(Protocol):

@@ -12,9 +12,10 @@ import numpy.typing as npt
 import xxhash
 
 from cosmith.errors import InputError
-from cosmith.models.inference import distinct_of
+from cosmith.models.batched import distinct_of
+from cosmith.models.dimensions import checked_dim
+from cosmith.models.lengths import UNLIMITED
 from cosmith.models.prompts import fill_prompt
-from cosmith.models.static import UNLIMITED
 from cosmith.phrases import counted, one_line
 from cosmith.progress import Bar, track
 from cosmith.services import (
@@ -116,9 +117,8 @@ class RemoteEncoder:
         """
         before = fill_prompt(self.prompts, prompt, instruction)
         distinct, places = distinct_of(texts)
-        if dim is not None and not 1 <= dim <= self.dimension:
-            raise InputError(f"{dim} is not between 1 and the model's {self.dimension}", field="dim",
-                             remedy="Ask for fewer.")  # fmt: skip
+        if dim is not None:  # otherwise the service need not be asked for the whole length
+            checked_dim(dim, self.dimension)
         if not distinct:
             return np.zeros((0, dim or self.dimension), dtype=np.float32)
         made = run_to_end(lambda: self._asked([before + _sendable(text) for text in distinct], show_progress))

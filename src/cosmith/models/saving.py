@@ -12,7 +12,8 @@ from cosmith.atomic import atomic_folder, require_replaceable
 from cosmith.models.adapters import has_adapter, save_adapter
 from cosmith.models.backbone import quiet_transformers
 from cosmith.models.folder import ModelSpec, write_spec
-from cosmith.models.static import UNLIMITED, StaticEmbedding, write_static
+from cosmith.models.lengths import UNLIMITED
+from cosmith.models.static import StaticEmbedding, write_static, write_words
 from cosmith.models.tokenization import TextTokenizer
 from cosmith.models.weights import save_weights
 
@@ -38,8 +39,6 @@ def save_model(
     Raises:
         InputError: When the folder holds something else than a model.
     """
-    import transformers
-
     target = Path(folder)
     require_replaceable(target, "modules.json", "a model")
     with atomic_folder(target) as place:
@@ -47,15 +46,32 @@ def save_model(
             write_static(backbone, tokenizer.tokenizer, spec.max_length or UNLIMITED, place)
         else:
             _write_transformer(backbone, tokenizer, place)
-        versions = {"pytorch": torch.__version__, "transformers": transformers.__version__}
-        places = write_spec(place, spec, backbone.config.hidden_size, versions)
-        for module, own in zip(modules, places, strict=True):
-            save_weights(module, own)
+        _write_modules(place, backbone, modules, spec)
         if card is not None:
             (place / "README.md").write_text(card, encoding="utf-8")
     if not has_adapter(backbone):
         backbone.config.name_or_path = str(target.resolve())
     return target
+
+
+def write_without_backbone(
+    place: Path, backbone: Any, modules: Sequence[torch.nn.Module], tokenizer: TextTokenizer, spec: ModelSpec
+) -> None:
+    """Write into a folder what :func:`save_model` does, less the weights of the backbone, which is no adapter."""
+    if isinstance(backbone, StaticEmbedding):
+        write_words(tokenizer.tokenizer, spec.max_length or UNLIMITED, place)
+    else:
+        backbone.config.save_pretrained(place)
+        tokenizer.tokenizer.save_pretrained(place)
+    _write_modules(place, backbone, modules, spec)
+
+
+def _write_modules(place: Path, backbone: Any, modules: Sequence[torch.nn.Module], spec: ModelSpec) -> None:
+    import transformers
+
+    versions = {"pytorch": torch.__version__, "transformers": transformers.__version__}
+    for module, own in zip(modules, write_spec(place, spec, backbone.config.hidden_size, versions), strict=True):
+        save_weights(module, own)
 
 
 def _write_transformer(backbone: Any, tokenizer: TextTokenizer, place: Path) -> None:

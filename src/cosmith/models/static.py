@@ -15,9 +15,9 @@ import torch
 
 from cosmith.data.tokens import RaggedTokens
 from cosmith.errors import InputError
+from cosmith.models.lengths import UNLIMITED
 
 MODEL_TYPE = "static-embedding"
-UNLIMITED = 2**31 - 1  # tokens of a text
 _WEIGHTS, _TOKENIZER = "model.safetensors", "tokenizer.json"
 
 
@@ -134,6 +134,11 @@ def write_static(backbone: StaticEmbedding, tokenizer: Any, max_length: int, fol
 
     weights = backbone.embedding.weight.detach().contiguous()
     safetensors.torch.save_file({"embedding.weight": weights}, folder / _WEIGHTS, metadata={"format": "pt"})
+    write_words(tokenizer, max_length, folder)
+
+
+def write_words(tokenizer: Any, max_length: int, folder: Path) -> None:
+    """Write the tokenizer of a static model, which cuts texts itself if the model does."""
     words = type(tokenizer.backend_tokenizer).from_str(tokenizer.backend_tokenizer.to_str())
     words.no_padding()
     words.no_truncation()

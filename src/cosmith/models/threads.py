@@ -9,10 +9,8 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, TypeVar
-
-import torch
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -24,13 +22,39 @@ def on_all_cores(
     context: Callable[[], AbstractContextManager[Any]],
     threads: int,
 ) -> Iterator[tuple[Item, Result]]:
-    """Do ``work`` for every item, in several threads, each of them on one core.
+    """:func:`in_threads` for work that torch does: each thread on one core; with 1, on all that torch may use."""
+    import torch
+
+    if min(threads, len(items)) <= 1:
+        yield from in_threads(work, items, context, 1)
+        return
+    allowed = torch.get_num_threads()
+
+    @contextmanager
+    def on_one_core() -> Iterator[None]:
+        torch.set_num_threads(1)
+        with context():
+            yield
+
+    try:
+        yield from in_threads(work, items, on_one_core, threads)
+    finally:
+        torch.set_num_threads(allowed)  # a thread's own setting is also the default of threads to come
+
+
+def in_threads(
+    work: Callable[[Item], Result],
+    items: Sequence[Item],
+    context: Callable[[], AbstractContextManager[Any]],
+    threads: int,
+) -> Iterator[tuple[Item, Result]]:
+    """Do ``work`` for every item, in several threads.
 
     Args:
         work: Called with one item; may run in several threads at once.
         items: In the order in which they are begun.
         context: Entered once in each thread around all of its work (autocast and inference mode are per thread).
-        threads: How many; with 1, the caller's thread does the work with all the cores that torch may use.
+        threads: How many; with 1, the caller's thread does the work.
 
     Yields:
         Each item with its result, in the order in which they are ready.
@@ -45,7 +69,6 @@ def on_all_cores(
     ready: queue.SimpleQueue[tuple[Item, Result] | BaseException | None] = queue.SimpleQueue()
 
     def worker() -> None:
-        torch.set_num_threads(1)
         try:
             with context():
                 while not stop.is_set():
@@ -59,7 +82,6 @@ def on_all_cores(
         else:
             ready.put(None)
 
-    allowed = torch.get_num_threads()
     workers = [threading.Thread(target=worker) for _ in range(threads)]
     try:
         for thread in workers:
@@ -76,4 +98,3 @@ def on_all_cores(
         stop.set()
         for thread in workers:
             thread.join()
-        torch.set_num_threads(allowed)  # a thread's own setting is also the default of threads to come

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         CrossEncoder,
         Encoder,
         LateInteractionEncoder,
+        ReadingEncoder,
         SparseEncoder,
         VectorCache,
     )
@@ -236,6 +237,19 @@ def load_encoder(path: str, precision: str, name: str | None = None) -> Encoder:
         encoder = Encoder.load(path, precision=precision, device=_device())  # type: ignore[arg-type]
     if name is not None:
         encoder.name = name
+    return encoder
+
+
+def load_reading_encoder(path: str, precision: str, name: str | None = None, runtime: str = "auto") -> ReadingEncoder:
+    """Load a model to encode with, in torch as :func:`load_encoder` does or with the runtime it was exported for."""
+    from cosmith.models.loading import runs_in_torch
+
+    if runs_in_torch(path, runtime):
+        return load_encoder(path, precision, name)
+    from cosmith.models.runtimes import load_runtime
+
+    encoder = load_runtime(path, runtime=runtime, precision=precision)
+    encoder.name = name or encoder.name
     return encoder
 
 

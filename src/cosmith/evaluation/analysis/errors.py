@@ -16,7 +16,7 @@ from cosmith.evaluation.scores import Scores
 
 if TYPE_CHECKING:
     from cosmith.data import Collection
-    from cosmith.models import Encoder
+    from cosmith.models import ReadingEncoder
     from cosmith.retrieval import Hits
 
 
@@ -74,7 +74,7 @@ def analyse_errors(
     hits: Hits,
     scores: Scores,
     *,
-    encoder: Encoder | None = None,
+    encoder: ReadingEncoder | None = None,
     in_words: bool = False,
     metric: str | None = None,
     examples: int = 10,

@@ -14,7 +14,7 @@ from cosmith.evaluation.analysis.groups import Group
 
 if TYPE_CHECKING:
     from cosmith.data import Collection
-    from cosmith.models import Encoder
+    from cosmith.models import ReadingEncoder
 
 Ints = npt.NDArray[np.int64]
 
@@ -76,7 +76,9 @@ class Truncation:
         )
 
 
-def text_lengths(collection: Collection, query_ids: Sequence[str], encoder: Encoder | None = None) -> TextLengths:
+def text_lengths(
+    collection: Collection, query_ids: Sequence[str], encoder: ReadingEncoder | None = None
+) -> TextLengths:
     """Count the tokens of a collection's texts as a model reads them, or, without one, their words."""
     documents, queries = list(collection.documents.values()), [collection.queries[query] for query in query_ids]
     if encoder is None:

@@ -26,12 +26,13 @@ from cosmith.losses.late_interaction import max_similarity
 from cosmith.models.adapters import refuse_adapter
 from cosmith.models.attention import set_attention
 from cosmith.models.backbone import described
+from cosmith.models.batched import distinct_of
 from cosmith.models.dropout import use_fast_dropout
 from cosmith.models.encoder import Encoder
 from cosmith.models.fingerprint import add_weights
 from cosmith.models.folder import DenseSpec
 from cosmith.models.forward import run
-from cosmith.models.inference import distinct_of, encode_ragged
+from cosmith.models.inference import encode_ragged
 from cosmith.models.late_interaction.folder import (
     LateInteractionSpec,
     QueryExpansion,

@@ -23,11 +23,12 @@ from cosmith.errors import InputError
 from cosmith.models.adapters import refuse_adapter
 from cosmith.models.attention import set_attention
 from cosmith.models.backbone import described
+from cosmith.models.batched import distinct_of
 from cosmith.models.dropout import use_fast_dropout
 from cosmith.models.encoder import Encoder
 from cosmith.models.fingerprint import add_weights
 from cosmith.models.forward import padded_arguments, run
-from cosmith.models.inference import distinct_of, encode_ragged
+from cosmith.models.inference import encode_ragged
 from cosmith.models.lengths import longest_input
 from cosmith.models.measure import TokenMeasure
 from cosmith.models.new_heads import parts_of, with_new_head

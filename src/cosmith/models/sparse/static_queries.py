@@ -21,7 +21,7 @@ from cosmith.data.tokens import RaggedTokens
 from cosmith.errors import InputError
 from cosmith.models.backbone import quiet_transformers
 from cosmith.models.folder import read_object
-from cosmith.models.static import UNLIMITED
+from cosmith.models.lengths import UNLIMITED
 from cosmith.models.tokenization import TextTokenizer
 from cosmith.models.weights import save_weights
 

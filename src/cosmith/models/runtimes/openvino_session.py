@@ -1,0 +1,65 @@
+"""OpenVINO, with its telemetry off."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cosmith.errors import InputError
+from cosmith.models.runtimes.session import Session, Vectors
+
+
+def import_openvino() -> Any:
+    """OpenVINO without its telemetry, which would start a thread that reports to a server when it is imported.
+
+    It goes without where its telemetry package cannot be imported, so that is what it finds.
+
+    Raises:
+        InputError: When it is not installed.
+    """
+    if "openvino" not in sys.modules:
+        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    try:
+        import openvino
+    except ImportError as error:
+        raise InputError("OpenVINO is not installed", field="runtime",
+                         remedy='Install it: pip install "cosmith[openvino]"') from error  # fmt: skip
+    return openvino
+
+
+def open_openvino(path: Path, threads: int, *, exact: bool) -> Session:
+    """Open a graph.
+
+    Args:
+        path: Its ``.xml`` file.
+        threads: How many threads will call it at once; each gets one core.
+        exact: Compute in float32; otherwise in what OpenVINO holds best for this processor, bf16 where it has it.
+
+    Raises:
+        InputError: When OpenVINO is not installed or cannot read the graph.
+    """
+    openvino = import_openvino()
+    settings: dict[str, Any] = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": threads, "ENABLE_CPU_PINNING": False}
+    if exact:
+        settings["INFERENCE_PRECISION_HINT"] = "f32"
+    try:
+        compiled = openvino.Core().compile_model(str(path), "CPU", settings)
+    except RuntimeError as error:
+        reason = str(error).strip().splitlines()[-1] if str(error).strip() else "no reason given"
+        raise InputError(f"cannot be read by OpenVINO ({reason})", path=path,
+                         remedy="Export the model anew.") from error  # fmt: skip
+    of_thread = threading.local()
+
+    def run(ids: npt.NDArray[np.int64], mask: npt.NDArray[np.int64]) -> Vectors:
+        if not hasattr(of_thread, "request"):
+            of_thread.request = compiled.create_infer_request()
+        found = of_thread.request.infer({"input_ids": ids, "attention_mask": mask})
+        vectors: Vectors = np.array(found["sentence_embedding"], dtype=np.float32)
+        return vectors
+
+    return run

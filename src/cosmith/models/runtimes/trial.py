@@ -1,0 +1,140 @@
+"""Which of a model's exported forms is the fastest on this machine: tried for half a second, and remembered."""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import xxhash
+
+from cosmith.atomic import write_json
+from cosmith.data.tokens import RaggedTokens
+from cosmith.errors import CosmithError, InputError
+from cosmith.models.runtimes.description import Variant
+from cosmith.models.vector_cache import default_cache_path
+
+_SECONDS = 0.5
+"""For all variants together, their loading not counted."""
+_TEXTS = ("Where can I find the forms for a change of address?", " ".join(["A sentence of an ordinary length."] * 16))
+
+
+class Tried(Protocol):
+    """An encoder of a variant."""
+
+    def tokenize(self, texts: Sequence[str]) -> RaggedTokens:
+        """Texts → tokens."""
+
+    def embed(self, tokens: RaggedTokens) -> np.ndarray:
+        """Tokens → vectors."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How fast the variants of a model are on one core of this machine.
+
+    Attributes:
+        milliseconds: Variant → a micro-batch of a few texts, the median of several; None where it does not run here.
+        reasons: Variant → why it does not run here.
+        remembered: Whether this was measured by an earlier call.
+    """
+
+    milliseconds: dict[Variant, float | None]
+    reasons: dict[Variant, str]
+    remembered: bool = False
+
+    @property
+    def fastest(self) -> Variant:
+        """The fastest variant.
+
+        Raises:
+            InputError: When none runs here.
+        """
+        speeds = {variant: speed for variant, speed in self.milliseconds.items() if speed is not None}
+        if not speeds:
+            raise InputError(
+                "none of the exported forms runs here (" + "; ".join(self.reasons.values()) + ")", field="runtime",
+                remedy='Install a runtime: pip install "cosmith[onnx]"',
+            )  # fmt: skip
+        return min(speeds, key=lambda variant: speeds[variant])
+
+
+def try_variants(
+    variants: Sequence[Variant], load: Callable[[Variant], Tried], threads: int, *, again: bool = False
+) -> Trial:
+    """Try which variant is the fastest; the outcome is kept in the user's cache folder for this processor, these
+    graphs and these releases of the runtimes.
+
+    Args:
+        variants: To try.
+        load: Loads one; raises a :class:`~cosmith.errors.CosmithError` where it does not run here.
+        threads: How many threads the encoder will use.
+        again: Try them even if that was done before.
+    """
+    path = default_cache_path().with_name("runtimes.json")
+    key = _key(variants, threads)
+    kept = _kept(path)
+    speeds = kept.get(key)
+    if not again and isinstance(speeds, dict) and set(speeds) == {each.name for each in variants}:
+        return Trial({each: speeds[each.name] for each in variants}, {}, remembered=True)
+    found: dict[Variant, float | None] = {}
+    reasons: dict[Variant, str] = {}
+    for variant in variants:
+        try:
+            found[variant] = _milliseconds(load(variant), _SECONDS / len(variants))
+        except CosmithError as error:
+            found[variant], reasons[variant] = None, str(error)
+    if not reasons:  # what is not installed today may be tomorrow
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_json(path, kept | {key: {variant.name: speed for variant, speed in found.items()}})
+        except OSError:
+            pass  # a cache that cannot be written only costs the half-second again
+    return Trial(found, reasons)
+
+
+def _milliseconds(encoder: Tried, seconds: float) -> float:
+    """The median time of a micro-batch; the first one, for which the runtime prepares itself, does not count."""
+    tokens = encoder.tokenize([_TEXTS[0]] * 4 + [_TEXTS[1]])
+    encoder.embed(tokens)
+    times: list[float] = []
+    while not times or sum(times) < seconds:
+        start = time.perf_counter()
+        encoder.embed(tokens)
+        times.append(time.perf_counter() - start)
+    return 1_000 * float(np.median(times))
+
+
+def _kept(path: Path) -> dict[str, object]:
+    try:
+        kept = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return kept if isinstance(kept, dict) else {}
+
+
+def _key(variants: Sequence[Variant], threads: int) -> str:
+    releases = []
+    for name in ("onnxruntime", "onnxruntime-gpu", "openvino"):
+        try:
+            releases.append((name, metadata.version(name)))
+        except metadata.PackageNotFoundError:
+            continue
+    said = (_processor(), releases, threads, sorted(each.digest for each in variants))
+    return xxhash.xxh3_128_hexdigest(repr(said).encode())
+
+
+def _processor() -> str:
+    """The processor and what it can do."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return f"{platform.machine()} {platform.processor()}"
+    told = {line.partition(":")[0].strip(): line for line in lines}
+    return "".join(told.get(name, "") for name in ("model name", "flags", "CPU part", "Features"))

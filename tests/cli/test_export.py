@@ -1,0 +1,95 @@
+"""From a model to an exported folder, and what can be done with it, from the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner, Result
+
+from cosmith.cli.app import app, flags_first
+from cosmith.models import Encoder, load_encoder
+
+pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+
+def cosmith(*arguments: Any) -> Result:
+    return CliRunner().invoke(app, flags_first([str(argument) for argument in arguments]))
+
+
+@pytest.fixture(scope="module")
+def documents(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("task")
+    texts = {"a": "red apples", "b": "green pears", "c": "a river in spring", "d": "code that sorts " * 20}
+    lines = [json.dumps({"_id": name, "text": text}) + "\n" for name, text in texts.items()]
+    (folder / "qrels").mkdir()
+    (folder / "corpus.jsonl").write_text("".join(lines))
+    (folder / "queries.jsonl").write_text('{"_id": "q1", "text": "apples"}\n{"_id": "q2", "text": "sort a list"}\n')
+    (folder / "qrels" / "test.tsv").write_text("query-id\tcorpus-id\tscore\nq1\ta\t1\nq2\td\t1\n")
+    return folder
+
+
+def test_export_says_what_was_lost(exported_model: tuple[Encoder, Path], documents: Path, tmp_path: Path) -> None:
+    model = exported_model[0].copy().save(tmp_path / "model")
+    given = ("--texts", documents / "corpus.jsonl", "--task", documents, "--precision", "float32")
+    done = cosmith("export", model, "--to", tmp_path / "onnx", *given)
+    assert done.exit_code == 0, done.output
+    assert "onnx float32" in done.stdout
+    assert "1.00000" in done.stdout
+    assert "ndcg@10" in done.stdout
+    assert "+0.0000 [+0.0000, +0.0000]" in done.stdout
+    int8 = ("export", model, "--to", tmp_path / "int8", "--precision", "int8")
+    refused = cosmith("--json", *int8, "--floor", "0.999999")
+    assert refused.exit_code == 1
+    assert "[--floor]: onnx int8 is below the floor" in refused.stderr
+    assert not (tmp_path / "int8").exists()
+    wrong = cosmith("export", model, "--to", tmp_path / "int8", "--precision", "int8-static")
+    assert "[--calibrate]: int8-static needs texts" in wrong.stderr
+
+
+def test_runtime_prints_the_trial(exported_model: tuple[Encoder, Path], tmp_path: Path) -> None:
+    folder = exported_model[1]
+    done = cosmith("runtime", folder, "--again")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.count("onnx int8") >= 2
+    assert "`--runtime auto` takes onnx" in done.stdout
+    told = json.loads(cosmith("--json", "runtime", folder).stdout)
+    assert told["remembered"]
+    assert [each["precision"] for each in told["forms"]] == ["float32", "float16", "int8", "int8-static"]
+    assert all(each["milliseconds"] > 0 and each["bytes"] > 0 for each in told["forms"])
+    assert "cosmith export" in cosmith("runtime", exported_model[0].copy().save(tmp_path / "model")).stderr
+
+
+def test_commands_take_an_exported_folder(
+    exported_model: tuple[Encoder, Path], documents: Path, tmp_path: Path
+) -> None:
+    encoder, folder = exported_model
+    corpus = documents / "corpus.jsonl"
+    chosen = ("--runtime", "onnx", "--precision", "float32")
+    done = cosmith("encode", folder, corpus, "--prompt", "document", "--output", tmp_path / "v.npy", *chosen)
+    assert done.exit_code == 0, done.output
+    assert "1 of 4" in done.stderr or "1 text" in done.stderr
+    texts = [json.loads(line)["text"] for line in corpus.read_text().splitlines()]
+    np.testing.assert_allclose(np.load(tmp_path / "v.npy"), encoder.encode(texts, prompt="document"), atol=1e-5)
+    built = cosmith("index", folder, corpus, "--output", tmp_path / "index", *chosen)
+    assert built.exit_code == 0, built.output
+    found = json.loads(cosmith("--json", "search", tmp_path / "index", "red apples", "-k", 2, *chosen).stdout)
+    best = load_encoder(folder, precision="float32").encode(["red apples"], prompt="query")
+    scores = np.sort(best @ encoder.encode(texts, prompt="document").T)[0, ::-1]
+    assert [hit["score"] for hit in found["hits"]] == pytest.approx(scores[:2].tolist(), abs=1e-5)
+    scored = cosmith("--json", "evaluate", folder, "--task", documents, "--no-cache", *chosen)
+    assert scored.exit_code == 0, scored.output
+    assert [each["count"] for each in json.loads(scored.stdout)["cut"]] == [1, 0]
+    plain = exported_model[0].copy().save(tmp_path / "model")
+    compared = cosmith("--json", "compare", folder, plain, "--task", documents, "--no-cache", "--precision", "float32")
+    assert compared.exit_code == 0, compared.output
+    nothing = cosmith("evaluate", "bm25", "--task", documents, "--runtime", "onnx")
+    assert "[--runtime]: no model that makes vectors is run here" in nothing.stderr
+    other = cosmith("search", tmp_path / "index", "red apples", "--precision", "int8")
+    assert other.exit_code == 1  # another form's vectors cannot be compared with those of the index
+    torch = cosmith("encode", folder, corpus, "--output", tmp_path / "t.npy", "--runtime", "torch")
+    assert "is an exported model" in torch.stderr
