@@ -13,6 +13,7 @@ from cosmith.data.contamination import Overlap, overlap_with_collection, overlap
 from cosmith.data.cut import Cut
 from cosmith.data.general import general_check_collection
 from cosmith.data.judged_rows import JudgedFiles
+from cosmith.data.passages import Passage, passages_of
 from cosmith.data.readers import ClassesRead, StsPairs, TextsRead, read_classes, read_sts, read_texts
 from cosmith.data.row_lines import write_rows
 from cosmith.data.row_readers import RowsFile, RowsRead, open_judged_rows, open_rows, read_rows
@@ -60,6 +61,7 @@ __all__ = [
     "Overlap",
     "PairLimits",
     "Part",
+    "Passage",
     "PlacedText",
     "RaggedTokens",
     "Rejected",
@@ -91,6 +93,7 @@ __all__ = [
     "open_table",
     "overlap_with_collection",
     "overlap_with_pairs",
+    "passages_of",
     "read_classes",
     "read_clicks",
     "read_rows",

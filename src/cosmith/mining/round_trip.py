@@ -7,14 +7,15 @@ when a reranker scores the pair high (arXiv:2301.01820).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from cosmith.data.passages import CorpusTexts, Passage, each_passage
 from cosmith.errors import InputError
+from cosmith.mining.own_documents import OwnDocuments
 from cosmith.phrases import counted, share
 from cosmith.retrieval.dense import search_dense
 
@@ -28,6 +29,7 @@ Float32 = npt.NDArray[np.float32]
 _EXAMPLES = 5
 _NOWHERE = np.iinfo(np.int64).max
 _AT_ONCE = 65536  # positives in hand at a time
+_QUERIES = 1024  # searched for at a time: what is spared of each, and its hits, are in memory
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ class RoundTrip:
 def round_trip(
     encoder: TextEncoder,
     source: Source,
-    corpus: Iterable[str] | None = None,
+    corpus: CorpusTexts | None = None,
     k: int = 1,
     *,
     margin: float | None = None,
@@ -96,12 +98,15 @@ def round_trip(
     """Keep the rows whose positives are found for their queries.
 
     Exact: every query is held against every document, in blocks. Other positives that the source has of a query do not
-    stand in the way of a row's own. Equal scores: what stands first among the documents ranks higher.
+    stand in the way of a row's own, nor do the documents that its positives are parts of (``document_group``), whole or
+    in other parts. Equal scores: what stands first among the documents ranks higher.
 
     Args:
         encoder: Reads every text with the prompt and the instruction that it has in training, each distinct text once.
         source: The rows; each needs a positive.
-        corpus: The documents to search, beside the source's own; None: the source's positives and negatives only.
+        corpus: The documents to search, beside the source's own, by their ids or as passages
+            (:class:`cosmith.data.Passage`); of bare texts nobody knows their documents. None: the source's positives
+            and negatives only.
         k: A row is kept when all its positives rank among the first ``k``.
         margin: And when they score at least this much above the best other document; None: no such limit.
         dim: Compare only this many numbers of each vector.
@@ -118,8 +123,13 @@ def round_trip(
         )  # fmt: skip
     said = source.settings
     numbers = np.unique(np.concatenate([source.positives, source.negatives]))
-    documents = source.texts.take(numbers)
-    documents = list(dict.fromkeys([*documents, *(corpus or ())]))
+    place_of = {text: place for place, text in enumerate(source.texts.take(numbers))}
+    places = np.searchsorted(numbers, source.positives)
+    own_documents = OwnDocuments(source, places)
+    for each in each_passage(corpus or ()):
+        text = each.text if isinstance(each, Passage) else each
+        own_documents.add(place_of.setdefault(text, len(place_of)), each)
+    documents = list(place_of)
     queries, query_of = np.unique(source.query, return_inverse=True)
     query_vectors = encoder.encode(
         source.texts.take(queries), prompt=said.query_prompt, instruction=said.instruction, dim=dim,
@@ -129,25 +139,17 @@ def round_trip(
         documents, prompt=said.document_prompt, instruction=said.instruction, dim=dim,
         show_progress="Encoding documents",
     )  # fmt: skip
-    owners, answers = source.known_positives(np.arange(len(source)))
-    owners, answers = np.searchsorted(queries, owners), np.searchsorted(numbers, answers)
-    # Deep enough that k others are seen beside all that are known to answer, and one more to take the margin from.
-    depth = k + int(np.bincount(owners).max()) + 1
-    positions, scores = search_dense(query_vectors, document_vectors, depth)
-    pairs = positions + np.arange(len(positions))[:, None] * len(documents)
-    others = ~np.isin(pairs, owners * len(documents) + answers)
     positive_rows = np.repeat(np.arange(len(source)), np.diff(source.positive_offsets))
-    places = np.searchsorted(numbers, source.positives)
-    own = np.einsum("ij,ij->i", query_vectors[query_of[positive_rows]], document_vectors[places], dtype=np.float32)
-    ranks = _ranks(positions, others, query_of[positive_rows], places)
+    asked = query_of[positive_rows]
+    own = np.einsum("ij,ij->i", query_vectors[asked], document_vectors[places], dtype=np.float32)
+    ranks, first_other, best_other = _searched(
+        query_vectors, document_vectors, asked, places, _Spared(own_documents, query_of, asked, places), k
+    )
     lowest = np.minimum.reduceat(own, source.positive_offsets[:-1])
     rank_of_row = np.maximum.reduceat(
         np.where((ranks == 0) | (ranks > k), _NOWHERE, ranks), source.positive_offsets[:-1]
     )
     rank_of_row[rank_of_row == _NOWHERE] = 0
-    first_other = others.argmax(axis=1)
-    any_other: npt.NDArray[np.bool_] = np.asarray(others.any(axis=1))
-    best_other = np.where(any_other, scores[np.arange(len(scores)), first_other], -np.inf).astype(np.float32)
     margins = lowest - best_other[query_of]
     kept = rank_of_row > 0
     if margin is not None:
@@ -159,7 +161,6 @@ def round_trip(
         )  # fmt: skip
     left_out = np.flatnonzero(~kept)
     left_out = left_out[np.argsort(margins[left_out], kind="stable")][:_EXAMPLES]
-    instead = positions[np.arange(len(positions)), first_other]
     return RoundTrip(
         source=source.select(np.flatnonzero(kept)),
         rows=len(source),
@@ -169,15 +170,77 @@ def round_trip(
         margins=margins,
         scores=lowest,
         missed=tuple(
-            _instead(source, row, own, documents[instead[query_of[row]]], float(best_other[query_of[row]]))
+            _instead(source, row, own, documents[first_other[query_of[row]]], float(best_other[query_of[row]]))
             for row in left_out.tolist()
-            if any_other[query_of[row]]
+            if first_other[query_of[row]] >= 0
         ),
     )
 
 
+@dataclass(frozen=True)
+class _Spared:
+    """What counts against none of a query's positives: the others of them, and all of their documents.
+
+    Attributes:
+        own_documents: The documents that rows are from.
+        query_of: int64 ``[R]``, the query of each row.
+        asked: int64 ``[P]``, the query of each positive.
+        places: int64 ``[P]``, the document that it is.
+    """
+
+    own_documents: OwnDocuments
+    query_of: Int64
+    asked: Int64
+    places: Int64
+
+    def of(self, part: slice) -> tuple[Int64, Int64]:
+        """Queries of this part, counted from its start, and documents: each pair once."""
+        rows = np.flatnonzero((part.start <= self.query_of) & (self.query_of < part.stop))
+        inside = (part.start <= self.asked) & (self.asked < part.stop)
+        of_row, parts = self.own_documents.of(rows)
+        queries = np.concatenate([self.asked[inside], self.query_of[rows[of_row]]]) - part.start
+        pairs = np.unique(np.stack([queries, np.concatenate([self.places[inside], parts])]), axis=1)
+        return pairs[0], pairs[1]
+
+
+def _searched(
+    query_vectors: Float32, document_vectors: Float32, asked: Int64, places: Int64, spared: _Spared, k: int
+) -> tuple[Int64, Int64, Float32]:
+    """Search for all queries, some at a time.
+
+    Args:
+        query_vectors: float32 ``[Q, D]``.
+        document_vectors: float32 ``[N, D]``.
+        asked: int64 ``[P]``, the query of each positive.
+        places: int64 ``[P]``, the document that it is.
+        spared: What does not count.
+        k: How many others there may be to be told from.
+
+    Returns:
+        The rank ``[P]`` of each positive for its query, 0 where it is not among the hits; the best other document
+        ``[Q]`` of each query, -1 where there is none; and its score ``[Q]``, minus infinity likewise.
+    """
+    count, width = len(query_vectors), len(document_vectors)
+    ranks = np.zeros(len(places), dtype=np.int64)
+    first_other, best_other = np.full(count, -1, dtype=np.int64), np.full(count, -np.inf, dtype=np.float32)
+    for start in range(0, count, _QUERIES):
+        part = slice(start, min(start + _QUERIES, count))
+        queries, documents = spared.of(part)
+        # Deep enough that k others are seen beside all that are spared, and one more to take the margin from.
+        depth = k + 1 + int(np.bincount(queries).max())
+        positions, scores = search_dense(query_vectors[part], document_vectors, depth)
+        pairs = positions + np.arange(len(positions))[:, None] * width
+        others = ~np.isin(pairs, queries * width + documents)
+        inside = np.flatnonzero((part.start <= asked) & (asked < part.stop))
+        ranks[inside] = _ranks(positions, others, asked[inside] - start, places[inside])
+        column, there = others.argmax(axis=1), np.flatnonzero(others.any(axis=1))
+        first_other[start + there] = positions[there, column[there]]
+        best_other[start + there] = scores[there, column[there]]
+    return ranks, first_other, best_other
+
+
 def _ranks(positions: Int64, others: npt.NDArray[np.bool_], queries: Int64, places: Int64) -> Int64:
-    """The rank ``[P]`` of each document ``places`` for its query, known answers not counted; 0: not among the hits."""
+    """The rank ``[P]`` of each document ``places`` for its query, spared ones not counted; 0: not among the hits."""
     before: Int64 = np.cumsum(others, axis=1) - others
     ranks = np.zeros(len(places), dtype=np.int64)
     for start in range(0, len(places), _AT_ONCE):

@@ -113,15 +113,22 @@ class Artefacts:
 
     def texts(self, name: str) -> list[str]:
         """Raw texts: those of a file, all that a source's rows use, or the documents of a collection."""
+        return [text for _, text in self.named_texts(name)]
+
+    def named_texts(self, name: str) -> Iterator[tuple[str, str]]:
+        """The same with their ids, those of a source's rows with their numbers."""
         kind = self.kind(name)
         if kind == "collection":
-            return list(self.collection(name).documents.values())
-        if kind == "source":
+            yield from self.collection(name).documents.items()
+        elif kind == "source":
             import numpy as np
 
             source = self.source(name)
-            return source.texts.take(np.unique(np.concatenate([source.query, source.positives, source.negatives])))
-        return self._texts_read(name).texts
+            numbers = np.unique(np.concatenate([source.query, source.positives, source.negatives]))
+            yield from zip(map(str, numbers.tolist()), source.texts.take(numbers), strict=True)
+        else:
+            read = self._texts_read(name)
+            yield from zip(read.ids, read.texts, strict=True)
 
     def documents(self, name: str) -> Iterator[Document]:
         """Raw texts as documents, one after another; only those of a file have titles, sections and links."""
@@ -130,8 +137,8 @@ class Artefacts:
         if self.kind(name) == "texts":
             yield from load_documents(self.folder(name) / "texts.jsonl")
         else:
-            for number, text in enumerate(self.texts(name)):
-                yield Document(str(number), text)
+            for given, text in self.named_texts(name):
+                yield Document(given, text)
 
     def passages(self, name: str) -> dict[str, str]:
         """Texts that can be the answer to something, by their ids: those of a file, the documents of a collection, or

@@ -16,6 +16,7 @@ from cosmith.recipes.engine_schemas import WHO_WORKS
 from cosmith.recipes.graph import mining_stage
 from cosmith.recipes.mining_schemas import MineStage
 from cosmith.recipes.stage_schemas import TrainStage
+from cosmith.recipes.text_names import corpus_of
 from cosmith.training import Remining
 
 
@@ -47,7 +48,7 @@ def mined(
         found = mine_hard_negatives(
             models,
             source,
-            corpus=[text for name in stage.corpus for text in context.artefacts.texts(name)],
+            corpus=corpus_of(stage.corpus, context.artefacts),
             negatives_per_row=stage.negatives,
             cross_encoder=None if stage.cross_encoder is None else context.artefacts.reranker(stage.cross_encoder),
             review=review,

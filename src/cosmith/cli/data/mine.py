@@ -17,7 +17,7 @@ from cosmith.errors import ColumnError, InputError
 from cosmith.phrases import counted
 
 if TYPE_CHECKING:
-    from cosmith.data import RowsRead
+    from cosmith.data import Passage, RowsRead
 
 
 def mine(
@@ -97,7 +97,7 @@ def mine(
     judged = read_review(review) if review is not None and review.exists() else Review()
     rejected = beside(output, ".rejected.jsonl")
     read = _read(pairs, query, positive, manner, rejected)
-    more = [text for file in corpus or () for text in _texts(file, manner, output)]
+    more = [each for file in corpus or () for each in _passages(file, manner, output)]
     encoders = [load_encoder(name, precision) for name in model or ["all-MiniLM-L6-v2"]]
     require_used(instruction, "query", *encoders)
     source = Source.from_rows(pairs.stem, read.rows, SourceSettings(instruction=instruction))
@@ -148,10 +148,12 @@ def _read(pairs: Path, query: str, positive: str, manner: Manner, rejected: Path
     return read
 
 
-def _texts(file: Path, manner: Manner, output: Path) -> list[str]:
-    return texts_of(
-        file, "auto", manner, rejected=beside(output, f".{file.stem}.rejected.jsonl"), part="document"
-    ).texts
+def _passages(file: Path, manner: Manner, output: Path) -> list[Passage]:
+    from cosmith.data import passages_of
+
+    rejected = beside(output, f".{file.stem}.rejected.jsonl")
+    read = texts_of(file, "auto", manner, rejected=rejected, part="document")
+    return passages_of(dict(zip(read.ids, read.texts, strict=True)))
 
 
 def _reader(name: str | None, precision: str) -> Any:

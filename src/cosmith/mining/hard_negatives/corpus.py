@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from cosmith.data import Source
+from cosmith.data.passages import CorpusTexts, Passage, each_passage
 from cosmith.data.ragged import Int64, offsets_of, take_rows
 from cosmith.data.row_arrays import require_text
 from cosmith.data.texts import TextTable, TextTableBuilder
 from cosmith.mining.likely_positives import Review
+from cosmith.mining.own_documents import OwnDocuments
 
 Places = tuple[Int64, Int64]
 """Places among some rows, and positions among the documents, ordered by position."""
@@ -24,7 +25,7 @@ class Corpus:
 
     Args:
         source: The rows.
-        more: The other texts.
+        more: The other texts; those that know their documents are no candidates of the rows of these.
         keep: Whether rows keep the negatives that they have.
         encode_kept: Whether those have to be encoded, too.
         review: What people have said of pairs.
@@ -37,19 +38,20 @@ class Corpus:
             are no candidates, where they are needed.
     """
 
-    def __init__(self, source: Source, more: Iterable[str], *, keep: bool, encode_kept: bool, review: Review) -> None:
+    def __init__(self, source: Source, more: CorpusTexts, *, keep: bool, encode_kept: bool, review: Review) -> None:
         self.source, self._keep = source, keep
         builder, added = TextTableBuilder(source.texts), array("q")
-        for place, text in enumerate(more):
+        self._own = OwnDocuments(source, source.positives)
+        for place, each in enumerate(each_passage(more)):
+            text = each.text if isinstance(each, Passage) else each
             require_text(text, place, "the text of the corpus")
             added.append(builder.add(text))
+            self._own.add(added[-1], each)
         self.texts: TextTable = builder.table() if len(builder) > len(source.texts) else source.texts
         self.documents: Int64 = np.unique(np.concatenate([source.positives, np.array(added, dtype=np.int64)]))
         kept = source.negatives if encode_kept else source.negatives[:0]
         self.encoded: Int64 = np.concatenate([self.documents, np.setdiff1d(kept, self.documents)])
         self._exempt = self._pairs_of_review(review)
-        if source.text_documents is not None:
-            self._parts, self._part_offsets = self._parts_of_documents(source.text_documents)
         if source.labels is not None:
             self._labelled, self._label = self._labels_of_documents(source.labels)
 
@@ -70,22 +72,19 @@ class Corpus:
     def excluded(self, rows: Int64) -> Places:
         """What may never be a negative of these rows.
 
-        All that the source knows to answer the row's query, the other parts of the documents that its positives are
-        parts of, the query itself, and the negatives that the row keeps.
+        All that the source knows to answer the row's query, the documents that its positives are parts of and all
+        other parts of them, the query itself, and the negatives that the row keeps.
         """
         source, asked = self.source, self.source.query[rows]
         places, answers = _joined(asked, *source.known_positives(rows))
-        parts = [(answers, places), (asked, np.arange(len(rows)))]
+        own_places, own_parts = self._own.of(rows)
+        parts = [(answers, places), (asked, np.arange(len(rows))), (own_parts, own_places)]
         if self._keep:
             own, offsets = take_rows(source.negatives, source.negative_offsets, rows)
             parts.append((own, np.repeat(np.arange(len(rows)), np.diff(offsets))))
         texts, places = (np.concatenate(part) for part in zip(*parts, strict=True))
         positions, is_document = self.positions(texts)
-        places, positions = places[is_document], positions[is_document]
-        if source.text_documents is not None:
-            more_places, more_positions = self._of_same_document(rows, source.text_documents)
-            places, positions = np.concatenate([places, more_places]), np.concatenate([positions, more_positions])
-        return _by_position(places, positions)
+        return _by_position(places[is_document], positions[is_document])
 
     def exempt(self, rows: Int64) -> Places:
         """What a person has called no answer, so that it may be a negative of these rows whatever it scores."""
@@ -95,6 +94,10 @@ class Corpus:
         """What tells one set of exempt pairs from another."""
         queries, positions = self._exempt
         return repr([queries.tolist(), positions.tolist()])
+
+    def documents_key(self) -> str:
+        """What tells one knowledge of which texts are parts of which rows' documents from another."""
+        return self._own.key()
 
     def of_same_label(self, rows: Int64, part: slice) -> npt.NDArray[np.bool_] | None:
         """Which of these documents are of the label of which of these rows: ``[len(rows), documents of the part]``.
@@ -144,23 +147,6 @@ class Corpus:
         asked = np.array(queries, dtype=np.int64)
         order = np.argsort(asked, kind="stable")
         return asked[order], np.array(positions, dtype=np.int64)[order]
-
-    def _of_same_document(self, rows: Int64, document_of: Int64) -> Places:
-        positives, offsets = take_rows(self.source.positives, self.source.positive_offsets, rows)
-        places = np.repeat(np.arange(len(rows)), np.diff(offsets))
-        pairs = np.unique(places * len(self._part_offsets) + document_of[positives])
-        places, documents = np.divmod(pairs, len(self._part_offsets))
-        parts, offsets = take_rows(self._parts, self._part_offsets, documents)
-        return np.repeat(places, np.diff(offsets)), parts
-
-    def _parts_of_documents(self, document_of: Int64) -> tuple[Int64, Int64]:
-        """The positions that are parts of each document: a ragged array with a row for every document."""
-        inside = self.documents < len(document_of)
-        positions = np.flatnonzero(inside)
-        of_position = document_of[self.documents[inside]]
-        positions, of_position = positions[of_position >= 0], of_position[of_position >= 0]
-        order = np.argsort(of_position, kind="stable")
-        return positions[order], offsets_of(np.bincount(of_position, minlength=int(document_of.max(initial=-1)) + 1))
 
     def _labels_of_documents(self, labels: Int64) -> Places:
         """The pairs of a document's position and a label that it carries, ordered by document."""

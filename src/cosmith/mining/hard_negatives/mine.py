@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -42,6 +42,7 @@ from cosmith.retrieval.vectors import StoredAs
 
 if TYPE_CHECKING:
     from cosmith.data import Source
+    from cosmith.data.passages import CorpusTexts
     from cosmith.models import CrossEncoder, TextEncoder
 
 _EXAMPLES = 20
@@ -113,7 +114,7 @@ def mine_hard_negatives(
     models: TextEncoder | Sequence[TextEncoder],
     source: Source,
     *,
-    corpus: Iterable[str] = (),
+    corpus: CorpusTexts = (),
     negatives_per_row: int = 1,
     candidates: Candidates = "dense",
     agreement: int = 1,
@@ -137,13 +138,13 @@ def mine_hard_negatives(
     """Give each row the documents that score highest with its query without being, or seeming, an answer.
 
     Candidates are all positives of the source, and the texts of ``corpus``. Never chosen: the query itself, any
-    positive that the source gives this query in any row, other parts of a document that the row's positives are parts
-    of, where rows have labels the query or a positive of any row of the same label, a negative that the row keeps, and
-    what scores too near the lowest positive p of the row: a candidate must score less than p - |p| (1 - ratio), which
-    is ratio x p where p is positive (TopK-PercPos), less than p - margin (TopK-MarginPos), and less than max_score
-    (TopK-Abs). With several models, it must by each of them. These limits guess at answers that nobody has marked;
-    where every row has a label, the labels mark them all: then there is no ``ratio`` unless one is given, and what is
-    found, the nearest texts of other classes, stands in place of the negatives that were drawn from these.
+    positive that the source gives this query in any row, a document that the row's positives are parts of and all other
+    parts of it, where rows have labels the query or a positive of any row of the same label, a negative that the row
+    keeps, and what scores too near the lowest positive p of the row: a candidate must score less than p - |p| (1 -
+    ratio), which is ratio x p where p is positive (TopK-PercPos), less than p - margin (TopK-MarginPos), and less than
+    max_score (TopK-Abs). With several models, it must by each of them. These limits guess at answers that nobody has
+    marked; where every row has a label, the labels mark them all: then there is no ``ratio`` unless one is given, and
+    what is found, the nearest texts of other classes, stands in place of the negatives that were drawn from these.
 
     All documents are compared with all queries, and limits hold before the best are selected. What passes is ranked by
     the models' cosines, by BM25, or by both; several rankings become one by reciprocal rank fusion, see
@@ -153,7 +154,9 @@ def mine_hard_negatives(
         models: The encoder whose mistakes are looked for, or several; each reads every text with the prompt and the
             instruction that it has in training, each distinct text once.
         source: The rows; each needs a positive.
-        corpus: Texts that may become negatives besides, e.g. ``collection.documents.values()``.
+        corpus: Texts that may become negatives besides, by their ids, e.g. ``collection.documents``, or as passages
+            (:class:`cosmith.data.Passage`): none becomes one of a row whose ``document_group`` is its id or the
+            document that it is a chunk of. Of bare texts nobody knows their documents.
         negatives_per_row: How many to find for each row.
         candidates: Who ranks what passes: ``"dense"``, the models; ``"bm25"``, the words that query and document
             share; ``"both"``.
@@ -270,7 +273,8 @@ def _read(file: Path) -> tuple[Int64, Tally]:
 def _search_key(search: Search) -> str:
     """A hash over all that the candidates depend on."""
     corpus, reader = search.corpus, search.cross_encoder
-    said = [search.settings.described(), corpus.source.fingerprint(), corpus.exempt_key(), sizes.ROWS]
+    said = [search.settings.described(), corpus.source.fingerprint(), corpus.exempt_key(), sizes.ROWS,
+            corpus.documents_key()]  # fmt: skip
     said += [[judge.key for judge in search.judges], None if reader is None else reader.fingerprint()]
     digest = xxhash.xxh3_128(repr(said).encode())
     digest.update(np.ascontiguousarray(corpus.texts.hashes[corpus.documents]).view(np.uint8).data)

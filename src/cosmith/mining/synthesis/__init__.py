@@ -1,5 +1,6 @@
 """Training rows that a language model writes: queries, paraphrases, translations, examples of classes."""
 
+from cosmith.data.passages import Passage, passages_of
 from cosmith.mining.synthesis.budget import Budget, Usage
 from cosmith.mining.synthesis.cache import AnswerCache
 from cosmith.mining.synthesis.chat import ChatRequest, Completion
@@ -20,9 +21,7 @@ from cosmith.mining.synthesis.settings import (
     DIFFICULTIES,
     QUESTION_TYPES,
     TASKS,
-    Passage,
     SynthesisSettings,
-    passages_of,
 )
 from cosmith.mining.synthesis.synthesise import synthesise
 from cosmith.mining.synthesis.templates import KINDS, Template, builtin_templates, load_template, parse_template

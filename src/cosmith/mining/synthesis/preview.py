@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from cosmith.data.passages import Passage
 from cosmith.mining.synthesis.budget import Budget
 from cosmith.mining.synthesis.chat import ChatRequest, estimated_tokens
 from cosmith.mining.synthesis.personas import builtin_personas
 from cosmith.mining.synthesis.prompting import Prompting, Question
 from cosmith.mining.synthesis.rows import Assignment
-from cosmith.mining.synthesis.settings import Passage, SynthesisSettings
+from cosmith.mining.synthesis.settings import SynthesisSettings
 from cosmith.mining.synthesis.synthesise import characters_of, distinct
 from cosmith.phrases import counted
 

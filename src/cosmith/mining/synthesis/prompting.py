@@ -9,10 +9,11 @@ from typing import Any
 
 import xxhash
 
+from cosmith.data.passages import Passage
 from cosmith.mining.synthesis.chat import ChatRequest
 from cosmith.mining.synthesis.checks import language_name
 from cosmith.mining.synthesis.rows import Assignment
-from cosmith.mining.synthesis.settings import DIFFICULTIES, KEYWORDS, QUESTION_TYPES, Passage, SynthesisSettings
+from cosmith.mining.synthesis.settings import DIFFICULTIES, KEYWORDS, QUESTION_TYPES, SynthesisSettings
 from cosmith.mining.synthesis.shapes import Shape, configuration_shape, json_schema, text_shape
 from cosmith.mining.synthesis.templates import KINDS, Template
 

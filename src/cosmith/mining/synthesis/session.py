@@ -7,13 +7,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from cosmith.data.passages import Passage
 from cosmith.mining.synthesis.budget import BudgetSpentError, Limit, Meter, Usage
 from cosmith.mining.synthesis.cache import AnswerCache
 from cosmith.mining.synthesis.client import ChatClient
 from cosmith.mining.synthesis.endpoint import Endpoint
 from cosmith.mining.synthesis.prompting import Prompting
 from cosmith.mining.synthesis.rows import RejectedAnswer, SyntheticRow
-from cosmith.mining.synthesis.settings import Passage
 from cosmith.mining.synthesis.writing import Outcome, Writer
 from cosmith.phrases import counted
 from cosmith.progress import Bar, track

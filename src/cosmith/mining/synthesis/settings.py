@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -42,31 +41,8 @@ TASKS: Mapping[Product, Task] = {
 }  # fmt: skip
 """What the rows of each product teach."""
 
-_CHUNK = re.compile(r"(.+)#\d+-\d+", re.DOTALL)
-
 KEYWORDS = (2, 6)
 """How many words a query of the type ``keywords`` has."""
-
-
-@dataclass(frozen=True)
-class Passage:
-    """A text to write about.
-
-    Attributes:
-        id: Its name, by which rows say what they were made from.
-        text: The text.
-        document: The id of what it is a part of; None where it is whole.
-    """
-
-    id: str
-    text: str
-    document: str | None = None
-
-
-def passages_of(texts: Mapping[str, str]) -> list[Passage]:
-    """Texts by their ids as passages; an id as chunks have it, ``guide.md#0-512``, says what the text is a part of."""
-    found = ((name, text, _CHUNK.fullmatch(name)) for name, text in texts.items())
-    return [Passage(name, text, part[1] if part else None) for name, text, part in found]
 
 
 @dataclass(frozen=True)

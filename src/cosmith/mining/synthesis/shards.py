@@ -17,13 +17,13 @@ import pyarrow.parquet as parquet
 
 from cosmith.atomic import atomic_file
 from cosmith.bulk import Engine, ShardJob, run_shards
+from cosmith.data.passages import Passage
 from cosmith.mining.synthesis.budget import Budget, Meter, Usage
 from cosmith.mining.synthesis.cache import AnswerCache
 from cosmith.mining.synthesis.chat import Completion
 from cosmith.mining.synthesis.endpoint import Endpoint, require_askable
 from cosmith.mining.synthesis.prompting import Prompting
 from cosmith.mining.synthesis.session import write_about
-from cosmith.mining.synthesis.settings import Passage
 
 PASSAGES = 128
 """Passages a shard: what a worker is given at a time."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cosmith.bulk import LOCAL, Engine
+from cosmith.data.passages import Passage
 from cosmith.errors import InputError
 from cosmith.mining.synthesis.budget import Budget, Meter
 from cosmith.mining.synthesis.cache import AnswerCache
@@ -16,7 +17,7 @@ from cosmith.mining.synthesis.endpoint import Endpoint, require_askable
 from cosmith.mining.synthesis.personas import builtin_personas, nearest_personas
 from cosmith.mining.synthesis.prompting import Prompting
 from cosmith.mining.synthesis.session import Synthesis, write_about
-from cosmith.mining.synthesis.settings import Passage, SynthesisSettings
+from cosmith.mining.synthesis.settings import SynthesisSettings
 from cosmith.mining.synthesis.shards import ask_in_shards, take_in
 from cosmith.mining.synthesis.writing import useless
 from cosmith.phrases import counted

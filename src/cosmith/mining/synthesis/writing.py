@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from cosmith.data import TrainingRow
+from cosmith.data.passages import Passage
 from cosmith.data.texts import text_problem
 from cosmith.errors import InputError
 from cosmith.mining.synthesis.checks import is_copy, is_other_language, is_too_long, words_of
 from cosmith.mining.synthesis.prompting import Prompting, Question
 from cosmith.mining.synthesis.rows import Assignment, RejectedAnswer, SyntheticRow, rejected_answer
-from cosmith.mining.synthesis.settings import Passage
 from cosmith.mining.synthesis.shapes import read_answer
 from cosmith.mining.synthesis.templates import KINDS
 from cosmith.phrases import one_line

@@ -23,6 +23,7 @@ from cosmith.errors import InputError
 from cosmith.phrases import one_line
 from cosmith.recipes.artefacts import StageContext
 from cosmith.recipes.document_schemas import BestChunkSettings, ChunksStage, DocumentsStage
+from cosmith.recipes.text_names import name_among
 
 _EXAMPLES = 5
 _SHOWN = 300  # characters of an example
@@ -135,6 +136,5 @@ def _documents(names: list[str], context: StageContext) -> Iterator[Document]:
     The ids of several inputs begin with the input's name, since two may have the same.
     """
     for name in names:
-        before = f"{name}/" if len(names) > 1 else ""
         for each in context.artefacts.documents(name):
-            yield replace(with_text(each), id=before + each.id)
+            yield replace(with_text(each), id=name_among(names, name, each.id))

@@ -13,8 +13,8 @@ from cosmith.errors import InputError
 from cosmith.mining import cosine_scores, cross_encoder_scores, keep_best_rows, outscored_positives, round_trip
 from cosmith.recipes.artefacts import StageContext
 from cosmith.recipes.judging_schemas import FilterStage, RoundTripStage, ScoreStage
-from cosmith.recipes.stages.pretraining import all_texts
 from cosmith.recipes.stages.training import finite_or_none, score_histograms
+from cosmith.recipes.text_names import corpus_of
 
 
 def score(stage: ScoreStage, context: StageContext) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def filter_rows(stage: FilterStage, context: StageContext) -> dict[str, Any]:
 def keep_found_again(stage: RoundTripStage, context: StageContext) -> dict[str, Any]:
     """Keep the rows whose answers are found for their queries."""
     source = context.artefacts.source(stage.source)
-    corpus = all_texts(stage.corpus, context) if stage.corpus else None
+    corpus = corpus_of(stage.corpus, context.artefacts)
     try:
         found = round_trip(
             context.artefacts.remembering(stage.model), source, corpus, stage.k, margin=stage.margin, dim=stage.dim

@@ -29,6 +29,7 @@ from cosmith.recipes.artefacts import StageContext
 from cosmith.recipes.pair_splits import split_source
 from cosmith.recipes.stages.data import examples_of, keep_split, whole_rows
 from cosmith.recipes.synthesis_schemas import SynthesiseStage
+from cosmith.recipes.text_names import name_among
 
 ANSWERS = ".answers.sqlite"
 """The file of answers in a run's folder: it outlives the stage, whose folder is made anew when its settings change."""
@@ -106,7 +107,6 @@ def _passages(stage: SynthesiseStage, context: StageContext) -> list[Passage]:
     """The texts of all inputs; where there are several, an id says which it is from."""
     found: list[Passage] = []
     for name in stage.texts:
-        prefix = f"{name}:" if len(stage.texts) > 1 else ""
         texts = context.artefacts.passages(name)
-        found += passages_of({prefix + each: text for each, text in texts.items()})
+        found += passages_of({name_among(stage.texts, name, each): text for each, text in texts.items()})
     return found

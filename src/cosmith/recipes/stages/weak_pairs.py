@@ -29,6 +29,7 @@ from cosmith.recipes.artefacts import StageContext
 from cosmith.recipes.pair_splits import split_source
 from cosmith.recipes.row_schemas import WeakPairsStage
 from cosmith.recipes.stages.data import keep_split, whole_rows
+from cosmith.recipes.text_names import name_among
 
 if TYPE_CHECKING:
     from cosmith.data.documents import Document
@@ -78,7 +79,7 @@ def _documents(stage: WeakPairsStage, context: StageContext) -> Iterator[Documen
     """The documents of all inputs; of several inputs their ids begin with the name of theirs."""
     for name in stage.texts:
         for document in context.artefacts.documents(name):
-            yield replace(document, id=f"{name}/{document.id}") if len(stage.texts) > 1 else document
+            yield replace(document, id=name_among(stage.texts, name, document.id))
 
 
 class _HeldOut:
