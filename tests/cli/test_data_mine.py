@@ -52,6 +52,19 @@ def test_pairs_get_the_negatives_that_the_library_finds(world: Path, tmp_path: P
     assert (tmp_path / "mined.jsonl.vectors").is_dir()
 
 
+def test_chunks_of_a_rows_own_document_are_no_negatives(world: Path, tmp_path: Path) -> None:
+    rows = [TrainingRow(f"query {n}", (f"part {n} 0",), document_group=f"d{n}") for n in range(4)]
+    write_rows(tmp_path / "pairs.jsonl", rows)
+    chunks = ({"_id": f"d{n}#{m}-{m + 1}", "text": f"part {n} {m}"} for n in range(4) for m in range(3))
+    (tmp_path / "chunks.jsonl").write_text("".join(json.dumps(chunk) + "\n" for chunk in chunks))
+    done = cosmith("data", "mine", tmp_path / "pairs.jsonl", "--model", world / "model0", "--corpus",
+                   tmp_path / "chunks.jsonl", "--negatives", 12, "--ratio", 0,
+                   "-o", tmp_path / "mined.jsonl")  # fmt: skip
+    assert done.exit_code == 0, done.stderr
+    for n, row in enumerate(read_rows(tmp_path / "mined.jsonl").rows):
+        assert set(row.negatives) == {f"part {other} {m}" for other in range(4) if other != n for m in range(3)}
+
+
 def test_a_judged_review_is_followed(world: Path, tmp_path: Path) -> None:
     review, output = tmp_path / "review.jsonl", tmp_path / "mined.jsonl"
     command = ["data", "mine", world / "pairs.jsonl", "--model", world / "model0", "--review", review, "-o", output,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cosmith.data import Source, TrainingRow
+from cosmith.data import Passage, Source, TrainingRow, passages_of
 from cosmith.errors import InputError
 from cosmith.mining import mine_hard_negatives
 from cosmith.mining.hard_negatives import blocks
@@ -117,6 +117,52 @@ def test_other_parts_of_the_answers_document_are_no_negatives(words_encoder):
     result = mine_hard_negatives(words_encoder(), Source.from_rows("parts", rows), ratio=None, negatives_per_row=3)
     found = [set(row.negatives) for row in result.source.rows()]
     assert found == [{"apple car"}, {"apple car"}, {"apple one", "apple two"}]
+
+
+PARTS = [
+    TrainingRow("apple", ("apple one",), document_group="fruit"),
+    TrainingRow("car", ("red car",), document_group="shop/cars#0-7"),
+]
+CORPUS = {
+    "fruit": "apple apple whole", "fruit#0-9": "apple one", "fruit#9-18": "apple three", "fruits": "apple other",
+    "shop/cars": "car car whole", "shop/cars#7-12": "car seat", "shop/cars#7-12#0-3": "car part", "cars": "car other",
+}  # fmt: skip
+OWN = {"apple": {"apple apple whole", "apple three"}, "car": {"car car whole", "car seat", "car part"}}
+
+
+def test_the_corpus_knows_which_of_its_texts_are_of_a_rows_own_document(words_encoder):
+    source = Source.from_rows("parts", PARTS)
+    found = mine_hard_negatives(words_encoder(), source, corpus=CORPUS, ratio=None, negatives_per_row=9)
+    everything = {*CORPUS.values(), "red car"}
+    assert {row.query: set(row.negatives) for row in found.source.rows()} == {
+        row.query: everything - OWN[row.query] - set(row.positives) for row in PARTS
+    }
+    limited = mine_hard_negatives(words_encoder(), source, corpus=passages_of(CORPUS), ratio=0.5)
+    assert not {(each.query, each.document) for each in limited.likely_positives} & {
+        (query, text) for query, texts in OWN.items() for text in texts
+    }
+    bare = mine_hard_negatives(words_encoder(), source, corpus=CORPUS.values(), ratio=None, negatives_per_row=9)
+    assert limited.rejected < mine_hard_negatives(words_encoder(), source, corpus=CORPUS.values(), ratio=0.5).rejected
+    assert OWN["apple"] < set(bare.source.row(0).negatives)
+    assert "car seat" in bare.source.row(1).negatives
+
+
+def test_a_text_that_stands_in_two_documents_is_no_negative_of_either(words_encoder):
+    corpus = [Passage("fruit#3-4", "same words", "fruit"), Passage("shop/cars#3-4", "same words"), "free"]
+    found = mine_hard_negatives(
+        words_encoder(), Source.from_rows("parts", PARTS), corpus=corpus, ratio=None, negatives_per_row=9
+    )
+    assert [set(row.negatives) for row in found.source.rows()] == [{"red car", "free"}, {"apple one", "free"}]
+
+
+def test_what_a_folder_keeps_is_searched_for_again_when_the_documents_have_other_names(words_encoder, tmp_path):
+    source = Source.from_rows("parts", PARTS)
+    for corpus in (CORPUS.values(), CORPUS, {f"other/{name}": text for name, text in CORPUS.items()}):
+        options = {"ratio": None, "negatives_per_row": 9}
+        kept = mine_hard_negatives(words_encoder(), source, corpus=corpus, folder=tmp_path, **options)
+        fresh = mine_hard_negatives(words_encoder(), source, corpus=corpus, **options)
+        assert list(kept.source.rows()) == list(fresh.source.rows())
+    assert len(list((tmp_path / "searches").iterdir())) == 2, "of names that no row knows nothing depends"
 
 
 class Prefers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from cosmith.data import Source, TrainingRow
+from cosmith.data import Source, TrainingRow, passages_of
 from cosmith.errors import InputError
 from cosmith.mining import round_trip
 
@@ -54,6 +55,39 @@ def test_other_answers_of_the_query_do_not_stand_in_the_way() -> None:
     assert found.kept.all()
     assert found.ranks.tolist() == [1, 1, 1]
     assert not found.missed
+
+
+def test_a_rows_own_document_does_not_compete_with_its_answer() -> None:
+    rows = Source.from_rows("rows", [
+        TrainingRow("1 0", ("1 0.3",), document_group="a"), TrainingRow("0 1", ("0.3 1",), document_group="b#0-5"),
+        TrainingRow("1 1", ("1 1.2",), document_group="c"),
+    ])  # fmt: skip
+    corpus = {"a": "1 0.1", "a#3-9": "1 0.2", "b": "0.1 1", "b#5-7": "0.2 1", "d": "1 1.1"}
+    found = round_trip(Points(), rows, corpus, k=1)
+    assert found.kept.tolist() == [True, True, False]
+    assert found.ranks.tolist() == [1, 1, 0]
+    assert found.margins[0] == pytest.approx(1 / np.hypot(1, 0.3) - 1.2 / np.hypot(1, 1.1) / 1.2, abs=1e-6)
+    assert [each.found for each in found.missed] == ["1 1.1"]
+    deeper = round_trip(Points(), rows, passages_of(corpus), k=2)
+    assert deeper.ranks.tolist() == [1, 1, 2]
+    with pytest.raises(InputError, match="none of 3 rows finds"):
+        round_trip(Points(), rows, corpus.values(), k=1)
+
+
+def test_any_number_of_queries_at_a_time_finds_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    angles = np.random.default_rng(0).uniform(0, 1.5, (30, 2))
+    rows = Source.from_rows("rows", [
+        TrainingRow(f"{np.cos(q)} {np.sin(q)}", (f"{np.cos(p)} {np.sin(p)}",), document_group=f"d{n // 4}")
+        for n, (q, p) in enumerate(angles.tolist())
+    ])  # fmt: skip
+    corpus = {f"d{n}": f"{np.cos(n)} {np.sin(n)}" for n in range(8)}
+    whole = round_trip(Points(), rows, corpus, k=9)
+    monkeypatch.setattr(sys.modules["cosmith.mining.round_trip"], "_QUERIES", 7)  # not the function of that name
+    parted = round_trip(Points(), rows, corpus, k=9)
+    assert 0 < whole.kept.sum() < len(rows)
+    np.testing.assert_array_equal(parted.ranks, whole.ranks)
+    np.testing.assert_allclose(parted.margins, whole.margins, atol=1e-6)
+    assert [each.query for each in parted.missed] == [each.query for each in whole.missed]
 
 
 def test_a_margin_asks_for_more_than_the_first_place() -> None:
