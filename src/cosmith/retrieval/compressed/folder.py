@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +16,29 @@ from cosmith.data.array_files import map_array, write_array
 from cosmith.errors import InputError
 from cosmith.retrieval.compressed.codes import code_of, load_faiss
 from cosmith.retrieval.compressed.coding import BLOCK, FittedCoding, StoredCodes
-from cosmith.retrieval.compressed.form import Coding, parse_form
+from cosmith.retrieval.compressed.form import Coding, SearchForm, parse_form
 from cosmith.retrieval.compressed.structures import StructuredVectors
 from cosmith.retrieval.compressed.transforms import Transform
-from cosmith.retrieval.compressed.vectors import CompressedVectors
 
 FORMAT = 1
 _REMEDY = "Build it again with CompressedVectors.build, and save it."
 
 
-def write(vectors: CompressedVectors, folder: Path) -> None:
-    """Write a folder, atomically."""
+def write(
+    folder: Path,
+    form: SearchForm,
+    dimension: int,
+    first: StoredCodes | StructuredVectors,
+    finer: StoredCodes | None,
+    *,
+    made: Mapping[str, str],
+) -> None:
+    """Write a folder, atomically; ``made``: the name and fingerprint of what made the vectors."""
     require_replaceable(folder, "vectors.json", "compressed vectors")
     with atomic_folder(folder) as place:
-        about: dict[str, Any] = {
-            "format": FORMAT, "form": str(vectors.form), "count": len(vectors), "dimension": vectors.dimension,
-            "model": vectors.model, "encoder": vectors.encoder, "parts": {},
-        }  # fmt: skip
-        for name, part in (("first", vectors.first), ("finer", vectors.finer)):
+        about: dict[str, Any] = {"format": FORMAT, "form": str(form), "count": len(first), "dimension": dimension}
+        about |= {**made, "parts": {}}
+        for name, part in (("first", first), ("finer", finer)):
             if isinstance(part, StoredCodes):
                 about["parts"][name] = _write_codes(part, place, name)
             elif part is not None:
@@ -66,8 +72,8 @@ def _write_transform(transform: Transform | None, place: Path, name: str) -> dic
     return {"transform": {"renormalise": transform.renormalise}}
 
 
-def read(folder: Path) -> CompressedVectors:
-    """Open a folder.
+def read(folder: Path) -> tuple[SearchForm, int, StoredCodes | StructuredVectors, StoredCodes | None, str, str]:
+    """Open a folder: form, dimension, first and finer part, the name and fingerprint of what made the vectors.
 
     Raises:
         InputError: When it holds no compressed vectors, is damaged, or of another format.
@@ -90,7 +96,7 @@ def read(folder: Path) -> CompressedVectors:
     for part in (first, finer):
         if part is not None and len(part) != count:
             raise InputError(f"holds {len(part)} vectors in one part, and {count} in all", path=folder, remedy=_REMEDY)
-    return CompressedVectors(form, dimension, first, finer, model, encoder)
+    return form, dimension, first, finer, model, encoder
 
 
 def _read_card(folder: Path) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import numpy as np
 
 from cosmith.errors import InputError
 from cosmith.retrieval.compressed.coding import StoredCodes, Vectors, require_finite_vectors
+from cosmith.retrieval.compressed.folder import read, write
 from cosmith.retrieval.compressed.form import Coding, SearchForm, parse_form
 from cosmith.retrieval.compressed.structures import StructuredVectors
 from cosmith.retrieval.dense import Positions, Scores
@@ -129,9 +130,10 @@ class CompressedVectors:
             InputError: When the folder holds something else.
             StorageError: When it cannot be written.
         """
-        from cosmith.retrieval.compressed.folder import write
-
-        write(self, Path(folder))
+        write(
+            Path(folder), self.form, self.dimension, self.first, self.finer,
+            made={"model": self.model, "encoder": self.encoder},
+        )  # fmt: skip
         return CompressedVectors.load(folder)
 
     @classmethod
@@ -145,9 +147,7 @@ class CompressedVectors:
         Raises:
             InputError: When it is no such folder, is damaged or of a later format, or another model made the vectors.
         """
-        from cosmith.retrieval.compressed.folder import read
-
-        found = read(Path(folder))
+        found = cls(*read(Path(folder)))
         if encoder is not None:
             found.require(encoder)
         return found
