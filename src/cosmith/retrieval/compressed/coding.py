@@ -212,8 +212,9 @@ def _search_bits(queries: Codes, documents: Codes, dimension: int, k: int) -> tu
         raise InputError(f"must be at least 1, got {k}", field="k")
     width = next(size for size in (8, 4, 2, 1) if documents.shape[1] % size == 0)
     word = np.dtype(f"u{width}")
-    found: list[tuple[Positions, Scores]] = []
-    for first in range(0, max(len(queries), 1), QUERY_BLOCK):
+    kept = min(k, len(documents))
+    found = [(np.empty((0, kept), dtype=np.int64), np.empty((0, kept), dtype=np.float32))]
+    for first in range(0, len(queries), QUERY_BLOCK):
         asked = np.ascontiguousarray(queries[first : first + QUERY_BLOCK]).view(word)
         best = BestSoFar(len(asked), k)
         # Words outermost, so that what is counted lies together: [words, block] against a word of each query.
