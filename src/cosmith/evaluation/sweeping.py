@@ -79,8 +79,8 @@ class SearchCost:
         recall: The share of the ``k`` nearest by the full vectors in float32 that it finds.
         k: How many.
         finer_bytes: Of a vector, in what only candidates are looked up in.
-        build_seconds: To fit and code the vectors, and to build what is searched.
-        queries_per_second: One after another.
+        build_seconds: Of processor time, to fit and code the vectors, and to build what is searched.
+        queries_per_second: Of processor time, one after another.
     """
 
     recall: float
@@ -166,7 +166,7 @@ class Sweep:
             rows.append([each.name, _stored(each), value, change, *_costs(each)])
         header = ["vectors", "bytes", full.main, "over the full ones"]
         if cost := self.forms[0].cost:
-            header += [f"nearest {cost.k} found", "build s", "queries/s"]
+            header += [f"nearest {cost.k} found", "build CPU s", "queries/CPU s"]
         return title, header, rows
 
 

@@ -7,8 +7,6 @@ defined order and can leave masked documents out, which mining needs.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
-
 import numpy as np
 import numpy.typing as npt
 
@@ -16,25 +14,6 @@ from cosmith.errors import InputError
 
 Scores = npt.NDArray[np.float32]
 Positions = npt.NDArray[np.int64]
-
-
-class Rows(Protocol):
-    """Vectors that are had a block at a time: an array ``[N, D]``, or codes that stand for one."""
-
-    @property
-    def ndim(self) -> int:
-        """2."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """``(N, D)``."""
-
-    def __len__(self) -> int:
-        """N."""
-
-    def __getitem__(self, rows: slice, /) -> npt.NDArray[Any]:
-        """Some of them."""
-
 
 QUERY_BLOCK = 512
 """Queries scored together: with the default block of documents, 16 MB of scores."""
@@ -118,7 +97,7 @@ def _best(scores: Scores, k: int) -> npt.NDArray[np.bool_]:
 
 
 def search_dense(
-    queries: npt.NDArray[np.floating], documents: Rows, k: int, *, block: int = 8192
+    queries: npt.NDArray[np.floating], documents: npt.NDArray[np.floating], k: int, *, block: int = 8192
 ) -> tuple[Positions, Scores]:
     """The documents with the greatest inner product with each query; exact.
 

@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as arrays
 from cosmith.errors import InputError
 from cosmith.retrieval import int8_codes, sign_bits
 from cosmith.retrieval.compressed import ProductCode, RaBitQCode, bytes_of
-from cosmith.retrieval.compressed.codes import CodeName, code_of, fit_code
+from cosmith.retrieval.compressed.named_codes import CodeName, code_of, fit_code
 
 NAMES: tuple[CodeName, ...] = ("float32", "float16", "int8", "uint8", "binary", "rabitq")
 VECTORS = arrays.arrays(

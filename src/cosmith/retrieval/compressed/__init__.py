@@ -1,14 +1,6 @@
 """Compressed vectors: transforms, codes, and the search over them, by forms that have names."""
 
-from cosmith.retrieval.compressed.codes import (
-    Code,
-    FloatCode,
-    ProductCode,
-    RaBitQCode,
-    ScaledCode,
-    SignCode,
-    bytes_of,
-)
+from cosmith.retrieval.compressed.codes import Code, FloatCode, ScaledCode, SignCode, bytes_of
 from cosmith.retrieval.compressed.coding import FittedCoding, StoredCodes
 from cosmith.retrieval.compressed.form import (
     Coding,
@@ -18,6 +10,8 @@ from cosmith.retrieval.compressed.form import (
     parse_form,
     parse_forms,
 )
+from cosmith.retrieval.compressed.product import ProductCode
+from cosmith.retrieval.compressed.rabitq import RaBitQCode
 from cosmith.retrieval.compressed.transforms import Transform, fit_pca, fit_whitening, nested_cut, rotation
 from cosmith.retrieval.compressed.vectors import CompressedVectors, neighbour_recall
 

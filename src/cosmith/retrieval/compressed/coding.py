@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cosmith.errors import InputError
-from cosmith.retrieval.compressed.codes import Code, Codes, Floats, SignCode, bytes_of, fit_code
+from cosmith.retrieval.compressed.codes import Code, Codes, Floats, bytes_of
 from cosmith.retrieval.compressed.form import Coding, TransformStep, with_rotation
+from cosmith.retrieval.compressed.named_codes import fit_code
 from cosmith.retrieval.compressed.transforms import (
     Transform,
     fit_pca,
@@ -19,7 +20,7 @@ from cosmith.retrieval.compressed.transforms import (
     nested_cut,
     rotation,
 )
-from cosmith.retrieval.dense import QUERY_BLOCK, BestSoFar, Positions, Scores, search_dense
+from cosmith.retrieval.dense import QUERY_BLOCK, BestSoFar, Positions, Scores, require_finite
 
 Vectors = npt.NDArray[np.floating]
 
@@ -148,23 +149,9 @@ class StoredCodes:
         """Of a vector."""
         return self.fitted.bytes
 
-    @property
-    def ndim(self) -> int:
-        """2: rows of vectors."""
-        return 2
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """``(n, d)`` of the vectors that the codes stand for."""
-        return len(self.codes), self.fitted.code.dimension
-
     def __len__(self) -> int:
         """How many vectors there are."""
         return len(self.codes)
-
-    def __getitem__(self, rows: slice | Positions) -> Floats:
-        """Some of the vectors that the codes stand for, as :meth:`FittedCoding.transformed` has them."""
-        return self.fitted.code.decode(self.codes[rows])
 
     def search(self, queries: Vectors, k: int) -> tuple[Positions, Scores]:
         """The vectors whose codes are nearest to each query, exactly; of equal ones, those that come first.
@@ -177,10 +164,20 @@ class StoredCodes:
             Positions and scores ``[Q, min(k, n)]``, best first. Scores are inner products of queries with what the
             codes stand for; of signs, the cosine of signs with signs, 1 - 2 x bits that differ / d.
         """
+        if k < 1:
+            raise InputError(f"must be at least 1, got {k}", field="k")
         asked = self.fitted.transformed(queries)
-        if isinstance(self.fitted.code, SignCode):
-            return _search_bits(self.fitted.code.encode(asked), self.codes, self.fitted.code.dimension, k)
-        return search_dense(asked, self, k, block=BLOCK)
+        parts = [slice(start, start + QUERY_BLOCK) for start in range(0, len(asked), QUERY_BLOCK)]
+        best = [BestSoFar(len(asked[part]), k) for part in parts]
+        for first in range(0, len(self.codes), BLOCK):
+            rows = self.codes[first : first + BLOCK]
+            for part, kept in zip(parts, best, strict=True):
+                scores = self.fitted.code.scores(asked[part], rows)
+                require_finite(scores, first)
+                kept.add(scores, first)
+        none = np.empty((0, min(k, len(self.codes))))
+        found = [(none.astype(np.int64), none.astype(np.float32)), *(kept.result() for kept in best)]
+        return np.concatenate([positions for positions, _ in found]), np.concatenate([scores for _, scores in found])
 
     def rescore(self, queries: Vectors, candidates: Positions, k: int) -> tuple[Positions, Scores]:
         """The ``k`` best of some vectors for each query.
@@ -200,32 +197,10 @@ class StoredCodes:
         scores = np.full((len(asked), kept), -np.inf, dtype=np.float32)
         for row, (query, found) in enumerate(zip(asked, candidates, strict=True)):
             ordered = np.sort(found[found >= 0])  # also reads a memory-mapped file in its order
-            values = self[ordered] @ query
+            values = self.fitted.code.scores(query[None], self.codes[ordered])[0]
             best = np.argsort(-values, kind="stable")[:kept]
             positions[row, : len(best)], scores[row, : len(best)] = ordered[best], values[best]
         return positions, scores
-
-
-def _search_bits(queries: Codes, documents: Codes, dimension: int, k: int) -> tuple[Positions, Scores]:
-    """By the bits in which signs differ, in the widest words that a row of bytes can be read in."""
-    if k < 1:
-        raise InputError(f"must be at least 1, got {k}", field="k")
-    width = next(size for size in (8, 4, 2, 1) if documents.shape[1] % size == 0)
-    word = np.dtype(f"u{width}")
-    kept = min(k, len(documents))
-    found = [(np.empty((0, kept), dtype=np.int64), np.empty((0, kept), dtype=np.float32))]
-    for first in range(0, len(queries), QUERY_BLOCK):
-        asked = np.ascontiguousarray(queries[first : first + QUERY_BLOCK]).view(word)
-        best = BestSoFar(len(asked), k)
-        # Words outermost, so that what is counted lies together: [words, block] against a word of each query.
-        for start in range(0, len(documents), BLOCK):
-            rows = np.ascontiguousarray(documents[start : start + BLOCK]).view(word).T.copy()
-            differ = np.zeros((len(asked), rows.shape[1]), dtype=np.uint16 if dimension < 2**16 else np.uint32)
-            for number, column in enumerate(rows):
-                differ += np.bitwise_count(asked[:, number, None] ^ column)
-            best.add(1 - differ.astype(np.float32) * np.float32(2 / dimension), start)
-        found.append(best.result())
-    return np.concatenate([positions for positions, _ in found]), np.concatenate([scores for _, scores in found])
 
 
 def sample_of(vectors: Vectors) -> Vectors:

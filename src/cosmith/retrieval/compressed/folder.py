@@ -14,9 +14,10 @@ import xxhash
 from cosmith.atomic import atomic_folder, require_replaceable, write_json
 from cosmith.data.array_files import map_array, write_array
 from cosmith.errors import InputError
-from cosmith.retrieval.compressed.codes import code_of, load_faiss
 from cosmith.retrieval.compressed.coding import BLOCK, FittedCoding, StoredCodes
+from cosmith.retrieval.compressed.faiss_library import load_faiss
 from cosmith.retrieval.compressed.form import Coding, SearchForm, parse_form
+from cosmith.retrieval.compressed.named_codes import code_of
 from cosmith.retrieval.compressed.structures import StructuredVectors
 from cosmith.retrieval.compressed.transforms import Transform
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, TypeVar, get_args
 
 from cosmith.errors import InputError, nearest
-from cosmith.retrieval.compressed.codes import CodeName
+from cosmith.retrieval.compressed.named_codes import CodeName
 
 TransformName = Literal["cut", "pca", "centred-pca", "whitened", "rotated"]
 Structure = Literal["hnsw-sq8", "ivf-rabitq"]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from cosmith.errors import InputError
-from cosmith.retrieval.compressed.codes import Floats, load_faiss
+from cosmith.retrieval.compressed.codes import Floats
 from cosmith.retrieval.compressed.coding import (
     BLOCK,
     Vectors,
@@ -21,6 +21,7 @@ from cosmith.retrieval.compressed.coding import (
     require_finite_vectors,
     sample_of,
 )
+from cosmith.retrieval.compressed.faiss_library import load_faiss
 from cosmith.retrieval.compressed.form import FaissStructure, with_rotation
 from cosmith.retrieval.compressed.transforms import Transform
 from cosmith.retrieval.dense import Positions, Scores
@@ -33,7 +34,8 @@ _SEARCH_BREADTH = 64
 _LEAST_LISTS = 32
 """Lists that are looked into, at least; a sixteenth of all, where that is more.
 
-Of 5,183 abstracts (all-MiniLM-L6-v2, 132 lists) 0.90 of the nearest ten were among 40 candidates of 16 lists, 0.94 of 32.
+Of 5,183 abstracts (all-MiniLM-L6-v2, 132 lists) 0.90 of the nearest ten were among 40 candidates of 16 lists, 0.94 of
+32.
 """
 _QUERY_BITS = 8
 """Of a number of the query, as RaBitQ compares it; more than the vectors' own one cost little."""
