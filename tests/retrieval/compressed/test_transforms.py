@@ -80,6 +80,10 @@ def test_several_are_one() -> None:
     cut = fit_transforms((TransformStep("cut", 6), TransformStep("rotated")), vectors)
     assert cut is not None
     assert np.allclose(cut(vectors), rotation(6)(nested_cut(12, 6)(vectors)), atol=1e-5)
+    shortened = fit_transforms((TransformStep("cut", 6), TransformStep("pca", 3)), vectors)
+    assert shortened is not None
+    last = fit_pca(nested_cut(12, 6)(vectors), 3)(nested_cut(12, 6)(vectors))
+    assert np.allclose(shortened(vectors), last / np.linalg.norm(last, axis=1, keepdims=True), atol=1e-5)
 
 
 def test_what_does_not_go_is_refused() -> None:

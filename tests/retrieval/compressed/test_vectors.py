@@ -123,6 +123,15 @@ def test_what_is_saved_is_found_the_same(name: str, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("name", ["int8", "pca8+rabitq", "hnsw-sq8", "ivf-rabitq"])
+def test_bytes_are_those_on_the_disk(name: str, tmp_path: Path) -> None:
+    if name in OF_FAISS:
+        pytest.importorskip("faiss")
+    built = CompressedVectors.build(unit(3000, 64), name).save(tmp_path / "vectors")
+    (file,) = [*(tmp_path / "vectors").glob("first.codes.npy"), *(tmp_path / "vectors").glob("first.faiss")]
+    assert built.bytes == pytest.approx(file.stat().st_size / 3000, rel=0.03)
+
+
 @pytest.mark.parametrize("name", [*FORMS, *OF_FAISS])
 def test_one_vector_a_zero_vector_and_more_than_there_are(name: str) -> None:
     if name in OF_FAISS:

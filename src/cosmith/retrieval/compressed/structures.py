@@ -80,7 +80,7 @@ class StructuredVectors:
         index.train(shortened)
         for start in range(0, len(vectors), BLOCK):
             index.add(_transformed(vectors[start : start + BLOCK], transform))
-        return cls(transform, index, len(faiss.serialize_index(index)) / len(vectors))
+        return cls(transform, index, _bytes_of(index) / len(vectors))
 
     def __len__(self) -> int:
         """How many vectors there are."""
@@ -103,6 +103,15 @@ class StructuredVectors:
             _transformed(queries, self.transform), kept, params=_search_parameters(self.index, kept)
         )
         return positions.astype(np.int64), np.where(positions < 0, np.float32(-np.inf), scores)
+
+
+def _bytes_of(index: Any) -> int:
+    """Of codes and structure, without those few that describe them."""
+    if hasattr(index, "hnsw"):
+        graph = index.hnsw
+        links = 4 * graph.neighbors.size() + 8 * graph.offsets.size() + 4 * graph.levels.size()
+        return int(index.ntotal * index.storage.sa_code_size() + links)
+    return int(index.ntotal * (index.code_size + 8) + 4 * index.nlist * index.d)  # 8: the number of the vector
 
 
 def _transformed(vectors: Vectors, transform: Transform | None) -> Floats:

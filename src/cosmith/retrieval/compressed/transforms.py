@@ -52,7 +52,7 @@ class Transform:
         return np.asarray(vectors @ np.linalg.pinv(self.matrix) + self.mean, dtype=np.float32)
 
     def then(self, other: Transform) -> Transform:
-        """Both, one after the other.
+        """Both, one after the other; where one of them makes rows unit length, that is done once, at the end.
 
         Raises:
             InputError: When the first makes rows unit length, and the second subtracts a mean: that is no such map.
