@@ -26,7 +26,7 @@ _LARGEST = 127
 class Code(Protocol):
     """How vectors of one length become rows of an array.
 
-    ``fit(vectors, ...)`` of each class makes one; ``of(arrays)`` makes it again of what ``arrays()`` gives.
+    :func:`~cosmith.retrieval.compressed.named_codes.fit_code` makes one by its name, ``code_of`` again of its arrays.
     """
 
     @property

@@ -76,11 +76,6 @@ def unit_rows(vectors: Floats) -> Floats:
     return made
 
 
-def unchanged(dimension: int) -> Transform:
-    """The map that changes nothing, ``[D]`` → ``[D]``."""
-    return Transform(np.zeros(dimension, dtype=np.float32), np.eye(dimension, dtype=np.float32))
-
-
 def nested_cut(dimension: int, kept: int) -> Transform:
     """The first ``kept`` numbers, made unit length again.
 
