@@ -27,7 +27,8 @@ MODULES = {
 # Distributions whose modules have another name, and TensorBoard, which torch imports for us.
 MODULE_OF = {"huggingface-hub": "huggingface_hub", "pyyaml": "yaml", "PyStemmer": "Stemmer",
              "markdown-it-py": "markdown_it", "vl-convert-python": "vl_convert", "tensorboard": "torch",
-             "ray[data]": "ray", "scikit-learn": "sklearn"}  # fmt: skip
+             "ray[data]": "ray", "scikit-learn": "sklearn",
+             "faiss-cpu": "faiss"}  # fmt: skip
 
 
 def imports(module: str, *, for_types: bool = True) -> Iterator[str]:

@@ -89,6 +89,10 @@ def for_comparing() -> dict[str, Any]:
     return {**with_a_test_set(), **models, "encoder": models["base"], "texts": SENTENCES}
 
 
+def for_compression() -> dict[str, Any]:
+    return {**with_a_test_set(), "encoder": tiny_encoder("bert", projection=256), "texts": SENTENCES}
+
+
 def for_evaluation() -> dict[str, Any]:
     rows = [f"{text}\t{SENTENCES[0]}\t{number}" for number, text in enumerate(SENTENCES)]
     Path("pairs.tsv").write_text("\n".join(["sentence1\tsentence2\tscore", *rows]), encoding="utf-8")
@@ -103,6 +107,7 @@ RUN: dict[str, Prepare] = {
     "README.md": with_a_test_set,
     "docs/cleaning.md": lambda: {"source": pairs()},
     "docs/comparing.md": for_comparing,
+    "docs/compression.md": for_compression,
     "docs/data.md": for_data,
     "docs/documents.md": for_documents,
     "docs/evaluation.md": for_evaluation,

@@ -16,6 +16,7 @@ from cosmith import __version__
 from cosmith.cli import (
     choose,
     compare,
+    compress,
     data,
     doctor,
     encode,
@@ -115,6 +116,7 @@ app.command("runtime")(runtimes.runtime)
 app.command("index")(search.index)
 app.command("search")(search.search)
 app.add_typer(data.app, name="data")
+app.add_typer(compress.app, name="compress")
 app.add_typer(recipe.app, name="recipe")
 
 

@@ -1,4 +1,4 @@
-"""`cosmith evaluate --dims --precisions`: what smaller vectors of a model cost."""
+"""What smaller vectors of a model cost: `cosmith evaluate --dims --precisions`, and the table of every sweep."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from cosmith.cli.texts import task_cut
 from cosmith.errors import InputError
 
 if TYPE_CHECKING:
+    from cosmith.evaluation import Sweep
     from cosmith.evaluation.tasks import EvaluationTask
+    from cosmith.models import TextEncoder
 
 
 @dataclass(frozen=True)
@@ -64,32 +66,50 @@ class Swept:
         Raises:
             InputError: When it does not give one vector a text, or a length is more than its vectors have.
         """
-        from cosmith.atomic import write_json
         from cosmith.evaluation import sweep
 
-        contestant = loaded.contestant
-        if contestant.encoder is None:
-            raise InputError(
-                f"{contestant.name} makes no vector of a text that could be cut or stored smaller",
-                field="--dims" if self.dims else "--precisions", remedy="Name a dense or static model.",
-            )  # fmt: skip
+        encoder = vectors_of(loaded, "--dims" if self.dims else "--precisions")
         for task in tasks:
             try:
                 found = sweep(
-                    contestant.encoder, task, dims=self.dims, precisions=self.precisions, seed=seed,
-                    model=contestant.name,
-                )  # fmt: skip
+                    encoder, task, dims=self.dims, precisions=self.precisions, seed=seed, model=loaded.contestant.name
+                )
             except InputError as error:
                 if error.field != "dims":
                     raise
                 raise InputError(error.problem, field="--dims", remedy=error.remedy) from error
-            cut = [] if loaded.encoder is None else task_cut(loaded.encoder, task, manner)
-            value: dict[str, Any] = found.to_dict() | {"kind": task.kind, "cut": cut}
-            if output is not None:
-                for each in found.forms:
-                    each.scores.to_json(output / f"{file_name(each.scores)}.json")
-                write_json(output / f"{file_name(found.forms[0].scores)}.sweep.json", value)
-            manner.result(found.table() + "\n", value)
+            show_sweep(found, loaded, task, manner, output)
+
+
+def vectors_of(loaded: Loaded, option: str) -> TextEncoder:
+    """What makes a model's vectors.
+
+    Raises:
+        InputError: When it does not give one vector a text, naming the option that needs it.
+    """
+    contestant = loaded.contestant
+    if contestant.encoder is None:
+        raise InputError(
+            f"{contestant.name} makes no vector of a text that could be cut or stored smaller", field=option,
+            remedy="Name a dense or static model.",
+        )  # fmt: skip
+    return contestant.encoder
+
+
+def show_sweep(found: Sweep, loaded: Loaded, task: EvaluationTask, manner: Manner, output: Path | None) -> None:
+    """The table; where there is a folder, also as JSON and Markdown, with the scores of each form."""
+    from cosmith.atomic import atomic_file, write_json
+
+    cut = [] if loaded.encoder is None else task_cut(loaded.encoder, task, manner)
+    value: dict[str, Any] = found.to_dict() | {"kind": task.kind, "cut": cut}
+    if output is not None:
+        for each in found.forms:
+            each.scores.to_json(output / f"{file_name(each.scores)}.json")
+        name = file_name(found.forms[0].scores)
+        write_json(output / f"{name}.sweep.json", value)
+        with atomic_file(output / f"{name}.sweep.md") as handle:
+            handle.write(found.markdown() + "\n")
+    manner.result(found.table() + "\n", value)
 
 
 def _parts(said: str | None) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ _PUBLIC = {
     "ModelTable": "comparing",
     "QueryChange": "changes",
     "Scores": "scores",
+    "SearchCost": "sweeping",
     "Shown": "changes",
     "StoredFormEncoder": "sweeping",
     "Sweep": "sweeping",
@@ -62,6 +63,7 @@ _PUBLIC = {
     "search_collection_sparse": "sparse_search",
     "sign_flip_p_value": "significance",
     "sweep": "sweeping",
+    "sweep_compressed": "compressing",
     "task_of": "tasks.kinds",
     "texts_cut": "cut",
     "write_qrels": "trec",
@@ -80,6 +82,7 @@ __all__ = [
     "ModelTable",
     "QueryChange",
     "Scores",
+    "SearchCost",
     "Shown",
     "StoredFormEncoder",
     "Sweep",
@@ -124,6 +127,7 @@ __all__ = [
     "search_collection_sparse",
     "sign_flip_p_value",
     "sweep",
+    "sweep_compressed",
     "task_of",
     "texts_cut",
     "write_qrels",
@@ -135,6 +139,7 @@ if TYPE_CHECKING:
     from cosmith.evaluation.comparing import ModelPair, ModelTable, compare_models
     from cosmith.evaluation.comparison_markdown import changes_lines, comparison_as_markdown
     from cosmith.evaluation.comparison_report import ComparisonReport, TaskFound, explain_comparison, item_texts
+    from cosmith.evaluation.compressing import sweep_compressed
     from cosmith.evaluation.contestants import Contestant
     from cosmith.evaluation.cut import models_by_cut, texts_cut
     from cosmith.evaluation.development import mean_score
@@ -159,7 +164,7 @@ if TYPE_CHECKING:
         sign_flip_p_value,
     )
     from cosmith.evaluation.sparse_search import mean_sparse_score, search_collection_sparse
-    from cosmith.evaluation.sweeping import StoredFormEncoder, Sweep, SweptForm, sweep
+    from cosmith.evaluation.sweeping import SearchCost, StoredFormEncoder, Sweep, SweptForm, sweep
     from cosmith.evaluation.task_files.reading import read_task
     from cosmith.evaluation.tasks.kinds import task_of
     from cosmith.evaluation.tasks.retrieval import (

@@ -6,7 +6,7 @@ Every text is encoded once; shorter and coarser vectors are made of the full one
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -72,23 +72,46 @@ class StoredFormEncoder:
 
 
 @dataclass(frozen=True)
+class SearchCost:
+    """What a search of vectors in a form takes and misses.
+
+    Attributes:
+        recall: The share of the ``k`` nearest by the full vectors in float32 that it finds.
+        k: How many.
+        finer_bytes: Of a vector, in what only candidates are looked up in.
+        build_seconds: Of processor time, to fit and code the vectors, and to build what is searched.
+        queries_per_second: Of processor time, one after another.
+    """
+
+    recall: float
+    k: int
+    finer_bytes: float
+    build_seconds: float
+    queries_per_second: float
+
+
+@dataclass(frozen=True)
 class SweptForm:
     """One form and what the model scores in it.
 
     Attributes:
+        name: What it is called in tables.
         dimension: Numbers of a vector.
         form: How each is stored.
-        bytes: Of a vector.
+        bytes: Of a vector, in what is searched.
         scores: The scores.
         change: What it has over the full vectors in float32, item by item; None for these themselves, and where the
             items that count are not the same.
+        cost: What its search takes and misses; None where nothing was searched in the form.
     """
 
+    name: str
     dimension: int
-    form: VectorForm
-    bytes: int
+    form: str
+    bytes: float
     scores: Scores
     change: Comparison | None
+    cost: SearchCost | None = None
 
 
 @dataclass(frozen=True)
@@ -120,13 +143,15 @@ class Sweep:
             scores, change = each.scores, each.change
             interval = scores.intervals.get(scores.main)
             rows.append({
-                "dim": each.dimension, "precision": each.form, "bytes": each.bytes, "main": scores.main,
-                "value": scores.value, "interval": None if interval is None else [interval.low, interval.high],
+                "name": each.name, "dim": each.dimension, "precision": each.form, "bytes": each.bytes,
+                "main": scores.main, "value": scores.value,
+                "interval": None if interval is None else [interval.low, interval.high],
                 "values": dict(scores.values),
                 "change": None if change is None else {
                     "difference": change.difference, "low": change.interval.low, "high": change.interval.high,
                     "p_value": change.p_value,
                 },
+                "search": None if each.cost is None else asdict(each.cost),
             })  # fmt: skip
         return {"task": self.task, "model": self.model, "forms": rows}
 
@@ -138,8 +163,42 @@ class Sweep:
             interval = each.scores.intervals.get(full.main)
             value = f"{each.scores.value:.4f}" + (f" {interval}" if interval else "")
             change = "" if each.change is None else f"{each.change.difference:+.4f} {each.change.interval}"
-            rows.append([f"{each.dimension} {each.form}", f"{each.bytes:,}", value, change])
-        return title, ["vectors", "bytes", full.main, "over the full ones"], rows
+            rows.append([each.name, _stored(each), value, change, *_costs(each)])
+        header = ["vectors", "bytes", full.main, "over the full ones"]
+        if cost := self.forms[0].cost:
+            header += [f"nearest {cost.k} found", "build CPU s", "queries/CPU s"]
+        return title, header, rows
+
+
+def _stored(each: SweptForm) -> str:
+    finer = f" + {each.cost.finer_bytes:,.0f}" if each.cost and each.cost.finer_bytes else ""
+    return f"{each.bytes:,.0f}{finer}"
+
+
+def _costs(each: SweptForm) -> list[str]:
+    cost = each.cost
+    if cost is None:
+        return []
+    return [f"{cost.recall:.3f}", f"{cost.build_seconds:.2f}", f"{cost.queries_per_second:,.0f}"]
+
+
+def change_from(first: SweptForm | None, scores: Scores, *, resamples: int, seed: int) -> Comparison | None:
+    """What a form's scores have over those of the first; None where there is none, or other items count.
+
+    Of summaries, those whose cosines are all equal are left out, and which these are may depend on the form.
+    """
+    if first is None or not resamples or scores.query_ids != first.scores.query_ids:
+        return None
+    return scores.compare(first.scores, resamples=resamples, seed=seed)
+
+
+def remembered(encoder: TextEncoder) -> TextEncoder:
+    """The encoder with a cache in memory before it, where it has none: forms are made of vectors made once."""
+    from cosmith.models import CachedEncoder, VectorCache
+
+    if isinstance(encoder, CachedEncoder):
+        return encoder
+    return CachedEncoder(encoder, VectorCache(None, memory_bytes=_MEMORY_BYTES), frozen=True)
 
 
 def sweep(
@@ -169,25 +228,20 @@ def sweep(
     Raises:
         InputError: When a length is not between 1 and the model's, or there is no such form.
     """
-    from cosmith.models import CachedEncoder, VectorCache
-
     forms = require_forms(precisions)
     full = encoder.dimension
     wrong = next((dim for dim in dims if not 1 <= dim <= full), None)
     if wrong is not None:
         raise InputError(f"{wrong} is not between 1 and the model's {full}", field="dims", remedy="Ask for fewer.")
     name = model or model_name(encoder)
-    if not isinstance(encoder, CachedEncoder):
-        encoder = CachedEncoder(encoder, VectorCache(None, memory_bytes=_MEMORY_BYTES), frozen=True)
+    encoder = remembered(encoder)
     asked = [(dim, form) for dim in sorted(set(dims) or {full}, reverse=True) for form in dict.fromkeys(forms)]
     found: list[SweptForm] = []
     for dim, form in dict.fromkeys([(full, "float32"), *asked]):
         called = name if not found else f"{name}, {dim} {form}"
         scores = task.evaluate(StoredFormEncoder(encoder, dim, form), seed=seed, resamples=resamples, model=called)
-        # Of summaries, those whose cosines are all equal are left out, and which these are may depend on the form.
-        paired = found and resamples and scores.query_ids == found[0].scores.query_ids
-        change = scores.compare(found[0].scores, resamples=resamples, seed=seed) if paired else None
-        found.append(SweptForm(dim, form, stored_bytes(dim, form), scores, change))
+        change = change_from(found[0] if found else None, scores, resamples=resamples, seed=seed)
+        found.append(SweptForm(f"{dim} {form}", dim, form, stored_bytes(dim, form), scores, change))
     return Sweep(task.name, name, tuple(found))
 
 

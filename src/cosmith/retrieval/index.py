@@ -215,14 +215,7 @@ class Index:
         Raises:
             InputError: When its fingerprint is another.
         """
-        fingerprint = encoder.fingerprint()
-        if fingerprint != self.card.encoder:
-            raise InputError(
-                f"the index was made by {self.card.model} ({self.card.encoder}), but is searched with"
-                f" {model_name(encoder)} ({fingerprint}): their vectors cannot be compared",
-                field="encoder",
-                remedy="Search with the model that made the index, or build the index again with this one.",
-            )
+        require_maker(encoder, what="index", model=self.card.model, fingerprint=self.card.encoder)
 
     @property
     def ids(self) -> list[str]:
@@ -288,6 +281,28 @@ def model_name(encoder: object) -> str:
     """What to call a model: its ``name`` where it has one, else its class."""
     name = getattr(encoder, "name", None)
     return name if isinstance(name, str) and name else type(encoder).__name__
+
+
+def require_maker(encoder: TextEncoder, *, what: str, model: str, fingerprint: str) -> None:
+    """Refuse to search vectors with an encoder that did not make them.
+
+    Args:
+        encoder: Would make the queries.
+        what: What was made, ``index`` or ``vectors``.
+        model, fingerprint: Name and fingerprint of what made it; both "" where that is not known.
+
+    Raises:
+        InputError: When the encoder's fingerprint is another.
+    """
+    asked = encoder.fingerprint()
+    if asked != fingerprint:
+        made = f"made by {model} ({fingerprint})" if fingerprint else "made by a model that was not said"
+        raise InputError(
+            f"the {what} {'were' if what.endswith('s') else 'was'} {made}, but searched with {model_name(encoder)}"
+            f" ({asked}): their vectors cannot be compared",
+            field="encoder",
+            remedy=f"Search with the model that made the {what}, or build the {what} again with this one.",
+        )
 
 
 def checked_dim(dim: int | None, available: int, what: str) -> int:

@@ -1,0 +1,89 @@
+"""`cosmith compress vectors`: what a model scores with its vectors compressed in several ways."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cosmith.cli.contestants import KeyVariableOption, Loading, load, model_names, require_one_host
+from cosmith.cli.evaluate import read_task
+from cosmith.cli.manner import manner_of
+from cosmith.cli.sweeps import show_sweep, vectors_of
+from cosmith.cli.texts import require_used
+from cosmith.cli.vectors import CACHE_OPTION, open_vectors, tell_of_vectors
+from cosmith.errors import InputError
+
+_FORMS = (
+    "float16; int8; pca128+int8; binary; binary, rescored x4 by int8; rabitq; rabitq, rescored x4 by int8;"
+    " pca128+rabitq, rescored x4 by int8"
+)
+
+
+def vectors(
+    context: typer.Context,
+    model: Annotated[str, typer.Argument(help="A model that makes a vector of a text, named as for cosmith evaluate.")],
+    tasks: Annotated[
+        list[Path], typer.Option("--task", help="A file or folder, as for cosmith evaluate. Several times, if need be.")
+    ],
+    forms: Annotated[
+        str, typer.Option("--forms", help="How vectors are stored and searched, with semicolons between.")
+    ] = _FORMS,
+    kind: Annotated[
+        str, typer.Option("--kind", help="What the tasks ask, e.g. sts; auto finds it, and says so.")
+    ] = "auto",
+    split: Annotated[str, typer.Option("--split", help="Which split of a folder that has several.")] = "test",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A folder for the tables (JSON, Markdown) and all scores.")
+    ] = None,
+    instruction: Annotated[
+        str | None,
+        typer.Option("--instruction", help="What stands for {task} in prompts. Default: the folder's cosmith.json."),
+    ] = None,
+    key_variable: KeyVariableOption = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the bootstrap, rotations and k-means.")] = 0,
+    precision: Annotated[
+        str, typer.Option("--precision", help="In what the model computes: auto, float32 or bf16.")
+    ] = "auto",
+    cache: Annotated[bool, CACHE_OPTION] = True,
+) -> None:
+    """Score a model with its vectors compressed: bytes, quality with intervals, what is missed, and how fast it is.
+
+    A form is a code (float32, float16, int8, uint8, binary, pq48, rabitq), hnsw-sq8 or ivf-rabitq; before it, with a
+    plus, transforms (cut128, pca128, centred-pca128, whitened128, rotated); behind it, whether the best are put in
+    order by a finer code: "pca128+binary, rescored x4 by int8". pq, hnsw-sq8 and ivf-rabitq need: pip install
+    "cosmith[compress]".
+
+    Example: cosmith compress vectors all-MiniLM-L6-v2 --task my-test-set --forms "int8; binary, rescored x4 by int8"
+    """
+    from cosmith.atomic import require_writable
+    from cosmith.evaluation import sweep_compressed
+    from cosmith.retrieval.compressed import parse_forms
+
+    manner = manner_of(context)
+    try:
+        asked = parse_forms(forms)
+    except InputError as error:
+        raise InputError(error.problem, field="--forms", remedy=error.remedy) from error
+    if output is not None:
+        require_writable(output)
+    require_one_host([model], key_variable)
+    read = [read_task(path, kind, split, output, manner, instruction) for path in tasks]
+    for each in read:
+        manner.note(each.describe())
+    kept = open_vectors(manner) if cache else None
+    name = model_names([model])[model]
+    loaded = load(model, name, Loading(precision, key_variable=key_variable, vectors=kept))
+    encoder = vectors_of(loaded, "MODEL")
+    if loaded.encoder is not None:
+        require_used(instruction or "", "query", loaded.encoder)
+    for each in read:
+        try:
+            found = sweep_compressed(encoder, each.task, asked, seed=seed, model=name)
+        except InputError as error:
+            if error.field not in ("form", "forms"):
+                raise
+            raise InputError(error.problem, field="--forms", remedy=error.remedy) from error
+        show_sweep(found, loaded, each.task, manner, output)
+    tell_of_vectors(kept, manner)
