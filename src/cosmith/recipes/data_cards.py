@@ -57,7 +57,9 @@ def _card(recipe: Recipe, name: str, run: Path, results: Mapping[str, Mapping[st
         splits={part: _numbers(counts) for part, counts in _mapping(result.get("splits")).items()},
         dropped=_numbers(result.get("dropped")),
         steps=[Step(**{**step, "examples": ()}).describe() for step in result["steps"]] if cleaned else [],
-        told=[] if cleaned or isinstance(result.get("told"), str) else list(result.get("told") or []),
+        told=[]
+        if cleaned or isinstance(result.get("told"), str)
+        else list(result.get("told") or result.get("notes", [])),
         samples=list(_samples(result.get("examples")))[:_SAMPLES],
         contamination=list(_contamination(recipe, name, results)),
     )

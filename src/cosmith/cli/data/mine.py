@@ -12,12 +12,12 @@ import typer
 
 from cosmith.cli.engines import AddressOption, EngineOption, WorkersOption, engine_of
 from cosmith.cli.manner import Manner, manner_of
-from cosmith.cli.texts import beside, rejected_value, require_used, texts_of, warn_of_rejected
+from cosmith.cli.texts import beside, rejected_value, require_other, require_used, texts_of, warn_of_rejected
 from cosmith.errors import ColumnError, InputError
 from cosmith.phrases import counted
 
 if TYPE_CHECKING:
-    from cosmith.data import Passage, RowsRead
+    from cosmith.data import Passage, RowsFile, TrainingRow
 
 
 def mine(
@@ -92,15 +92,16 @@ def mine(
 
     if output.suffix != ".jsonl":
         raise InputError("is not the name of a .jsonl file", path=output, field="--output", remedy="End it in .jsonl.")
+    require_other(output, pairs, *(corpus or ()))
     manner = manner_of(context)
     makes = engine_of(engine, address, workers)
     judged = read_review(review) if review is not None and review.exists() else Review()
     rejected = beside(output, ".rejected.jsonl")
-    read = _read(pairs, query, positive, manner, rejected)
+    read, rows = _read(pairs, query, positive, manner, rejected)
     more = [each for file in corpus or () for each in _passages(file, manner, output)]
     encoders = [load_encoder(name, precision) for name in model or ["all-MiniLM-L6-v2"]]
     require_used(instruction, "query", *encoders)
-    source = Source.from_rows(pairs.stem, read.rows, SourceSettings(instruction=instruction))
+    source = Source.from_rows(pairs.stem, rows, SourceSettings(instruction=instruction))
     share: float | Literal["auto"] | None = "auto" if ratio is None else ratio or None
     with _told_by_option():
         found = mine_hard_negatives(
@@ -113,7 +114,7 @@ def mine(
         )  # fmt: skip
         limits = Limits(ratio_of(share, source), margin, max_score)
         require_negatives(found, limits, skip_top)
-    write_rows(output, found.source.rows())
+    write_rows(output, found.source.rows(), read.rest())
     if (few := shortage(found, limits, skip_top)) is not None:
         manner.warn(few)
     lines = [
@@ -136,16 +137,22 @@ def mine(
     )  # fmt: skip
 
 
-def _read(pairs: Path, query: str, positive: str, manner: Manner, rejected: Path) -> RowsRead:
-    from cosmith.data import read_rows
+def _read(pairs: Path, query: str, positive: str, manner: Manner, rejected: Path) -> tuple[RowsFile, list[TrainingRow]]:
+    from cosmith.data import open_rows, write_rejected
 
     try:
-        read = read_rows(pairs, query=query, positive=positive, rejected=rejected)
+        file = open_rows(pairs, query=query, positive=positive)
     except ColumnError as error:
         option = f"--{error.field}"
         raise error.told_as(option, f"{option} ") from error
-    warn_of_rejected(read.rejected, rejected, manner)
-    return read
+    for note in file.notes:
+        manner.warn(note)
+    try:
+        rows = list(file)
+    finally:
+        write_rejected(rejected, file.rejected)
+    warn_of_rejected(file.rejected, rejected, manner)
+    return file, rows
 
 
 def _passages(file: Path, manner: Manner, output: Path) -> list[Passage]:

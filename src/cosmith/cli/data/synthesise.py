@@ -12,7 +12,7 @@ import typer
 
 from cosmith.cli.engines import AddressOption, EngineOption, WorkersOption, engine_of
 from cosmith.cli.manner import Manner, manner_of
-from cosmith.cli.texts import beside, texts_of
+from cosmith.cli.texts import beside, require_other, texts_of
 from cosmith.errors import ColumnError, InputError
 from cosmith.phrases import one_line
 
@@ -139,6 +139,7 @@ def synthesise(
     asks = engine_of(engine, address, workers)
     require_name(output)
     require_writable(output.parent)
+    require_other(output, path, personas)
     with _named_by_option():
         asked = Endpoint(
             url=endpoint, model=llm, key_variable=key_variable, allow_plain_http=plain_http, concurrency=concurrency,
