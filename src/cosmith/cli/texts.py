@@ -104,8 +104,7 @@ def require_other(output: Path, *inputs: Path | None) -> None:
     Raises:
         InputError: In these cases: what was read would be gone.
     """
-    from cosmith.data import place_of
-    from cosmith.data.tables import splits_of
+    from cosmith.data.tables import place_of, splits_of
 
     if not output.is_file():
         return

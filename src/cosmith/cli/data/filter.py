@@ -117,7 +117,7 @@ def _filter_rows(
     _tell(manner, cleaned.describe(), cleaned.steps, value | rejected_value(file.rejected, rejected_file))
     write_card(
         context, cleaned.source, output, manner, inputs=[path], counts=value, dropped=reasons(file.rejected),
-        steps=[step.describe() for step in cleaned.steps],
+        steps=[step.describe() for step in cleaned.steps], told=file.notes,
     )  # fmt: skip
 
 

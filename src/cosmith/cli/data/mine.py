@@ -14,10 +14,12 @@ from cosmith.cli.engines import AddressOption, EngineOption, WorkersOption, engi
 from cosmith.cli.manner import Manner, manner_of
 from cosmith.cli.texts import beside, rejected_value, require_other, require_used, texts_of, warn_of_rejected
 from cosmith.errors import ColumnError, InputError
-from cosmith.phrases import counted
+from cosmith.phrases import counted, one_line
 
 if TYPE_CHECKING:
-    from cosmith.data import Passage, RowsFile, TrainingRow
+    from cosmith.data import Passage, RowsFile, Source, TrainingRow
+
+_EXAMPLES, _SAMPLES = 2, 5
 
 
 def mine(
@@ -115,11 +117,18 @@ def mine(
         limits = Limits(ratio_of(share, source), margin, max_score)
         require_negatives(found, limits, skip_top)
     write_rows(output, found.source.rows(), read.rest())
+    if not found.negatives:
+        manner.warn("no negative was found for any row: they have those that they had before")
     if (few := shortage(found, limits, skip_top)) is not None:
         manner.warn(few)
     lines = [
         f"{found.describe()}",
         f"all rows are in {output}; train on them: cosmith train --pairs {quote(str(output))}",
+    ]
+    lines[1:1] = [
+        f"  left out: {one_line(each.query, 60)} → {one_line(each.document, 60)}, {each.score:.3f} (its answer"
+        f" {each.positive_score:.3f})"
+        for each in found.possible_positives.one_a_query(_EXAMPLES)
     ]
     value: dict[str, Any] = {
         "rows": found.rows, "documents": found.documents, "negatives": found.negatives, "rejected": found.rejected,
@@ -133,8 +142,19 @@ def mine(
     manner.result("\n".join(lines), value)
     write_card(
         context, found.source, output, manner, inputs=[pairs, *(corpus or ())], counts=value,
-        dropped=reasons(read.rejected), told=[found.describe()],
+        dropped=reasons(read.rejected), told=[found.describe(), *read.notes], samples=_samples(found.source),
+        taken={"model": [each.name for each in encoders], "ratio": limits.ratio},
     )  # fmt: skip
+
+
+def _samples(source: Source) -> list[dict[str, str]]:
+    """Some rows, evenly spread, with a negative each where they have one."""
+    rows = map(source.row, range(0, len(source), max(1, len(source) // _SAMPLES))[:_SAMPLES])
+    return [
+        {"query": row.query, **{role: texts[0] for role, texts in (("document", row.positives),
+                                                                   ("negative", row.negatives)) if texts}}
+        for row in rows
+    ]  # fmt: skip
 
 
 def _read(pairs: Path, query: str, positive: str, manner: Manner, rejected: Path) -> tuple[RowsFile, list[TrainingRow]]:
