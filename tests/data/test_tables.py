@@ -234,7 +234,7 @@ def test_a_shard_without_a_byte_is_passed_over(tmp_path: Path) -> None:
     for name, rows in (("a", []), ("b", PAIRS[:2]), ("c", PAIRS[2:])):
         (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert read_rows(tmp_path).rows == ROWS
-    assert open_table(tmp_path).format == "3 JSONL files, without 1 that hold nothing"
+    assert open_table(tmp_path).format == "3 JSON lines files, without 1 that hold nothing"
     for name in "bc":
         (tmp_path / f"{name}.jsonl").write_text("")
     with pytest.raises(InputError, match="is empty"):
