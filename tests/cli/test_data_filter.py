@@ -115,3 +115,18 @@ def test_what_parts_the_columns_is_said(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.stderr
     assert "columns (CSV with semicolons between its columns): query 'query', positive 'positive'" in done.stderr
     assert [row.query for row in read_rows(tmp_path / "kept.jsonl").rows] == ["a, b", "c, d"]
+
+
+def test_other_columns_are_those_of_the_rows_that_stay(tmp_path: Path) -> None:
+    rows = [{"question": f"question {n}", "answer": f"the answer {n // 2}", "made_from": f"d{n}", "query": "other"}
+            for n in range(6)]  # fmt: skip
+    rows[2]["question"] = "x"
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    output = tmp_path / "kept.jsonl"
+    done = cosmith("data", "filter", tmp_path / "rows.jsonl", "--query", "question", "--least-words", 2, "-o", output)
+    assert done.exit_code == 0, done.output
+    assert lines_of(output) == [
+        {"query": row["question"], "positive": [row["answer"]], "made_from": row["made_from"],
+         "original_query": "other"}
+        for row in rows if row is not rows[2]
+    ]  # fmt: skip

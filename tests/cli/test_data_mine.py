@@ -151,3 +151,46 @@ def test_rows_of_which_none_or_few_get_a_negative_are_told(world: Path, tmp_path
     bare = sum(not row.negatives for row in read_rows(tmp_path / "few.jsonl").rows)
     assert bare > 3
     assert f"warning: {bare} of 30 rows have no negative" in few.stderr
+
+
+def test_other_columns_stay_and_a_card_shows_what_was_found(world: Path, tmp_path: Path) -> None:
+    pairs, output = tmp_path / "pairs.jsonl", tmp_path / "mined.jsonl"
+    rows = [{"query": f"query {n}", "positive": f"answer {n * n}", "myid": n, "made": {"by": "hand"}} for n in range(9)]
+    rows[4] |= {"score": 0.5}
+    pairs.write_text("".join(json.dumps(row) + "\n" for row in [*rows[:3], {"query": "", "myid": -1}, *rows[3:]]))
+    done = cosmith("data", "mine", pairs, "--model", world / "model0", "--ratio", 0.9999, "-o", output)
+    assert done.exit_code == 0, done.stderr
+    assert "column 'score' is not used: 1 of 9 rows have a value" in done.stderr.replace("\n", " ")
+    mined = [json.loads(line) for line in output.read_text().splitlines()]
+    kept = [{name: each[name] for name in ("query", "myid", "made")} for each in mined]
+    assert kept == [{name: each[name] for name in ("query", "myid", "made")} for each in rows]
+    assert [each["positive"] for each in mined] == [[each["positive"]] for each in rows]
+    assert mined[4]["score"] == 0.5
+    assert any(each.get("negative") for each in mined)
+    card = (tmp_path / "mined.jsonl.data.md").read_text(encoding="utf-8")
+    assert all(f"`{said}`" in card.replace(", ", "`, `") for said in ("ratio: 0.9999", "negatives: 1", "sample: top"))
+    assert "**negative**: answer" in card
+    assert "left out: query" in done.stdout
+
+
+def test_an_output_that_is_an_input_is_refused(world: Path, tmp_path: Path) -> None:
+    pairs = tmp_path / "pairs.jsonl"
+    pairs.write_bytes((world / "pairs.jsonl").read_bytes())
+    (tmp_path / "link.jsonl").symlink_to(pairs)
+    shards = tmp_path / "shards"
+    shards.mkdir()
+    (shards / "part.jsonl").write_bytes(pairs.read_bytes())
+    before = pairs.read_bytes()
+    asked = [
+        ["mine", pairs, "-o", pairs], ["mine", pairs, "-o", tmp_path / "link.jsonl"],
+        ["mine", shards, "-o", shards / "part.jsonl"], ["mine", world / "pairs.jsonl", "--corpus", pairs, "-o", pairs],
+        ["filter", pairs, "-o", pairs], ["pairs", pairs, "-o", pairs], ["pairs", "--threads", pairs, "-o", pairs],
+        ["chunk", pairs, "-o", pairs],
+        ["synthesise", pairs, "--endpoint", "http://localhost:1/v1", "--llm", "none", "-o", pairs],
+    ]  # fmt: skip
+    for each in asked:
+        done = cosmith("data", *each)
+        assert done.exit_code == 1
+        assert "is read from" in done.stderr, each
+        assert "--output" in done.stderr
+    assert pairs.read_bytes() == before == (shards / "part.jsonl").read_bytes()

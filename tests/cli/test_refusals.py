@@ -93,8 +93,8 @@ def test_a_column_that_is_not_found_is_named_as_each_command_names_it(world: Pat
     assert refused(*encode).endswith("Did you mean 'my reply'? Say --column 'my reply'.")
     assert "[--column]: has no column 'my_reply'" in refused(*encode)
     (world / "pairs.csv").write_text("query,positive,Label,LABEL\na,b,1,1\n")
-    for command in (train, run):
-        assert refused(*command).endswith("Call the right one 'label', which goes before the others.")
+    assert refused(*train).endswith("Call the right one 'label', which goes before the others.")
+    assert refused(*run).endswith("Say which: --set data.label=Label.")
     assert not list(Path().iterdir())
 
 

@@ -53,6 +53,10 @@ def test_documents_become_pairs_that_the_next_command_reads(language_model: Any,
     assert {row.positives[0] for row in read_rows("pairs.jsonl").rows} == set(DOCUMENTS.values())
     value = json.loads(again.stdout.splitlines()[-1])
     assert (value["pairs"], value["requests"], value["cached"]) == (8, 0, 12)
+    card = (world / "pairs.jsonl.data.md").read_text(encoding="utf-8")
+    assert "from earlier answers: 12" in card
+    assert "| requests |" not in card  # it would say 0
+    assert "`words: 5, 20`" in card  # the default
 
 
 def test_a_dry_run_shows_prompts_and_asks_nobody(world: Path) -> None:

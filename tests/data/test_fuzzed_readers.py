@@ -32,7 +32,8 @@ from cosmith.errors import InputError
 
 quick = settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 
-GOOD = [{"query": f"good {n}", "positive": f"größer {n}", "negative": "no"} for n in range(6)]
+# More than there are bad ones, which may have labels, scores and groups that these lack.
+GOOD = [{"query": f"good {n}", "positive": f"größer {n}", "negative": "no"} for n in range(9)]
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just("x" * 200_000),
@@ -63,7 +64,7 @@ def planted(good: list[Any], bad: list[Any], places: list[int]) -> list[Any]:
 
 
 def good_queries(path: Path) -> list[str]:
-    read = read_rows(path, label=None, group=None, scores=None)
+    read = read_rows(path)
     found = [row.query for row in read.rows]
     return [row["query"] for row in GOOD if row["query"] in found]
 
@@ -138,9 +139,9 @@ class TestNoGoodRowIsLost:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             for file, good, bad in (
-                ("collection.tsv", [f"d{n}\ttext {n}" for n in range(6)], documents),
+                ("collection.tsv", [f"d{n}\ttext {n}" for n in range(len(ALL))], documents),
                 ("queries.train.tsv", [f"q{n}\t{query}" for n, query in enumerate(ALL)], queries),
-                ("qrels.train.tsv", [f"q{n}\t0\td{n}\t1" for n in range(6)], judged),
+                ("qrels.train.tsv", [f"q{n}\t0\td{n}\t1" for n in range(len(ALL))], judged),
             ):
                 (folder / file).write_bytes("\n".join(planted(good, bad, where)).encode())
             assert [row.query for row in read_rows(folder).rows if row.query in ALL] == ALL

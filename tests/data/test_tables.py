@@ -228,3 +228,22 @@ class TestHub:
         monkeypatch.setitem(sys.modules, "datasets", None)
         with pytest.raises(InputError, match=r'pip install "cosmith\[hub\]"'):
             read_rows("hf:someone/pairs")
+
+
+def test_a_shard_without_a_byte_is_passed_over(tmp_path: Path) -> None:
+    for name, rows in (("a", []), ("b", PAIRS[:2]), ("c", PAIRS[2:])):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert read_rows(tmp_path).rows == ROWS
+    assert open_table(tmp_path).format == "3 JSON lines files, without 1 that hold nothing"
+    for name in "bc":
+        (tmp_path / f"{name}.jsonl").write_text("")
+    with pytest.raises(InputError, match="is empty"):
+        open_table(tmp_path)
+
+
+def test_bytes_are_text_where_they_are_utf8(tmp_path: Path) -> None:
+    table = pa.table({"query": [b"q\xc3\xa4", b"\xff"], "positive": pa.array([b"p", b"p"], pa.large_binary())})
+    pq.write_table(table, tmp_path / "rows.parquet")
+    read = read_rows(tmp_path / "rows.parquet")
+    assert [(row.query, row.positives) for row in read.rows] == [("qä", ("p",))]
+    assert [row.line for row in read.rejected] == [2]

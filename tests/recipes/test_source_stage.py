@@ -99,3 +99,14 @@ def test_what_cannot_be_split_leaves_nothing_behind(tmp_path: Path) -> None:
         _run(tmp_path / "run", str(tmp_path / "few.csv"))
     left = [each for each in (tmp_path / "run").rglob("*") if each.name in ("rows.arrow", ".rows")]
     assert not left
+
+
+def test_a_column_that_few_rows_fill_is_told_and_may_be_named(tmp_path: Path) -> None:
+    rows = [record | ({"score": [1, 0]} if number < 3 else {}) for number, record in enumerate(_records(90))]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    result = _run(tmp_path / "run", str(tmp_path / "rows.jsonl"), dev=0, test=0)
+    assert (result["pairs"], result["dropped"]) == (90, {})
+    assert "column 'score' is not used: 3 of 90 rows have a value" in result["notes"][0]
+    assert "column 'score' is not used" in (tmp_path / "run" / "data" / "data.md").read_text(encoding="utf-8")
+    named = _run(tmp_path / "named", str(tmp_path / "rows.jsonl"), dev=0, test=0, scores="score")
+    assert (named["pairs"], named["dropped"]) == (3, {"score 1 is missing": 87})

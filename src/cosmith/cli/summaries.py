@@ -57,6 +57,7 @@ def _data(result: Result, folder: Path) -> list[str]:
         read_as = f" ({result['format']})" if "format" in result else ""
         names = ", ".join(f"{part} {name!r}" for part, name in result["columns"].items())
         lines.append(f"columns{read_as}: {names}")
+    lines += [f"warning: {note}" for note in result.get("notes", [])]
     dropped = result.get("dropped") or {}
     if dropped:
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in dropped.items())

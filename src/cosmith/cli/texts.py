@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -94,6 +96,32 @@ def warn_of_rejected(rows: Sequence[Rejected], written: Path | None, manner: Man
             f"put aside {counted(len(rows), 'row')} that cannot be used, e.g. {first.path}:{first.line}:"
             f" {first.reason}{where}"
         )
+
+
+def require_other(output: Path, *inputs: Path | None) -> None:
+    """Refuse an output that is one of the inputs, under whatever name, or a file that a folder among them is read from.
+
+    Raises:
+        InputError: In these cases: what was read would be gone.
+    """
+    from cosmith.data.tables import place_of, splits_of
+
+    if not output.is_file():
+        return
+    for given in inputs:
+        if given is None:
+            continue
+        place = place_of(given).path
+        files = [place]
+        if place.is_dir():
+            files = [place / name for name in ("corpus.jsonl", "queries.jsonl")]
+            with suppress(InputError):
+                files += chain.from_iterable(splits_of(place).values())
+        if any(file.is_file() and file.samefile(output) for file in files):
+            raise InputError(
+                f"is read from ({given}), and what it holds would be gone", path=output, field="--output",
+                remedy="Give another name to the output.",
+            )  # fmt: skip
 
 
 def rejected_value(rows: Sequence[Rejected], written: Path | None) -> dict[str, object]:

@@ -60,8 +60,19 @@ def arrow_records(path: Path) -> Iterator[Record]:
 
 
 def _records(batch: Any, numbers: Iterator[int]) -> Iterator[Record]:
+    binary = [field.name for field in batch.schema if str(field.type) in ("binary", "large_binary")]
     for values in batch.to_pylist():
+        for name in binary:
+            values[name] = _text_or_bytes(values[name])
         yield Record(next(numbers), values, json.dumps(values, ensure_ascii=False, default=str))
+
+
+def _text_or_bytes(value: bytes | None) -> str | bytes | None:
+    """Bytes that are UTF-8 as text: some programs write texts as columns of bytes."""
+    try:
+        return None if value is None else value.decode("utf-8")
+    except UnicodeDecodeError:
+        return value
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, Self, TypeVar
 
 from cosmith.data.ids import SeenIds, TextIds
 from cosmith.data.record_values import each_usable
@@ -35,7 +35,7 @@ class RecordsFile(Generic[T]):
     @classmethod
     def of(
         cls, table: Table, build: Callable[[Record], T], columns: Mapping[str, str], ids: TextIds | None = None
-    ) -> RecordsFile[T]:
+    ) -> Self:
         """Those of a table.
 
         Args:

@@ -5,16 +5,19 @@ Each finds the columns by their names, and puts aside the rows that cannot be us
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import repeat
 from pathlib import Path
 from shlex import quote
-from typing import Any, TypeAlias
+from typing import Any
 
 from cosmith.data.columns import find_column, find_negatives, is_click_log, is_pair, require_column
 from cosmith.data.documents.folder import holds_documents
 from cosmith.data.judged_rows import JudgedFiles, judged_files, judged_rows
+from cosmith.data.partial_columns import has_value, own_group, rest_of, unused_columns
 from cosmith.data.record_values import (
     UnusableError,
     label_of,
@@ -23,12 +26,15 @@ from cosmith.data.record_values import (
     text_of,
     texts_of,
 )
-from cosmith.data.records import Table
+from cosmith.data.records import Record, Table
 from cosmith.data.records_file import RecordsFile
 from cosmith.data.rows import Rejected, TrainingRow, write_rejected
 from cosmith.data.tables import open_table, place_of
 from cosmith.errors import ColumnError, NoQueriesError
 from cosmith.phrases import counted
+
+_KEPT = ("label", "group", "document_group")
+"""What of a record stays as it is, whatever is done with the texts of its row."""
 
 
 @dataclass(frozen=True)
@@ -41,16 +47,37 @@ class RowsRead:
         columns: The column of each part that was found: query, positive, label, group, document_group, scores;
             negatives joined by a comma.
         path: The file.
+        notes: Which columns are not used, though their names say what they are for, and why.
     """
 
     rows: list[TrainingRow]
     rejected: list[Rejected]
     columns: Mapping[str, str]
     path: Path
+    notes: tuple[str, ...] = ()
 
 
-RowsFile: TypeAlias = RecordsFile[TrainingRow]
-"""Training rows of a file, read one after another; its columns are as :class:`RowsRead` has them."""
+def _nothing() -> Iterator[Mapping[str, Any]]:
+    return repeat({})
+
+
+@dataclass(frozen=True)
+class RowsFile(RecordsFile[TrainingRow]):
+    """Training rows of a file, read one after another; its columns are as :class:`RowsRead` has them.
+
+    Attributes:
+        notes: As :class:`RowsRead` has them.
+    """
+
+    notes: tuple[str, ...] = ()
+    _rest: Callable[[], Iterator[Mapping[str, Any]]] = _nothing
+
+    def rest(self) -> Iterator[Mapping[str, Any]]:
+        """What stands beside query, texts and scores in the record of each row that can be used, in their order.
+
+        The file is read anew. Judgements of a folder have nothing beside; then it does not end.
+        """
+        return self._rest()
 
 
 def read_rows(
@@ -73,13 +100,16 @@ def read_rows(
     or a list of texts; an empty cell is no negative. Beside two texts of which neither answers the other (sentence1
     and sentence2) a label is their similarity, unless there is a score.
 
+    A row without a group or a document_group is a group of its own. A column of labels or scores that was found by its
+    name is not used where fewer than half of the first 1,000 rows have a value; else rows that lack it are rejected.
+
     Args:
         path: As :func:`open_rows` takes it.
         query: The column of the query.
         positive: The column of positives; None for rows that have a label instead.
         negative: The column of negatives, or several; None for none.
-        label: The column of a whole number; None for none. As with group and scores, a row that lacks it is rejected
-            where there is such a column.
+        label: The column of a whole number; None for none. As with group, document_group and scores, a row that lacks
+            what stands in a column that is named is rejected.
         group: The column of what a split must keep together; None for none.
         document_group: The column of the document that the positives are parts of; None for none.
         scores: The column of a score for each positive, then each negative; None for none.
@@ -104,7 +134,7 @@ def read_rows(
     finally:
         if rejected is not None:
             write_rejected(rejected, file.rejected)
-    return RowsRead(rows, file.rejected, file.columns, file.path)
+    return RowsRead(rows, file.rejected, file.columns, file.path, file.notes)
 
 
 def open_rows(
@@ -152,7 +182,8 @@ def open_rows(
     }
     if positive is not None:
         found["positive"] = require_column(table.columns, positive, "positive", table.path)
-    if is_pair(found["query"], found.get("positive")) and found["scores"] is None and label == scores == "auto":
+    graded = is_pair(found["query"], found.get("positive"))
+    if graded and found["scores"] is None and label == scores == "auto":
         # Beside two texts of which neither answers the other, sentence-transformers has their similarity as `label`.
         found["scores"], found["label"] = found["label"], None
     if found["scores"] is None and scores == "auto":
@@ -162,9 +193,63 @@ def open_rows(
         }
     negatives = find_negatives(table.columns, negative, table.path)
     columns = {part: column for part, column in found.items() if column is not None}
+    by_name = {"label": label == "auto" and positive is not None, "scores": scores == "auto" and not graded}
+    columns, notes = _used(table, columns, negatives, by_name)
+    free = [part for part, choice in (("group", group), ("document_group", document_group)) if choice == "auto"]
+
+    def row_of(record: Record) -> TrainingRow:
+        return _row_of(_grouped(record, columns, free, table.path), columns, negatives)
 
     told = columns | ({"negative": ", ".join(negatives)} if negatives else {})
-    return RowsFile.of(table, lambda record: _row_of(record.values, columns, negatives), told)
+    rest = partial(_rest, table, row_of, [*negatives, *(columns[part] for part in columns if part not in _KEPT)])
+    return replace(RowsFile.of(table, row_of, told), notes=notes, _rest=rest)
+
+
+def _used(
+    table: Table, columns: Mapping[str, str], negatives: Sequence[str], by_name: Mapping[str, bool]
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The columns without those of labels and scores that hardly any row has a value in, and what is said of these."""
+    texts = {part: column for part, column in columns.items() if part in ("query", "positive")}
+    first = next((part for part in ("scores", "positive_scores") if part in columns), None)
+
+    def scored(values: Mapping[str, Any]) -> bool:
+        there = has_value(values.get(columns[str(first)]))
+        if first == "scores" or "negative_scores" not in columns:
+            return there
+        bare = not any(has_value(values.get(name)) for name in negatives)
+        return there and (bare or has_value(values.get(columns["negative_scores"])))
+
+    parts: dict[str, Callable[[Mapping[str, Any]], bool]] = {}
+    if by_name["label"] and "label" in columns:
+        parts["label"] = lambda values: has_value(values.get(columns["label"]))
+    if by_name["scores"] and first is not None:
+        parts[first] = scored
+    unused = unused_columns(_usable(table, texts, negatives), parts, columns)
+    left = set(unused) | ({"negative_scores"} if "positive_scores" in unused else set())
+    return {part: column for part, column in columns.items() if part not in left}, tuple(unused.values())
+
+
+def _usable(table: Table, texts: Mapping[str, str], negatives: Sequence[str]) -> Iterator[Record]:
+    """The records whose texts can be used."""
+    for record in table.records():
+        if not record.problem:
+            with suppress(UnusableError):
+                _row_of(record.values, texts, negatives)
+                yield record
+
+
+def _rest(table: Table, row_of: Callable[[Record], TrainingRow], played: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+    def rest(record: Record) -> Mapping[str, Any]:
+        row_of(record)  # what cannot be used is left out
+        return rest_of(record.values, played)
+
+    return iter(RecordsFile.of(table, rest, {}))
+
+
+def _grouped(record: Record, columns: Mapping[str, str], free: Sequence[str], path: Path) -> Mapping[str, Any]:
+    """The values of a record, with a group of its own where it has none."""
+    lacking = [columns[part] for part in free if part in columns and not has_value(record.values.get(columns[part]))]
+    return {**record.values, **dict.fromkeys(lacking, own_group(record, path))} if lacking else record.values
 
 
 def _click_log(table: Table) -> ColumnError:

@@ -201,6 +201,7 @@ def _opened(
         file.format,
         file.columns,
         lambda bad: ((place, line, _texts(row)) for place, line, row in file.placed(bad)),
+        list(file.notes),
     )
 
 

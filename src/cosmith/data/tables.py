@@ -63,8 +63,11 @@ def open_table(path: str | Path) -> Table:
     if (place.path / "state.json").is_file():
         _require_no_split(place)
         return _joined(place.path, _saved_shards(place.path), "a folder of `datasets`")
-    shards, several = _shards(place)
-    return _joined(place.path, shards, f"{several} {open_file(shards[0]).format} file{'s' * (len(shards) > 1)}")
+    found, several = _shards(place)
+    shards = [shard for shard in found if shard.stat().st_size] or found
+    empty = f", without {len(found) - len(shards):,} that hold nothing" if len(shards) < len(found) else ""
+    what = f"{several} {open_file(shards[0]).format} file{'s' * (len(found) > 1)}{empty}"
+    return _joined(place.path, shards, what)
 
 
 def splits_of(folder: Path) -> dict[str, list[Path]]:

@@ -44,6 +44,7 @@ def _card(recipe: Recipe, name: str, run: Path, results: Mapping[str, Mapping[st
     stage, result, record = recipe.stages[name], results[name], read_record(run / name)
     made = {f"{name}.{output}" if output else name: output_folder(run / name, output, kind)
             for output, kind in stage.outputs().items() if kind == "source"}  # fmt: skip
+    told = result.get("told") or []
     summary = " ".join((inspect.getdoc(type(stage)) or "").split())
     finished = f" Finished {record.finished}, Cosmith {record.cosmith}." if record else ""
     settings = stage.model_dump(mode="json", exclude_defaults=True)
@@ -57,7 +58,7 @@ def _card(recipe: Recipe, name: str, run: Path, results: Mapping[str, Mapping[st
         splits={part: _numbers(counts) for part, counts in _mapping(result.get("splits")).items()},
         dropped=_numbers(result.get("dropped")),
         steps=[Step(**{**step, "examples": ()}).describe() for step in result["steps"]] if cleaned else [],
-        told=[] if cleaned or isinstance(result.get("told"), str) else list(result.get("told") or []),
+        told=[*result.get("notes", []), *([] if cleaned or isinstance(told, str) else told)],
         samples=list(_samples(result.get("examples")))[:_SAMPLES],
         contamination=list(_contamination(recipe, name, results)),
     )

@@ -75,6 +75,14 @@ class SourceStage(StageSettings):
         description="Column of the document that an answer is a part of, e.g. the page of a passage: other parts of it "
         "are not taken for non-answers by losses that mask `same_document`.",
     )
+    label: str | None = Field(
+        "auto",
+        description="Column of a class, a whole number; null: none. Found by its name, it is used where half of the "
+        "first 1,000 rows have a value; rows that lack what is used or named are put aside.",
+    )
+    scores: str | None = Field(
+        "auto", description="Column of a teacher's scores or of a graded similarity; null: none. Likewise."
+    )
     task: Literal["retrieval", "sts", "classification", "clustering", "bitext", "pair"] = Field(
         "retrieval", description="What the rows are for; decides whether other rows' answers serve as negatives."
     )

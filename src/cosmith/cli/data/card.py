@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from cosmith.data import Source
 
 _SAMPLES = 5
+_CACHES = ("cache",)
+_OF_THE_RUN = ("engine", "address", "workers", "concurrency", "timeout", "retries", "dry_run")
+"""Options that do not change what is made: told where they were said."""
 
 
 def write_card(
@@ -30,11 +33,12 @@ def write_card(
     steps: Sequence[str] = (),
     told: Sequence[str] = (),
     samples: Iterable[Mapping[str, str]] = (),
+    taken: Mapping[str, Any] | None = None,
 ) -> None:
     """Write what is to be known of the rows to ``OUTPUT.data.md``.
 
     Args:
-        context: The command's: its name, what it does, and the options that were given.
+        context: The command's: its name, what it does, and its options.
         source: The rows that were written.
         output: The file that they were written to.
         manner: Says where the card is.
@@ -44,6 +48,7 @@ def write_card(
         steps: What each filter did.
         told: What else was found.
         samples: Some rows.
+        taken: What was taken where an option left the choice open, by the option's name.
     """
     from cosmith import __version__
     from cosmith.atomic import atomic_file
@@ -55,7 +60,7 @@ def write_card(
     card = DataCard(
         title=output.name,
         how_made=f"{' '.join(made.split())} Made by `{context.command_path}`. Finished {when}, Cosmith {__version__}.",
-        settings=_given(context),
+        settings=_settings(context, taken or {}),
         where_from=[f"{path} ({content_fingerprint(path)})" for path in inputs if path is not None],
         contents=[Contents.of(source, output.name)],
         counts={name.replace("_", " "): number for name, number in counts.items() if _is_number(number)},
@@ -70,16 +75,19 @@ def write_card(
     manner.note(f"data card: {path}")
 
 
-def _given(context: typer.Context) -> dict[str, Any]:
-    """The options that were said, by name; paths and lists as text."""
-    sources = {name: context.get_parameter_source(name) for name in context.params}
-    said = {
-        name: value
-        for name, value in context.params.items()
-        if (source := sources[name]) is not None and source.name == "COMMANDLINE"
-    }
+def _settings(context: typer.Context, taken: Mapping[str, Any]) -> dict[str, Any]:
+    """The options, by name, those that were not said with their defaults; paths and lists as text."""
+
+    def matters(name: str, value: Any) -> bool:
+        if value is None or value in ("", [], ()) or name in _CACHES:
+            return False
+        source = context.get_parameter_source(name)
+        return name not in _OF_THE_RUN or (source is not None and source.name == "COMMANDLINE")
+
+    settings = {name: value for name, value in {**context.params, **taken}.items() if matters(name, value)}
     return {
-        name: value if _is_number(value) or isinstance(value, bool) else _text(value) for name, value in said.items()
+        name: value if _is_number(value) or isinstance(value, bool) else _text(value)
+        for name, value in settings.items()
     }
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cosmith.cli.manner import manner_of
-from cosmith.cli.texts import beside, documents_of, rejected_value, warn_of_rejected
+from cosmith.cli.texts import beside, documents_of, rejected_value, require_other, warn_of_rejected
 from cosmith.errors import InputError
 from cosmith.phrases import counted
 
@@ -52,6 +52,7 @@ def chunk(
     from cosmith.data.chunking import Chunking, chunk_documents, write_chunks
     from cosmith.data.documents import DocumentFiles, read_documents, with_text
 
+    require_other(output, path)
     manner = manner_of(context)
     rejected_file = beside(output, ".rejected.jsonl")
     words = _WORDS if tokens is None and model is None else tokens

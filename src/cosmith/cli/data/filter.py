@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from itertools import compress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,7 +12,7 @@ import typer
 
 from cosmith.atomic import write_json_lines
 from cosmith.cli.manner import Manner, manner_of
-from cosmith.cli.texts import beside, rejected_value, texts_of, warn_of_rejected
+from cosmith.cli.texts import beside, rejected_value, require_other, texts_of, warn_of_rejected
 from cosmith.errors import ColumnError, InputError
 from cosmith.phrases import one_line
 
@@ -79,6 +80,7 @@ def filter_data(
     )  # fmt: skip
     if not filters:
         raise InputError("nothing is asked of the data", remedy="Say what to leave out, e.g. --near-duplicates 0.8.")
+    require_other(output, path)
     manner = manner_of(context)
     tokenize = _tokenize(model, least_tokens is not None or most_tokens is not None)
     if _holds_rows(path, kind, query, positive):
@@ -91,6 +93,8 @@ def _filter_rows(
     context: typer.Context, path: Path, output: Path, filters: list[Filter], part: Any, tokenize: Tokenize | None,
     query: str, positive: str, manner: Manner,
 ) -> None:  # fmt: skip
+    import numpy as np
+
     from cosmith.cli.data.card import write_card
     from cosmith.data import Source, open_rows, reasons, write_rejected, write_rows
     from cosmith.data.cleaning import clean_rows, dropped_rows
@@ -98,18 +102,22 @@ def _filter_rows(
     file = open_rows(path, query=query, positive=positive)
     names = ", ".join(f"{each} {name!r}" for each, name in file.columns.items())
     manner.note(f"columns ({file.format}): {names}")
+    for note in file.notes:
+        manner.warn(note)
     source = Source.from_rows("rows", file)
     rejected_file, dropped_file = beside(output, ".rejected.jsonl"), beside(output, ".dropped.jsonl")
     write_rejected(rejected_file, file.rejected)
     warn_of_rejected(file.rejected, rejected_file, manner)
     cleaned = clean_rows(source, filters, part=part, tokenize=tokenize)
     write_json_lines(dropped_file, dropped_rows(source, cleaned.dropped))
-    write_rows(output, cleaned.source.rows())
+    kept = np.zeros(len(source), dtype=np.bool_)
+    kept[cleaned.numbers] = True
+    write_rows(output, cleaned.source.rows(), compress(file.rest(), kept.tolist()))
     value = {"rows": len(source), "kept": len(cleaned.source), "output": str(output), "dropped_file": str(dropped_file)}
     _tell(manner, cleaned.describe(), cleaned.steps, value | rejected_value(file.rejected, rejected_file))
     write_card(
         context, cleaned.source, output, manner, inputs=[path], counts=value, dropped=reasons(file.rejected),
-        steps=[step.describe() for step in cleaned.steps],
+        steps=[step.describe() for step in cleaned.steps], told=file.notes,
     )  # fmt: skip
 
 

@@ -12,12 +12,14 @@ import typer
 
 from cosmith.cli.engines import AddressOption, EngineOption, WorkersOption, engine_of
 from cosmith.cli.manner import Manner, manner_of
-from cosmith.cli.texts import beside, rejected_value, require_used, texts_of, warn_of_rejected
+from cosmith.cli.texts import beside, rejected_value, require_other, require_used, texts_of, warn_of_rejected
 from cosmith.errors import ColumnError, InputError
-from cosmith.phrases import counted
+from cosmith.phrases import counted, one_line
 
 if TYPE_CHECKING:
-    from cosmith.data import Passage, RowsRead
+    from cosmith.data import Passage, RowsFile, Source, TrainingRow
+
+_EXAMPLES, _SAMPLES = 2, 5
 
 
 def mine(
@@ -92,15 +94,16 @@ def mine(
 
     if output.suffix != ".jsonl":
         raise InputError("is not the name of a .jsonl file", path=output, field="--output", remedy="End it in .jsonl.")
+    require_other(output, pairs, *(corpus or ()))
     manner = manner_of(context)
     makes = engine_of(engine, address, workers)
     judged = read_review(review) if review is not None and review.exists() else Review()
     rejected = beside(output, ".rejected.jsonl")
-    read = _read(pairs, query, positive, manner, rejected)
+    read, rows = _read(pairs, query, positive, manner, rejected)
     more = [each for file in corpus or () for each in _passages(file, manner, output)]
     encoders = [load_encoder(name, precision) for name in model or ["all-MiniLM-L6-v2"]]
     require_used(instruction, "query", *encoders)
-    source = Source.from_rows(pairs.stem, read.rows, SourceSettings(instruction=instruction))
+    source = Source.from_rows(pairs.stem, rows, SourceSettings(instruction=instruction))
     share: float | Literal["auto"] | None = "auto" if ratio is None else ratio or None
     with _told_by_option():
         found = mine_hard_negatives(
@@ -113,12 +116,19 @@ def mine(
         )  # fmt: skip
         limits = Limits(ratio_of(share, source), margin, max_score)
         require_negatives(found, limits, skip_top)
-    write_rows(output, found.source.rows())
+    write_rows(output, found.source.rows(), read.rest())
+    if not found.negatives:
+        manner.warn("no negative was found for any row: they have those that they had before")
     if (few := shortage(found, limits, skip_top)) is not None:
         manner.warn(few)
     lines = [
         f"{found.describe()}",
         f"all rows are in {output}; train on them: cosmith train --pairs {quote(str(output))}",
+    ]
+    lines[1:1] = [
+        f"  left out: {one_line(each.query, 60)} → {one_line(each.document, 60)}, {each.score:.3f} (its answer"
+        f" {each.positive_score:.3f})"
+        for each in found.possible_positives.one_a_query(_EXAMPLES)
     ]
     value: dict[str, Any] = {
         "rows": found.rows, "documents": found.documents, "negatives": found.negatives, "rejected": found.rejected,
@@ -132,20 +142,37 @@ def mine(
     manner.result("\n".join(lines), value)
     write_card(
         context, found.source, output, manner, inputs=[pairs, *(corpus or ())], counts=value,
-        dropped=reasons(read.rejected), told=[found.describe()],
+        dropped=reasons(read.rejected), told=[found.describe(), *read.notes], samples=_samples(found.source),
+        taken={"model": [each.name for each in encoders], "ratio": limits.ratio},
     )  # fmt: skip
 
 
-def _read(pairs: Path, query: str, positive: str, manner: Manner, rejected: Path) -> RowsRead:
-    from cosmith.data import read_rows
+def _samples(source: Source) -> list[dict[str, str]]:
+    """Some rows, evenly spread, with a negative each where they have one."""
+    rows = map(source.row, range(0, len(source), max(1, len(source) // _SAMPLES))[:_SAMPLES])
+    return [
+        {"query": row.query, **{role: texts[0] for role, texts in (("document", row.positives),
+                                                                   ("negative", row.negatives)) if texts}}
+        for row in rows
+    ]  # fmt: skip
+
+
+def _read(pairs: Path, query: str, positive: str, manner: Manner, rejected: Path) -> tuple[RowsFile, list[TrainingRow]]:
+    from cosmith.data import open_rows, write_rejected
 
     try:
-        read = read_rows(pairs, query=query, positive=positive, rejected=rejected)
+        file = open_rows(pairs, query=query, positive=positive)
     except ColumnError as error:
         option = f"--{error.field}"
         raise error.told_as(option, f"{option} ") from error
-    warn_of_rejected(read.rejected, rejected, manner)
-    return read
+    for note in file.notes:
+        manner.warn(note)
+    try:
+        rows = list(file)
+    finally:
+        write_rejected(rejected, file.rejected)
+    warn_of_rejected(file.rejected, rejected, manner)
+    return file, rows
 
 
 def _passages(file: Path, manner: Manner, output: Path) -> list[Passage]:

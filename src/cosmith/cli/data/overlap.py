@@ -62,7 +62,7 @@ def _source(path: Path, query: str, positive: str, manner: Manner) -> Source:
 
     if (path / "source.json").is_file():
         return Source.load(path)
-    file = open_rows(path, query=query, positive=positive)
+    file = open_rows(path, query=query, positive=positive, label=None, group=None, document_group=None, scores=None)
     source = Source.from_rows(path.name, file)
     warn_of_rejected(file.rejected, None, manner, otherwise=f"cosmith data inspect {quote(str(path))} counts them")
     return source

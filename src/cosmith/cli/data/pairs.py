@@ -12,7 +12,7 @@ import typer
 
 from cosmith.cli.data.pair_forms import form_lines
 from cosmith.cli.manner import manner_of
-from cosmith.cli.texts import beside, documents_of, rejected_value, warn_of_rejected
+from cosmith.cli.texts import beside, documents_of, rejected_value, require_other, warn_of_rejected
 from cosmith.errors import InputError
 from cosmith.phrases import counted
 
@@ -64,6 +64,7 @@ def pairs(
     from cosmith.data.documents import DocumentFiles
     from cosmith.data.weak_pairs import form_named, open_threads
 
+    require_other(output, documents, threads, clicks)
     manner = manner_of(context)
     rejected_file = beside(output, ".rejected.jsonl")
     read = None if documents is None else documents_of(documents, column)

@@ -12,18 +12,19 @@ import typer
 
 from cosmith.cli.engines import AddressOption, EngineOption, WorkersOption, engine_of
 from cosmith.cli.manner import Manner, manner_of
-from cosmith.cli.texts import beside, texts_of
+from cosmith.cli.texts import beside, require_other, texts_of
 from cosmith.errors import ColumnError, InputError
 from cosmith.phrases import one_line
 
 if TYPE_CHECKING:
-    from cosmith.mining.synthesis import Preview
+    from cosmith.mining.synthesis import Preview, Synthesis
 
 _OPTIONS = {
     "writing_template": "--template", "languages": "--language", "classes": "--class", "types": "--type",
     "difficulties": "--difficulty", "texts": "PATH", "product": "--make",
 }  # fmt: skip
 """The options of settings that are called otherwise."""
+_ASKED = ("requests", "input_tokens", "output_tokens", "estimated", "money")
 _IN_REMEDIES = re.compile("key_variable|allow_plain_http|input_price|output_price|most_tokens")
 """The settings that errors tell to change beside the one that is wrong."""
 
@@ -139,6 +140,7 @@ def synthesise(
     asks = engine_of(engine, address, workers)
     require_name(output)
     require_writable(output.parent)
+    require_other(output, path, personas)
     with _named_by_option():
         asked = Endpoint(
             url=endpoint, model=llm, key_variable=key_variable, allow_plain_http=plain_http, concurrency=concurrency,
@@ -183,8 +185,21 @@ def synthesise(
         made_for = SourceSettings(task=TASKS[settings.product])
         source = Source.from_rows(output.stem, [each.row for each in made.rows], made_for)
         write_card(
-            context, source, output, manner, inputs=[path], counts=value, dropped=made.reasons, told=[made.describe()],
+            context, source, output, manner, inputs=[path], counts=_asked_for(value), dropped=made.reasons,
+            told=[made.describe(), *_earlier(made)],
+            taken={"types": settings.types, "difficulties": settings.difficulties},
         )  # fmt: skip
+
+
+def _asked_for(value: dict[str, Any]) -> dict[str, Any]:
+    """What is counted, without the noughts of a run that found all answers there."""
+    return value if value["requests"] else {name: each for name, each in value.items() if name not in _ASKED}
+
+
+def _earlier(made: Synthesis) -> list[str]:
+    if not made.usage.cached:
+        return []
+    return [f"from earlier answers: {made.usage.cached:,}; what they took is not counted here"]
 
 
 def _parameters(said: list[str]) -> dict[str, Any]:

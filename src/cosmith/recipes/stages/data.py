@@ -67,6 +67,7 @@ def source(stage: SourceStage, context: StageContext) -> dict[str, Any]:
         with columns_by_key(stage, context), RejectedFile(context.folder / "rejected.jsonl") as rejected:
             file = open_rows(
                 stage.path, query=stage.query, positive=stage.positive, negative=stage.negative,
+                label=stage.label, scores=stage.scores,
                 group=stage.group if stage.time is None else stage.time, document_group=stage.document_group,
             )  # fmt: skip
             whole = Source.write(place, "whole", file.into(rejected), settings)
@@ -84,6 +85,7 @@ def source(stage: SourceStage, context: StageContext) -> dict[str, Any]:
         "pairs": len(whole),
         "format": file.format,
         "columns": dict(file.columns),
+        "notes": list(file.notes),
         "dropped": dict(rejected.reasons.most_common()),
         "rejected_file": str(rejected.path) if rejected.reasons else None,
         "splits": splits,
