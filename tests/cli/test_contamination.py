@@ -133,5 +133,30 @@ def test_pairs_and_texts_are_held_against_it_by_their_own_rules(trained: Path) -
     learnt, asked = LabelledTexts(["a b", "c d"], ["x", "y"]), LabelledTexts([first["query"], "new"], ["x", "y"])
     tasks = [task_of("pairs", pairs), task_of("intents", TrainAndTest(learnt, asked))]
     of_pairs, of_texts = check_contamination(trained / "tuned", tasks).tasks
-    assert of_pairs.describe() == "1 of 2 pairs trained on, 50 % (both texts in one row)"
-    assert of_texts.describe() == "1 of 2 texts trained on, 50 % (exact)"
+    assert of_pairs.describe() == "1 of 2 pairs trained on, 50 % (both texts in one row, exact or 13 words in a row)"
+    assert of_texts.describe() == "1 of 2 texts trained on, 50 % (exact or 13 words in a row)"
+
+
+def test_labelled_texts_and_pairs_with_a_word_more_are_found_and_refused(trained: Path, tmp_path: Path) -> None:
+    draw = random.Random(1)
+    words = [a + b + c for a in "prstv" for b in "aeiou" for c in "bcdfg"]
+    texts = [" ".join(draw.sample(words, 16)) for _ in range(20)]
+    rows = "".join(
+        json.dumps({"query": one, "positive": other}) + "\n" for one, other in zip(texts[:10], texts[10:], strict=True)
+    )
+    (tmp_path / "pairs.jsonl").write_text(rows)
+    told = cosmith("train", "--pairs", tmp_path / "pairs.jsonl", "--model", trained / "base", "--steps", 1, "--dev", 0,
+                   "--batch-size", 4, "--negatives", 0, "--output", tmp_path / "tuned")  # fmt: skip
+    assert told.exit_code == 0, told.output
+    framed = [f"please {text} thanks" for text in texts[5:15]]  # as queries and as positives
+    (tmp_path / "intents").mkdir()
+    for name, asked in (("train", ["a b", "c d"]), ("test", framed)):
+        lines = [json.dumps({"text": text, "label": "xy"[n % 2]}) + "\n" for n, text in enumerate(asked)]
+        (tmp_path / "intents" / f"{name}.jsonl").write_text("".join(lines))
+    both = zip(texts[:10], texts[10:], strict=True)
+    of_pairs = [f"{one} today\t{other} today\t{n % 5}\n" for n, (one, other) in enumerate(both)]
+    (tmp_path / "pairs.tsv").write_text("sentence1\tsentence2\tscore\n" + "".join(of_pairs))
+    for task, said in (("intents", "10 of 10 texts trained on"), ("pairs.tsv", "10 of 10 pairs trained on")):
+        refused = cosmith("evaluate", tmp_path / "tuned", "--task", tmp_path / task, "--strict")
+        assert refused.exit_code == 1, refused.output
+        assert said in refused.stderr, refused.stderr

@@ -11,7 +11,7 @@ from cosmith.data import Collection, Source, StsPairs, TrainingRow, contaminatio
 from cosmith.data.cleaning import normalised, words_of
 from cosmith.data.cleaning.duplicates import Shingles
 from cosmith.data.cleaning.words import WordHashes, runs, wholes
-from cosmith.data.contamination import overlap_with_collection, overlap_with_pairs
+from cosmith.data.contamination import overlap_with_collection, overlap_with_pairs, overlap_with_texts
 from cosmith.data.split_check import check_split, crossing
 from cosmith.errors import InputError
 
@@ -93,6 +93,30 @@ def test_an_sts_pair_is_trained_on_where_a_row_has_both_texts() -> None:
     assert found.rows.tolist() == [0]
     assert found.unit == "pair"
     assert found.describe() == "rows, against sts: 3 of 5 pairs trained on (60 %), in 1 row"
+
+
+def test_a_long_pair_is_known_by_words_in_a_row_but_one_text_is_not_two() -> None:
+    eight = "side effects of aspirin in older adults today"
+    rows = [TrainingRow(f"tell me: {LONG}!", (f"The {eight}",)), TrainingRow(f"{LONG} and {eight}", ("short",))]
+    pairs = StsPairs([eight, LONG, eight, eight], [LONG, "short", eight, "new"], np.zeros(4))
+    found = overlap_with_pairs(Source.from_rows("rows", rows), pairs, "sts")
+    assert found.tested.tolist() == [0, 1]
+    assert found.rows.tolist() == [0, 1]
+    alone = overlap_with_pairs(Source.from_rows("rows", rows[1:]), pairs, "sts")
+    assert alone.tested.tolist() == [1], "one text that holds both is one text"
+
+
+@pytest.mark.parametrize("at_once", [1, 65536])
+def test_a_text_is_known_by_words_in_a_row_in_any_part_of_a_row(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contamination, "_AT_ONCE", at_once)
+    words = LONG.split()
+    rows = [TrainingRow("one", ("an answer",), (f"so {' '.join(words[:13])} it is",)), TrainingRow("two", (LONG,))]
+    rows += [TrainingRow("SHORT text!", ("three",)), TrainingRow("four", (" ".join(words[:12]),))]
+    asked = [LONG, "short text", "text", f"please {LONG} thanks", "new"]
+    found = overlap_with_texts(Source.from_rows("rows", rows), asked, "intents")
+    assert found.tested.tolist() == [0, 1, 3]
+    assert found.rows.tolist() == [0, 1, 2]
+    assert found.describe() == "rows, against intents: 3 of 5 texts trained on (60 %), in 3 rows"
 
 
 def test_rows_that_cross_are_left_out_and_nothing_else() -> None:

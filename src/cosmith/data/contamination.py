@@ -12,8 +12,9 @@ not be known is what the test asks. So, of a retrieval set, a test query is trai
 A text that is set against itself (SimCSE) is a document, not a query: it may hold the words of a test query, as the
 documents do that are searched.
 
-Of pairs (graded, judged, translations), one is trained on where a training row holds both of its texts; of other test
-sets (labelled texts, queries with candidates, summaries) a text where a training row holds it.
+Of the other test sets a text is known by the same words, or by the same thirteen (or eight to twelve) in a row,
+whatever part of a row holds them: of labelled texts and summaries a text is trained on where a training row holds it
+so, of pairs (graded, judged, translations) one where two texts of one row hold its two.
 """
 
 from __future__ import annotations
@@ -35,9 +36,10 @@ if TYPE_CHECKING:
     from cosmith.data.source import Source
 
 LONGEST_RUN, SHORTEST_RUN = 13, 8
-"""Words in a row by which a query is known again, and the fewest of a query that is known by less than all of it."""
+"""Words in a row by which a text is known again, and the fewest of a text that is known by less than all of another."""
 
 _AT_ONCE = 65536  # texts in hand at a time
+_WORDS_AT_ONCE = 4096  # of them those whose words are, which may be documents
 _EXAMPLES = 5
 
 
@@ -118,7 +120,7 @@ def overlap_with_collection(source: Source, collection: Collection) -> Overlap:
         collection: The test set.
     """
     queries = list(collection.queries.values())
-    by_query = list(_alike(source, queries))
+    by_query, known_by = _first_known(_alike(source, queries, questions(source)), len(queries))
     documents = {_key(text) for text in collection.documents.values()}
     asked = {_key(text): number for number, text in enumerate(queries)}
     shared: set[int] = set()
@@ -128,10 +130,7 @@ def overlap_with_collection(source: Source, collection: Collection) -> Overlap:
             shared.add(key)
         elif key in asked:
             by_document.append((asked[key], text, "the same text, as a document"))
-    found = {number: (text, how) for number, text, how in reversed([*by_query, *by_document])}
-    rows = np.zeros(len(source), dtype=np.bool_)
-    for found_rows in rows_with(source, [text for _, text, _ in by_query], [text for _, text, _ in by_document]):
-        rows[found_rows] = True
+    found = {number: (text, how) for number, text, how in reversed(by_document)} | by_query
     relevant = {name for grades in collection.relevance.values() for name, grade in grades.items() if grade > 0}
     answers = {_key(collection.documents[name]) for name in relevant if name in collection.documents}
     return Overlap(
@@ -139,7 +138,7 @@ def overlap_with_collection(source: Source, collection: Collection) -> Overlap:
         task=collection.name,
         asked=len(queries),
         trained=len(found),
-        rows=np.flatnonzero(rows),
+        rows=_all_rows_with(source, known_by, [text for _, text, _ in by_document]),
         tested=_numbers(found),
         documents=len(documents),
         shared=len(shared),
@@ -157,24 +156,21 @@ def overlap_with_pairs(source: Source, pairs: StsPairs, name: str) -> Overlap:
         pairs: The test set.
         name: What it is called.
     """
-    keys = [(_key(first), _key(second)) for first, second in zip(pairs.first, pairs.second, strict=True)]
-    wanted = {key for both in keys for key in both}
-    texts_of: dict[int, list[int]] = {}
-    for text, key in _keys(source, (source.query, source.positives, source.negatives)):
-        if key in wanted:
-            texts_of.setdefault(key, []).append(text)
-    rows_of = _rows_of_each(source, [text for texts in texts_of.values() for text in texts])
-    rows: set[int] = set()
+    sides = [text for both in zip(pairs.first, pairs.second, strict=True) for text in both]
+    sides_of: dict[int, list[Int64]] = {}
+    for known, text, _ in _alike(source, sides, _columns(source)):
+        sides_of.setdefault(text, []).append(known)
+    rows: list[int] = []
     found: dict[int, tuple[int, str]] = {}
-    for number, (one, other) in enumerate(keys):
-        for first in texts_of.get(one, ()):
-            both = [rows_of[first] & rows_of[second] for second in texts_of.get(other, ()) if second != first]
-            if any(both):
-                rows.update(*both)
-                found.setdefault(number, (first, "both texts in one row"))
+    for row, texts in _texts_of_each_row(source, list(sides_of)).items():
+        held = {text: set(np.unique(np.concatenate(sides_of[text])).tolist()) for text in texts}
+        both = dict(_pairs_held(held))
+        rows += [row] if both else []
+        for pair, text in both.items():
+            found.setdefault(pair, (text, "both texts in one row"))
     shown = [f"{first} / {second}" for first, second in zip(pairs.first, pairs.second, strict=True)]
     return Overlap(
-        source.name, name, len(keys), len(found), _numbers(rows), _numbers(found), "pair",
+        source.name, name, len(pairs.first), len(found), _numbers(rows), _numbers(found), "pair",
         examples=_examples(source, shown, found),
     )  # fmt: skip
 
@@ -188,37 +184,66 @@ def overlap_with_texts(source: Source, texts: Sequence[str], name: str) -> Overl
         name: What the test set is called.
     """
     asked = list(dict.fromkeys(texts))
-    number_of = {_key(text): number for number, text in enumerate(asked)}
-    found = {
-        number_of[key]: (text, "the same text")
-        for text, key in _keys(source, (source.query, source.positives, source.negatives))
-        if key in number_of
-    }
-    rows = set().union(*_rows_of_each(source, [text for text, _ in found.values()]).values())
+    found, known_by = _first_known(_alike(source, asked, _columns(source)), len(asked))
+    rows = _all_rows_with(source, known_by, known_by)
     return Overlap(
-        source.name, name, len(asked), len(found), _numbers(rows), _numbers(found), "text",
+        source.name, name, len(asked), len(found), rows, _numbers(found), "text",
         examples=_examples(source, asked, found),
     )  # fmt: skip
 
 
-def _alike(source: Source, queries: Sequence[str]) -> Iterator[tuple[int, int, str]]:
-    """Test queries that are known by a training query: (test number, text number, what they have in common)."""
+def _alike(source: Source, tests: Sequence[str], columns: Iterable[Int64]) -> Iterator[tuple[Int64, int, str]]:
+    """Training texts by which tests are known: (numbers of tests, number of a text, what they have in common).
+
+    A text comes once for each run of words that it shares, with the numbers of all tests that share it, which are a
+    view: as many as there are pairs of a test and a text are never held.
+    """
     words = WordHashes()
-    hashes, offsets = words.of(queries)
-    whole = _Known(wholes(hashes, offsets), np.arange(len(queries)))
+    hashes, offsets = words.of(tests)
+    whole = _Known(wholes(hashes, offsets), np.arange(len(tests)))
     lengths = np.minimum(np.diff(offsets), LONGEST_RUN)
     of_run = {}
     for length in range(SHORTEST_RUN, LONGEST_RUN + 1):
         values, of = runs(hashes, offsets, length)
         if (mine := lengths[of] == length).any():
             of_run[length] = _Known(values[mine], of[mine])
-    for part in used_texts(source, questions(source)):
-        hashes, offsets = words.of(source.texts.take(part))
-        for test, place in whole.found(wholes(hashes, offsets), np.arange(len(part))):
-            yield test, int(part[place]), "the same words"
-        for length, known in of_run.items():
-            for test, place in known.found(*runs(hashes, offsets, length)):
-                yield test, int(part[place]), f"{length} words in a row"
+    for used in used_texts(source, columns):
+        for start in range(0, len(used), _WORDS_AT_ONCE):
+            part = used[start : start + _WORDS_AT_ONCE]
+            hashes, offsets = words.of(source.texts.take(part))
+            for known, place in whole.found(wholes(hashes, offsets), np.arange(len(part))):
+                yield known, int(part[place]), "the same words"
+            for length, run in of_run.items():
+                for known, place in run.found(*runs(hashes, offsets, length)):
+                    yield known, int(part[place]), f"{length} words in a row"
+
+
+def _first_known(alike: Iterable[tuple[Int64, int, str]], tests: int) -> tuple[dict[int, tuple[int, str]], list[int]]:
+    """Of what :func:`_alike` gives: a text by which each test is known, with how, and all texts by which any is."""
+    new = np.ones(tests, dtype=np.bool_)
+    found: dict[int, tuple[int, str]] = {}
+    texts: set[int] = set()
+    for known, text, how in alike:
+        texts.add(text)
+        found |= dict.fromkeys(known[new[known]].tolist(), (text, how))
+        new[known] = False
+    return found, sorted(texts)
+
+
+def _pairs_held(held: Mapping[int, set[int]]) -> Iterator[tuple[int, int]]:
+    """The pairs of which two texts of a row hold a side each, each pair with one of the two texts.
+
+    Args:
+        held: The row's texts, each with the sides that are known by it: 2p and 2p + 1 are those of pair p.
+    """
+    texts_of: dict[int, list[int]] = {}
+    for text, sides in held.items():
+        for side in sides:
+            texts_of.setdefault(side, []).append(text)
+    for side, texts in texts_of.items():
+        others = texts_of.get(side + 1, []) if side % 2 == 0 else []
+        if others and len({*texts, *others}) > 1:  # one text that holds both sides is one text of the pair, not two
+            yield side // 2, texts[0]
 
 
 def questions(source: Source) -> Iterator[Int64]:
@@ -233,22 +258,18 @@ def questions(source: Source) -> Iterator[Int64]:
 
 
 class _Known:
-    """Hashes of test queries, and which queries they are of; 0 is the hash of nothing."""
+    """Hashes of tests, and which tests they are of; 0 is the hash of nothing."""
 
-    def __init__(self, values: UInt64, queries: Int64) -> None:
+    def __init__(self, values: UInt64, tests: Int64) -> None:
         filled = values != 0
         order = np.argsort(values[filled], kind="stable")
-        self._values, self._queries = values[filled][order], queries[filled][order]
+        self._values, self._tests = values[filled][order], tests[filled][order]
 
-    def found(self, values: UInt64, places: Int64) -> list[tuple[int, int]]:
-        """The pairs of a query and a place whose hashes are equal, each pair once."""
+    def found(self, values: UInt64, places: Int64) -> Iterator[tuple[Int64, int]]:
+        """Places whose hashes are those of tests, each with the tests: a place once for each such hash."""
         first, last = (np.searchsorted(self._values, values, side=side) for side in ("left", "right"))
-        pairs = {
-            (query, place)
-            for start, stop, place in zip(*(each[first < last].tolist() for each in (first, last, places)), strict=True)
-            for query in self._queries[start:stop].tolist()
-        }
-        return sorted(pairs)
+        for start, stop, place in zip(*(each[first < last].tolist() for each in (first, last, places)), strict=True):
+            yield self._tests[start:stop], place
 
 
 def _key(text: str) -> int:
@@ -286,9 +307,22 @@ def rows_with(source: Source, queries: Sequence[int], documents: Sequence[int]) 
         source.let_go()
 
 
-def _rows_of_each(source: Source, texts: Sequence[int]) -> Mapping[int, set[int]]:
-    """The rows in which each of these texts stands, in whatever part of them."""
-    found: dict[int, set[int]] = {text: set() for text in texts}
+def _all_rows_with(source: Source, queries: Sequence[int], documents: Sequence[int]) -> Int64:
+    """The same rows in one array, ascending."""
+    found = np.zeros(len(source), dtype=np.bool_)
+    for rows in rows_with(source, queries, documents):
+        found[rows] = True
+    return np.flatnonzero(found)
+
+
+def _columns(source: Source) -> tuple[Int64, ...]:
+    """The numbers of the texts in every part of the rows."""
+    return source.query, source.positives, source.negatives
+
+
+def _texts_of_each_row(source: Source, texts: Sequence[int]) -> dict[int, set[int]]:
+    """The rows in which any of these texts stands, in whatever part of them, each with those that do."""
+    found: dict[int, set[int]] = {}
     every = np.arange(len(source))
     for values, rows in (
         (source.query, every),
@@ -297,8 +331,8 @@ def _rows_of_each(source: Source, texts: Sequence[int]) -> Mapping[int, set[int]
     ):
         among = np.isin(values, texts)
         for text, row in zip(values[among].tolist(), rows[among].tolist(), strict=True):
-            found[text].add(row)
-    return found
+            found.setdefault(row, set()).add(text)
+    return dict(sorted(found.items()))
 
 
 def _numbers(found: Iterable[int]) -> Int64:

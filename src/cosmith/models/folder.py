@@ -118,6 +118,11 @@ class ModelSpec:
     latent_attention: LatentAttentionSpec | None = None
     static: bool = False
 
+    @property
+    def normalises(self) -> bool:
+        """Whether its own modules leave vectors of length one."""
+        return self.head[-1:] == ("normalize",)
+
 
 def _json(path: Path) -> Any:
     try:

@@ -31,7 +31,11 @@ if TYPE_CHECKING:
 
 CARD, KEY = "lineage.json", "trained_on"
 
-_HOW = {"query": "exact or 13 words in a row", "pair": "both texts in one row", "text": "exact"}
+_HOW = {
+    "query": "exact or 13 words in a row",
+    "pair": "both texts in one row, exact or 13 words in a row",
+    "text": "exact or 13 words in a row",
+}
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from cosmith.errors import InputError, nearest
+from cosmith.evaluation.equal_vectors import distinct_rows
 from cosmith.evaluation.metrics import retrieval_metrics
 from cosmith.evaluation.tasks.kind import Kind
 from cosmith.evaluation.tasks.task import OfData, TaskTexts, encode_texts, scores_from
@@ -74,7 +75,9 @@ class RerankingTask(OfData):
         )
         scores, start = [], 0
         for query, texts in zip(queries, self._candidates(), strict=True):
-            scores.append(candidates[start : start + len(texts)] @ query)
+            own = candidates[start : start + len(texts)]
+            first, group_of = distinct_rows(own)
+            scores.append((own[first] @ query)[group_of])
             start += len(texts)
         return self._of_scores(scores, encoder, seed, resamples, model)
 

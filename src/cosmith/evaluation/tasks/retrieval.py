@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from cosmith.errors import InputError, nearest
+from cosmith.evaluation.equal_vectors import search_by_score_and_id
 from cosmith.evaluation.metrics import retrieval_metrics
 from cosmith.evaluation.scores import Scores
 from cosmith.evaluation.searched_texts import SearchedTexts
@@ -16,7 +17,6 @@ from cosmith.evaluation.significance import Interval, bootstrap_intervals
 from cosmith.evaluation.tasks.kind import Kind
 from cosmith.evaluation.tasks.task import OfData, TaskTexts, encode_texts
 from cosmith.retrieval.best_chunk import search_best_chunk
-from cosmith.retrieval.dense import search_dense
 from cosmith.retrieval.hits import Hits
 from cosmith.retrieval.index import model_name
 from cosmith.retrieval.lexical import Bm25
@@ -112,14 +112,15 @@ def search_collection(
             its best one. None: documents have one vector each.
 
     Returns:
-        A row for each of :func:`judged_queries`, ``[queries, min(k, documents)]``.
+        A row for each of :func:`judged_queries`, ``[queries, min(k, documents)]``. Documents that have one vector have
+        one score, and of them the greater ids are kept and come first.
     """
     queries = [collection.queries[query] for query in judged_queries(collection)]
     read, told = SearchedTexts.of(collection, chunks), collection.instruction
     documents = encode_texts(encoder, TaskTexts("documents", read.texts, "document"), instruction=told, dim=dim)
     asked = encode_texts(encoder, TaskTexts("queries", queries, "query"), instruction=told, dim=dim)
     if read.chunks is None:
-        return read.hits(lambda depth: search_dense(asked, documents, depth), k)
+        return read.hits(lambda depth: search_by_score_and_id(asked, documents, read.ids, depth), k)
     return read.hits_of_chunks(*search_best_chunk(asked, documents, read.chunks.offsets, k))
 
 
