@@ -8,6 +8,12 @@ def counted(number: int, noun: str, plural: str | None = None) -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
+def counted_as(number: int, plural: str) -> str:
+    """A number with its noun, given in the plural: ``1 query``, ``400 queries``, ``1 text``."""
+    singular = f"{plural[:-3]}y" if plural.endswith("ies") else plural.removesuffix("s")
+    return counted(number, singular, plural)
+
+
 def share(part: float) -> str:
     """A share in percent, ``0 %`` only for nothing at all: ``12.3 %``, ``0.04 %``, ``61 %``."""
     percent = 100 * part

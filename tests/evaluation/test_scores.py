@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cosmith.errors import InputError
-from cosmith.evaluation import Interval, Scores
+from cosmith.evaluation import Interval, Scores, bootstrap_intervals, compare_models
 
 
 def scores(model: str = "base", shift: float = 0.0, queries: int = 40, task: str = "docs") -> Scores:
@@ -40,11 +40,13 @@ def test_another_metric_may_be_compared():
 def test_scores_on_another_task_or_other_queries_are_refused():
     with pytest.raises(InputError, match="tuned was evaluated on 'docs', base on 'news'"):
         scores("tuned").compare(scores(task="news"))
-    with pytest.raises(InputError, match=r"not evaluated on the same queries of docs \(40 and 39\)"):
-        scores("tuned").compare(scores(queries=39))
-    renamed = replace(scores(), query_ids=("x", *scores().query_ids[1:]))
-    with pytest.raises(InputError, match="the first that differ are 'q0' and 'x'"):
+    renamed = replace(scores(), query_ids=tuple(f"x{number}" for number in range(40)))
+    with pytest.raises(
+        InputError, match=r"not evaluated on any common queries of docs \(40 and 40, e.g. 'q0' and 'x0'"
+    ):
         scores("tuned").compare(renamed)
+    with pytest.raises(InputError, match="0 and 2 sets of docs"):
+        scores("tuned").compare(replace(scores(), sets=(10, 30)))
     with pytest.raises(InputError, match=r"no values by query for 'ndcg@1'.*Did you mean 'ndcg@10'"):
         scores("tuned").compare(scores(), metric="ndcg@1")
 
@@ -78,8 +80,40 @@ def test_markdown_has_the_same_rows():
     assert "- tuned over a|b, ndcg@10: +0.100" in text
 
 
-def test_models_evaluated_on_different_queries_stand_in_one_table_without_a_difference():
-    assert "over" not in scores("base").table(scores("small", queries=10))
+def test_models_evaluated_on_different_queries_are_compared_on_those_that_both_have():
+    few = scores("small", shift=0.1, queries=10)
+    comparison = few.compare(scores("base"))
+    assert (comparison.count, comparison.wins, comparison.left_out) == (10, 10, 30)
+    assert comparison.difference == pytest.approx(0.1)
+    table = scores("base").table(few)
+    assert "10 to 40 queries" in table
+    assert "30 that only one has a score for left out" in " ".join(table.split())
+
+
+def test_sets_count_alike_and_their_gap_is_no_chance():
+    # One set all 1, one all 0, of very different sizes: whatever is drawn within each, the mean of the means is 0.5.
+    values = np.concatenate([np.ones(300), np.zeros(10)])
+    (interval,) = bootstrap_intervals(values[:, None], sets=(300, 10), resamples=200)
+    assert (interval.low, interval.high) == (0.5, 0.5)
+    ids = tuple(map(str, range(310)))
+    one = Scores("both", "one", "f1", {"f1": 0.5}, per_query={"f1": values}, query_ids=ids, sets=(300, 10))
+    other = replace(one, model="other", values={"f1": 0.0}, per_query={"f1": np.zeros(310)})
+    found = one.compare(other, resamples=200)
+    assert (found.difference, found.interval.low, found.interval.high) == (0.5, 0.5, 0.5)
+    assert (found.wins, found.ties) == (300, 10)
+    assert Scores.from_dict(one.to_dict()).sets == (300, 10)
+    # Of a mean over tasks the second task is this one alone: (0.5 + 1) / 2, not (1 + 0 + 1) / 3.
+    more = Scores("more", "one", "f1", {"f1": 1.0}, per_query={"f1": np.ones(5)}, query_ids=ids[:5])
+    less = replace(more, model="other", values={"f1": 0.0}, per_query={"f1": np.zeros(5)})
+    table = compare_models([one, other, more, less], resamples=200)
+    assert table.macro["one"].interval.low == pytest.approx(0.75)
+    assert table.pairs[-1].comparison.difference == pytest.approx(0.75)
+
+
+def test_what_was_asked_is_told_with_its_coverage():
+    of_words = replace(scores(), values={**scores().values, "coverage": 0.8}, unit="pairs")
+    assert "docs, 40 of 50 pairs" in of_words.table()
+    assert "docs, 1 query" in scores(queries=1).table()
     with pytest.raises(InputError, match="news"):
         scores("base").table(scores(task="news"))
 

@@ -15,7 +15,7 @@ from cosmith.evaluation import (
     paired_difference,
     sign_flip_p_value,
 )
-from cosmith.evaluation import significance as significance_module
+from cosmith.evaluation import resampling as resampling_module
 
 
 def test_an_interval_is_scipys_but_for_the_draws():
@@ -42,7 +42,7 @@ def test_intervals_hold_the_true_mean_about_as_often_as_they_say():
 def test_the_block_of_draws_changes_nothing(monkeypatch):
     values = np.random.default_rng(0).random((37, 2))
     whole = bootstrap_intervals(values, resamples=300, seed=5)
-    monkeypatch.setattr(significance_module, "_NUMBERS_AT_A_TIME", 100)
+    monkeypatch.setattr(resampling_module, "NUMBERS_AT_A_TIME", 100)
     assert bootstrap_intervals(values, resamples=300, seed=5) == whole
     assert bootstrap_intervals(values, resamples=300, seed=6) != whole
     assert bootstrap_interval(values[:, 1], resamples=300, seed=5) == whole[1]

@@ -36,6 +36,8 @@ class Collection:
         relevance: Query id → document id → grade. A grade above 0 is relevant; 0 and below is judged not relevant.
         rejected: Rows of the files that could not be used; no part of what makes two collections equal.
         instruction: What the queries ask for, put before them by models that take instructions.
+        unanswered: How many queries were left out, for no document is relevant to them; no part of what makes two
+            collections equal.
 
     Raises:
         InputError: When no document is relevant to any query, or a judgement names an unknown id.
@@ -47,6 +49,7 @@ class Collection:
     relevance: Mapping[str, Mapping[str, int]]
     rejected: tuple[Rejected, ...] = field(default=(), compare=False, repr=False)
     instruction: str = ""
+    unanswered: int = field(default=0, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         for query, grades in self.relevance.items():
@@ -114,6 +117,7 @@ class Collection:
             asked,
             tuple(bad),
             instruction,
+            sum(text is not None for text in queries.values()) - len(asked),
         )
 
     def write_beir(self, folder: str | Path, split: str = "test") -> None:

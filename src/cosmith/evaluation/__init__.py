@@ -26,7 +26,7 @@ _PUBLIC = {
     "TaskFound": "comparison_report",
     "bootstrap_interval": "significance",
     "bootstrap_intervals": "significance",
-    "bootstrap_statistic": "significance",
+    "bootstrap_statistic": "resampling",
     "changes_lines": "comparison_markdown",
     "compare_models": "comparing",
     "comparison_as_markdown": "comparison_markdown",
@@ -149,13 +149,13 @@ if TYPE_CHECKING:
     )
     from cosmith.evaluation.metrics import retrieval_metrics
     from cosmith.evaluation.reranked_search import mean_reranked_score, mean_score_of, rerank_collection
+    from cosmith.evaluation.resampling import bootstrap_statistic
     from cosmith.evaluation.scores import Breakdown, Scores
     from cosmith.evaluation.significance import (
         Comparison,
         Interval,
         bootstrap_interval,
         bootstrap_intervals,
-        bootstrap_statistic,
         holm,
         interval_of,
         macro_difference,

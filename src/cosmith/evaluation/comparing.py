@@ -8,7 +8,7 @@ from itertools import combinations
 from typing import Any
 
 from cosmith.errors import InputError
-from cosmith.evaluation.scores import Scores
+from cosmith.evaluation.scores import Scores, asked
 from cosmith.evaluation.significance import (
     Comparison,
     Interval,
@@ -16,6 +16,7 @@ from cosmith.evaluation.significance import (
     interval_of,
     macro_difference,
     macro_resamples,
+    sets_of_tasks,
 )
 from cosmith.evaluation.tables import markdown_table, terminal_table
 from cosmith.phrases import counted
@@ -146,14 +147,13 @@ class ModelTable:
         rows = []
         for task, of_task in self.scores.items():
             one = next(iter(of_task.values()))
-            asked = f", {len(one.query_ids):,} {one.unit}" if one.query_ids else ""
             cells = [
                 self._cell(task, model, of_task[model].value, of_task[model].intervals.get(of_task[model].main))
                 if model in of_task
                 else "–"
                 for model in self.models
             ]
-            rows.append([f"{task} ({one.main}{asked})", *cells])
+            rows.append([f"{task} ({', '.join(filter(None, (one.main, asked([*of_task.values()]))))})", *cells])
         if self.macro:
             cells = [self._cell(MACRO, model, each.value, each.interval) for model, each in self.macro.items()]
             rows.append([MACRO, *cells])
@@ -186,8 +186,8 @@ def compare_models(
         seed: As there.
 
     Raises:
-        InputError: When there are no scores, those of a model and a task are given twice, or two to be compared are not
-            of the same queries and metric.
+        InputError: When there are no scores, those of a model and a task are given twice, or two to be compared
+            have no query in common or another metric.
     """
     if not scores:
         raise InputError("there are no scores to compare", field="scores")
@@ -210,16 +210,18 @@ def compare_models(
     ]
     macro: dict[str, Macro] = {}
     if len(by_task) > 1 and all(
-        model in found and _by_query(found[model]) is not None for found in by_task.values() for model in models
+        model in found and found[model].by_set() is not None for found in by_task.values() for model in models
     ):
-        columns = {model: [_by_query(found[model]) for found in by_task.values()] for model in models}
         for model in models:
             values = [found[model].value for found in by_task.values()]
-            interval = interval_of(macro_resamples(columns[model], resamples=resamples, seed=seed), level)
+            rows, tasks = sets_of_tasks([found[model].by_set() or [] for found in by_task.values()])
+            interval = interval_of(macro_resamples(rows, tasks=tasks, resamples=resamples, seed=seed), level)
             macro[model] = Macro(sum(values) / len(values), interval)
         for first, second in combinations(models, 2):
-            differences = [one - other for one, other in zip(columns[first], columns[second], strict=True)]
-            found = macro_difference(differences, metric="mean", resamples=resamples, level=level, seed=seed)
+            rows, tasks = sets_of_tasks(
+                [found[first].paired(found[second]).differences() for found in by_task.values()]
+            )
+            found = macro_difference(rows, tasks=tasks, metric="mean", resamples=resamples, level=level, seed=seed)
             pairs.append(ModelPair(MACRO, first, second, found, 1.0, False))
     adjusted = holm([pair.comparison.p_value for pair in pairs])
     tested = [
@@ -235,11 +237,6 @@ def _compared(first: Scores, second: Scores, resamples: int, level: float, seed:
             field="scores", remedy="Evaluate both by the same one.",
         )  # fmt: skip
     return first.compare(second, resamples=resamples, level=level, seed=seed)
-
-
-def _by_query(scores: Scores) -> Any:
-    """The main metric's values by query; None where there are none."""
-    return scores.per_query.get(scores.main)
 
 
 def _letter(number: int) -> str:

@@ -164,13 +164,14 @@ def _won_and_lost(pair: ModelPair, scores: Mapping[str, Scores], found: TaskFoun
             second, first, found.collection, found.hits[pair.second], found.hits[pair.first], n, metric=metric
         )
         details = {change.query_id: change for change in (*changed.gained, *changed.lost)}
-    differences = first.per_query[metric] - second.per_query[metric]
+    pairs = first.paired(second)
+    differences = pairs.first - pairs.second
 
     def changes(rows: Iterator[int]) -> tuple[ItemChange, ...]:
-        ids = [(row, first.query_ids[row]) for row in rows]
+        ids = [(row, pairs.query_ids[row]) for row in rows]
         return tuple(
-            ItemChange(name, texts.get(name, name), float(first.per_query[metric][row]),
-                       float(second.per_query[metric][row]), details.get(name))
+            ItemChange(name, texts.get(name, name), float(pairs.first[row]), float(pairs.second[row]),
+                       details.get(name))
             for row, name in ids
         )  # fmt: skip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,9 @@ import numpy.typing as npt
 
 from cosmith.atomic import write_json
 from cosmith.errors import InputError, nearest
-from cosmith.evaluation.significance import Comparison, Interval, paired_difference
+from cosmith.evaluation.significance import Comparison, Interval, by_set, paired_difference
 from cosmith.evaluation.tables import markdown_table, terminal_table
+from cosmith.phrases import counted_as
 
 _FORMAT = 1
 
@@ -50,6 +51,29 @@ class Breakdown:
 
 
 @dataclass(frozen=True)
+class PairedValues:
+    """What two models score on the queries that both have a value for.
+
+    Attributes:
+        query_ids: These queries.
+        first: The one's values ``[queries]``.
+        second: The other's.
+        sets: How many of the queries belong to each set, see :class:`Scores`.
+        left_out: How many queries only one of the two has a value for.
+    """
+
+    query_ids: tuple[str, ...]
+    first: npt.NDArray[np.float64]
+    second: npt.NDArray[np.float64]
+    sets: tuple[int, ...]
+    left_out: int
+
+    def differences(self) -> list[npt.NDArray[np.float64]]:
+        """First minus second, for each set; of a task without sets there is one."""
+        return by_set(self.first - self.second, self.sets)
+
+
+@dataclass(frozen=True)
 class Scores:
     """What a model scores on a task.
 
@@ -59,10 +83,11 @@ class Scores:
         main: The metric that counts, e.g. ``"ndcg@10"``.
         values: Metric → value over all queries.
         intervals: Metric → bootstrap interval over queries, for those that a report shows.
-        per_query: Metric → float64 ``[queries]``, whose mean is the value.
+        per_query: Metric → float64 ``[queries]``, whose mean is the value; with ``sets``, the mean of the sets' means.
         query_ids: The queries, in the order of ``per_query``.
         unit: What they are called.
         breakdown: The parts that the value is made of, where it has some.
+        sets: How many of the queries belong to each set, in order, where each set counts alike, whatever its size.
     """
 
     task: str
@@ -74,6 +99,7 @@ class Scores:
     query_ids: tuple[str, ...] = field(default=(), repr=False)
     unit: str = "queries"
     breakdown: Breakdown | None = field(default=None, repr=False)
+    sets: tuple[int, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         if self.main not in self.values:
@@ -85,6 +111,10 @@ class Scores:
                 raise InputError(
                     f"{metric} has values {values.shape} for {len(self.query_ids)} {self.unit}", field="per_query"
                 )
+        if self.sets and (min(self.sets) < 1 or sum(self.sets) != len(self.query_ids)):
+            raise InputError(
+                f"{len(self.query_ids)} {self.unit} cannot make up sets of {list(self.sets)}", field="sets"
+            )
 
     @property
     def value(self) -> float:
@@ -106,24 +136,53 @@ class Scores:
         level: float = 0.95,
         seed: int = 0,
     ) -> Comparison:
-        """What this model has over another on the same queries; positive where this one is better.
+        """What this model has over another on the queries that both were scored on; positive where this one is better.
 
         Args:
-            other: Scores on the same task and queries.
+            other: Scores on the same task.
             metric: By default the main one.
             resamples: See :func:`paired_difference`.
             level: As there.
             seed: As there.
 
         Raises:
-            InputError: When the tasks or the queries differ, or one of the two has no values by query for the metric.
+            InputError: As :meth:`paired`.
+        """
+        metric = metric or self.main
+        pairs = self.paired(other, metric)
+        found = paired_difference(
+            pairs.first, pairs.second, sets=pairs.sets, metric=metric, unit=self.unit, resamples=resamples, level=level,
+            seed=seed,
+        )  # fmt: skip
+        return replace(found, left_out=pairs.left_out)
+
+    def paired(self, other: Scores, metric: str | None = None) -> PairedValues:
+        """The values of this model and another for the queries that both have one for.
+
+        Static models know different words, and are scored on what each knows.
+
+        Args:
+            other: Scores on the same task.
+            metric: By default the main one.
+
+        Raises:
+            InputError: When the tasks or the sets differ, no query is common to both, or one of the two has no values
+                by query for the metric.
         """
         metric = metric or self.main
         self.require_same_task(other)
-        if self.query_ids != other.query_ids:
+        if len(self.sets) != len(other.sets):
             raise InputError(
-                f"{self.model} and {other.model} were not evaluated on the same {self.unit} of {self.task}"
-                f" ({len(self.query_ids)} and {len(other.query_ids)}{_first_difference(self, other)})",
+                f"{self.model} and {other.model} were evaluated on {len(self.sets)} and {len(other.sets)} sets of"
+                f" {self.task}", field="sets", remedy="Evaluate both again on the same test set.",
+            )  # fmt: skip
+        place = {query: row for row, query in enumerate(other.query_ids)}
+        rows = np.array([row for row, query in enumerate(self.query_ids) if query in place], dtype=np.int64)
+        if not len(rows) and (self.query_ids or other.query_ids):
+            raise InputError(
+                f"{self.model} and {other.model} were not evaluated on any common {self.unit} of {self.task}"
+                f" ({len(self.query_ids):,} and {len(other.query_ids):,}, e.g."
+                f" {next(iter(self.query_ids), None)!r} and {next(iter(other.query_ids), None)!r})",
                 field="query_ids",
                 remedy="Evaluate both on the same test set.",
             )
@@ -134,15 +193,29 @@ class Scores:
                     field="metric",
                     remedy=nearest(metric, scores.per_query) if scores.per_query else "Evaluate it again.",
                 )
-        return paired_difference(
-            self.per_query[metric],
-            other.per_query[metric],
-            metric=metric,
-            unit=self.unit,
-            resamples=resamples,
-            level=level,
-            seed=seed,
+        theirs = [place[self.query_ids[row]] for row in rows]
+        set_of = np.repeat(np.arange(len(self.sets)), self.sets)
+        return PairedValues(
+            query_ids=tuple(self.query_ids[row] for row in rows),
+            first=self.per_query[metric][rows],
+            second=other.per_query[metric][theirs],
+            # a set of which nothing is shared has no say
+            sets=tuple(np.unique(set_of[rows], return_counts=True)[1].tolist()) if self.sets else (),
+            left_out=len(self.query_ids) + len(other.query_ids) - 2 * len(rows),
         )
+
+    def can_pair(self, other: Scores) -> bool:
+        """Whether :meth:`paired` has something to give for the main metric."""
+        return (
+            self.task == other.task
+            and len(self.sets) == len(other.sets)
+            and not {*self.query_ids}.isdisjoint(other.query_ids)
+            and all(self.main in scores.per_query for scores in (self, other))
+        )
+
+    def by_set(self) -> list[npt.NDArray[np.float64]] | None:
+        """The main metric's values by query, for each set; of a task without sets there is one. None without values."""
+        return by_set(self.per_query[self.main], self.sets) if self.main in self.per_query else None
 
     def require_same_task(self, other: Scores) -> None:
         """Refuse scores on another task.
@@ -186,6 +259,7 @@ class Scores:
             "query_ids": list(self.query_ids),
             "per_query": {metric: values.tolist() for metric, values in self.per_query.items()},
             "breakdown": None if self.breakdown is None else asdict(self.breakdown),
+            "sets": list(self.sets),
         }
 
     @classmethod
@@ -211,6 +285,7 @@ class Scores:
                 query_ids=tuple(map(str, about["query_ids"])),
                 unit=str(about["unit"]),
                 breakdown=Breakdown(**about["breakdown"]) if about.get("breakdown") else None,
+                sets=tuple(map(int, about.get("sets", ()))),
             )
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             if isinstance(error, InputError):
@@ -240,11 +315,22 @@ class Scores:
             raise InputError(error.problem, path=path, field=error.field, remedy=error.remedy) from error
 
 
-def _first_difference(one: Scores, other: Scores) -> str:
-    for ours, theirs in zip(one.query_ids, other.query_ids, strict=False):
-        if ours != theirs:
-            return f"; the first that differ are {ours!r} and {theirs!r}"
-    return ""
+def asked(scores: Sequence[Scores]) -> str:
+    """How many queries scores on one task are of: ``400 queries``; of words how many are known, ``23 of 30 pairs``, by
+    several models ``23 to 28 of 30 pairs``; empty where that is not told."""
+    known = sorted({len(each.query_ids) if each.values.get("coverage", 1.0) > 0 else 0 for each in scores})
+    told = f"{known[0]:,} to {known[-1]:,}" if len(known) > 1 else f"{known[0]:,}"
+    # The coverage of a task of several sets is the mean of theirs, which the breakdown has.
+    totals = [
+        round(len(each.query_ids) / coverage)
+        for each in scores
+        if (coverage := each.values.get("coverage", 0.0)) > 0 and not each.sets
+    ]
+    if totals:
+        return f"{told} of {counted_as(max(totals), scores[0].unit)}"
+    if not any(each.query_ids for each in scores):
+        return ""
+    return counted_as(known[0], scores[0].unit) if len(known) == 1 else f"{told} {scores[0].unit}"
 
 
 def _tabulated(scores: Sequence[Scores]) -> tuple[str, list[str], list[list[str]], list[str]]:
@@ -255,12 +341,12 @@ def _tabulated(scores: Sequence[Scores]) -> tuple[str, list[str], list[list[str]
     metrics = [metric for metric in first.reported if all(metric in each.values for each in scores)]
     if not metrics:
         raise InputError(f"the scores on {first.task!r} have no metric in common", field="values")
-    title = f"{first.task}, {len(first.query_ids):,} {first.unit}" if first.query_ids else first.task
+    title = ", ".join(filter(None, (first.task, asked(scores))))
     rows = [[metric, *(_cell(each, metric) for each in scores)] for metric in metrics]
     notes = [
         f"{other.model} over {first.model}, {first.main}: {other.compare(first, metric=first.main).describe()}"
         for other in scores[1:]
-        if other.query_ids == first.query_ids and first.main in first.per_query and first.main in other.per_query
+        if first.can_pair(other)
     ]
     return title, ["metric", *(each.model for each in scores)], rows, notes
 

@@ -7,7 +7,7 @@ product and Spearman's correlation needs no sorting.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -15,11 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from cosmith.errors import InputError
+from cosmith.evaluation.resampling import NUMBERS_AT_A_TIME, bootstrap_statistic, finite_values
+from cosmith.phrases import counted_as
 
 Floats = npt.NDArray[np.float64]
-
-_NUMBERS_AT_A_TIME = 1 << 19
-"""Draws held at a time: 4 MB each of draws and counts."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +52,7 @@ class Comparison:
         losses: Queries that it answers worse.
         ties: Queries that both answer equally well.
         unit: What is counted.
+        left_out: Items that only one of the two has a value for, so that they cannot be paired.
         detectable: The smallest true difference that these queries would show, see
             :func:`minimum_detectable_difference`; None where that cannot be said: there is one query, or none on which
             the two differ.
@@ -67,6 +67,7 @@ class Comparison:
     ties: int
     unit: str = "queries"
     detectable: float | None = None
+    left_out: int = 0
 
     @property
     def count(self) -> int:
@@ -83,46 +84,16 @@ class Comparison:
         digits = 4 if self.p_value < 0.001 else 3
         return (
             f"{self.difference:+.3f} {self.interval}, p = {self.p_value:.{digits}f},"
-            f" {self.wins} of {self.count} {self.unit} better, {self.losses} worse, {self.ties} equal"
+            f" {self.wins} of {counted_as(self.count, self.unit)} better, {self.losses} worse, {self.ties} equal"
+            + (f", {self.left_out:,} that only one has a score for left out" if self.left_out else "")
         )
 
     def describe_detectable(self) -> str:
         """One line: ``with 400 queries, true differences of 0.031 and more show (80 % power, 5 % level)``."""
-        told = f"with {self.count:,} {self.unit[:-1] if self.count == 1 else self.unit}"
+        told = f"with {counted_as(self.count, self.unit)}"
         if self.detectable is None:
             return f"{told} it cannot be said which differences show: the two hardly differ"
         return f"{told}, true differences of {self.detectable:.3f} and more show (80 % power, 5 % level)"
-
-
-def bootstrap_statistic(
-    statistic: Callable[[Floats], Floats], count: int, *, resamples: int = 10_000, seed: int = 0
-) -> Floats:
-    """Values of a statistic over resamples with replacement (Efron 1979).
-
-    Args:
-        statistic: From how often each item was drawn, float64 ``[some resamples, count]``, to a value or a row of
-            values for each.
-        count: How many items there are; each resample draws as many.
-        resamples: How many resamples.
-        seed: Equal seeds give equal draws, however many statistics are asked.
-
-    Returns:
-        float64 ``[resamples]`` or ``[resamples, values]``. Memory does not grow with ``resamples x count``.
-    """
-    if count < 1:
-        raise InputError("there is nothing to resample", field="count")
-    if resamples < 1:
-        raise InputError(f"must be at least 1, got {resamples}", field="resamples")
-    rng = np.random.default_rng(seed)
-    rows = max(1, min(resamples, _NUMBERS_AT_A_TIME // count))
-    parts = []
-    for start in range(0, resamples, rows):
-        size = min(rows, resamples - start)
-        drawn = rng.integers(0, count, size=(size, count))
-        drawn += np.arange(size)[:, None] * count
-        counts = np.bincount(drawn.reshape(-1), minlength=size * count).reshape(size, count)
-        parts.append(statistic(counts.astype(np.float64)))
-    return np.concatenate(parts)
 
 
 def interval_of(samples: Floats, level: float = 0.95) -> Interval:
@@ -147,30 +118,43 @@ def bootstrap_interval(
     Raises:
         InputError: When there are no values, or one is not finite.
     """
-    (interval,) = bootstrap_intervals(_values(values, "values")[:, None], resamples=resamples, level=level, seed=seed)
+    (interval,) = bootstrap_intervals(
+        finite_values(values, "values")[:, None], resamples=resamples, level=level, seed=seed
+    )
     return interval
 
 
 def bootstrap_intervals(
-    values: Floats, *, resamples: int = 10_000, level: float = 0.95, seed: int = 0
+    values: Floats, *, sets: Sequence[int] = (), resamples: int = 10_000, level: float = 0.95, seed: int = 0
 ) -> list[Interval]:
     """The intervals of several means over the same resamples of queries, for little more than the price of one.
 
     Args:
         values: float64 ``[queries, metrics]``.
+        sets: How many of the queries belong to each set, in order, where it is the mean of the sets' means that
+            counts: queries are then resampled within each (a stratified bootstrap; Efron and Tibshirani 1993,
+            chapter 8), so that neither the sets' sizes nor the gaps between them count as chance.
         resamples: As :func:`bootstrap_interval`.
         level: As there.
         seed: As there.
     """
-    count = len(values)
-    means = bootstrap_statistic(lambda counts: counts @ values / count, count, resamples=resamples, seed=seed)
+    if sets:
+        means = macro_resamples(by_set(values, sets), resamples=resamples, seed=seed)
+    else:
+        means = _resampled_means(values, resamples, seed)
     return [interval_of(column, level) for column in means.T]
+
+
+def by_set(values: Floats, sets: Sequence[int]) -> list[Floats]:
+    """Values ``[queries, ...]`` cut into those of each set, of which ``sets`` has the sizes; without any, one set."""
+    return np.split(values, np.cumsum(sets)[:-1]) if sets else [values]
 
 
 def paired_difference(
     first: npt.ArrayLike,
     second: npt.ArrayLike,
     *,
+    sets: Sequence[int] = (),
     metric: str = "",
     unit: str = "queries",
     resamples: int = 10_000,
@@ -182,6 +166,7 @@ def paired_difference(
     Args:
         first: A value for each query, ``[queries]``.
         second: The other system's values for the same queries, in the same order.
+        sets: As :func:`bootstrap_intervals` has them.
         metric: What the values are.
         unit: What they belong to.
         resamples: Of the bootstrap, and permutations of the test.
@@ -194,26 +179,29 @@ def paired_difference(
     Raises:
         InputError: When the two differ in length, are empty, or hold what is not finite.
     """
-    ours, theirs = _values(first, "first"), _values(second, "second")
+    ours, theirs = finite_values(first, "first"), finite_values(second, "second")
     if ours.shape != theirs.shape:
         raise InputError(f"{len(ours)} and {len(theirs)} values cannot be paired", field="second")
     differences = ours - theirs
+    rows = by_set(differences, sets)
+    (interval,) = bootstrap_intervals(differences[:, None], sets=sets, resamples=resamples, level=level, seed=seed)
     return Comparison(
         metric=metric,
-        difference=float(differences.mean()),
-        interval=bootstrap_interval(differences, resamples=resamples, level=level, seed=seed),
-        p_value=sign_flip_p_value(differences, permutations=resamples, seed=seed),
+        difference=float(np.mean([row.mean() for row in rows])),
+        interval=interval,
+        p_value=sign_flip_p_value(_shares(rows, _weights(rows)), permutations=resamples, seed=seed),
         wins=int((differences > 0).sum()),
         losses=int((differences < 0).sum()),
         ties=int((differences == 0).sum()),
         unit=unit,
-        detectable=_detectable([differences]),
+        detectable=_detectable(rows, _weights(rows)),
     )
 
 
 def macro_difference(
     differences: Sequence[npt.ArrayLike],
     *,
+    tasks: Sequence[int] | None = None,
     metric: str = "",
     resamples: int = 10_000,
     level: float = 0.95,
@@ -225,7 +213,9 @@ def macro_difference(
     other queries of these tasks, not for other tasks.
 
     Args:
-        differences: For each task the differences of the two systems by query, ``[queries of the task]``.
+        differences: For each task the differences of the two systems by query, ``[queries of the task]``; for one of
+            several sets, those of each set by themselves.
+        tasks: The number of the task to which each belongs, from 0; by default each is a task.
         metric: What the values are.
         resamples: Of the bootstrap, and permutations of the test.
         level: Of the interval.
@@ -237,41 +227,71 @@ def macro_difference(
     Raises:
         InputError: When there is no task, or one has no values or some that are not finite.
     """
-    rows = [_values(each, "differences") for each in differences]
-    means = np.array([row.mean() for row in rows])
-    weighted = np.concatenate([row / (len(row) * len(rows)) for row in rows]) if rows else np.zeros(0)
+    rows = [finite_values(each, "differences") for each in differences]
+    resampled = macro_resamples(rows, tasks=tasks, resamples=resamples, seed=seed)
+    numbers, weights = np.arange(len(rows)) if tasks is None else np.asarray(tasks), _weights(rows, tasks)
+    means = np.bincount(numbers, weights * [row.mean() for row in rows])  # what each task adds to the whole
     return Comparison(
         metric=metric,
-        difference=float(means.mean()) if rows else 0.0,
-        interval=interval_of(macro_resamples(rows, resamples=resamples, seed=seed), level),
-        p_value=sign_flip_p_value(weighted, permutations=resamples, seed=seed),
+        difference=float(means.sum()),
+        interval=interval_of(resampled, level),
+        p_value=sign_flip_p_value(_shares(rows, weights), permutations=resamples, seed=seed),
         wins=int((means > 0).sum()),
         losses=int((means < 0).sum()),
         ties=int((means == 0).sum()),
         unit="tasks",
-        detectable=_detectable(rows),
+        detectable=_detectable(rows, weights),
     )
 
 
-def macro_resamples(values: Sequence[npt.ArrayLike], *, resamples: int = 10_000, seed: int = 0) -> Floats:
-    """The mean of several tasks' means over resamples of the queries within each: float64 ``[resamples]``.
+def macro_resamples(
+    values: Sequence[npt.ArrayLike], *, tasks: Sequence[int] | None = None, resamples: int = 10_000, seed: int = 0
+) -> Floats:
+    """The mean of several tasks' means over resamples of the queries within each.
 
     Args:
-        values: For each task a value for each query.
+        values: For each task, or each set of one, a value ``[queries]`` or a row ``[queries, metrics]`` for each query.
+        tasks: As :func:`macro_difference`.
         resamples: How many.
-        seed: Every task has draws of its own.
+        seed: Every row has draws of its own.
+
+    Returns:
+        float64 ``[resamples]`` or ``[resamples, metrics]``.
 
     Raises:
-        InputError: As :func:`macro_difference`.
+        InputError: When there is no task, or one has no values or some that are not finite.
     """
-    rows = [_values(each, "values") for each in values]
+    rows = [np.asarray(each, dtype=np.float64) for each in values]
     if not rows:
         raise InputError("there is no task", field="values")
+    for row in rows:
+        finite_values(row.reshape(-1), "values")
     streams = np.random.SeedSequence(seed).generate_state(len(rows), np.uint64).tolist()
-    total = np.zeros(resamples)
-    for row, stream in zip(rows, streams, strict=True):
-        total += _resampled_means(row, resamples, stream)
-    return total / len(rows)
+    parts = zip(rows, _weights(rows, tasks).tolist(), streams, strict=True)
+    total = np.zeros(resamples) if rows[0].ndim == 1 else np.zeros((resamples, rows[0].shape[1]))
+    for row, weight, stream in parts:
+        total += weight * _resampled_means(row, resamples, stream)
+    return total
+
+
+def sets_of_tasks(values: Sequence[Sequence[Floats]]) -> tuple[list[Floats], list[int]]:
+    """The values of each set of each task in a row, and the number of each one's task, for :func:`macro_difference`."""
+    rows = [row for of_task in values for row in of_task]
+    return rows, [number for number, of_task in enumerate(values) for _ in of_task]
+
+
+def _weights(rows: Sequence[Floats], tasks: Sequence[int] | None = None) -> Floats:
+    """What the mean of each row counts in the mean of the tasks' means, where a task's is that of its rows."""
+    if tasks is None:
+        return np.full(len(rows), 1 / len(rows))
+    sizes = np.bincount(tasks)
+    weights: Floats = 1 / (len(sizes) * sizes[np.asarray(tasks)])
+    return weights
+
+
+def _shares(rows: Sequence[Floats], weights: Floats) -> Floats:
+    """What each query adds to the whole, ``[all queries]``."""
+    return np.concatenate([weight * row / len(row) for row, weight in zip(rows, weights, strict=True)])
 
 
 def _resampled_means(values: Floats, resamples: int, seed: int) -> Floats:
@@ -317,7 +337,7 @@ def sign_flip_p_value(differences: npt.ArrayLike, *, permutations: int = 10_000,
         permutations: How many flips to draw.
         seed: For the draws.
     """
-    values = _values(differences, "differences")
+    values = finite_values(differences, "differences")
     values = values[values != 0]  # a flip leaves them as they are
     count = len(values)
     if not count:
@@ -330,7 +350,7 @@ def sign_flip_p_value(differences: npt.ArrayLike, *, permutations: int = 10_000,
         return float(np.mean(np.abs(2 * (signs @ values) - total) >= extreme))
     rng = np.random.default_rng(seed)
     width = -(-count // 8)
-    rows = max(1, _NUMBERS_AT_A_TIME // count)
+    rows = max(1, NUMBERS_AT_A_TIME // count)
     hits = 0
     for start in range(0, permutations, rows):
         size = min(rows, permutations - start)
@@ -352,29 +372,20 @@ def minimum_detectable_difference(values: npt.ArrayLike, *, power: float = 0.8, 
         power: How often the difference should be found.
         level: At what confidence.
     """
-    differences = _values(values, "values")
+    differences = finite_values(values, "values")
     if len(differences) < 2:
         raise InputError("needs two queries or more", field="values")
     for name, share in (("power", power), ("level", level)):
         if not 0 < share < 1:
             raise InputError(f"must lie between 0 and 1, got {share}", field=name)
-    return _detectable([differences], power=power, level=level) or 0.0
+    return _detectable([differences], np.ones(1), power=power, level=level) or 0.0
 
 
-def _detectable(differences: Sequence[Floats], *, power: float = 0.8, level: float = 0.95) -> float | None:
-    """The minimum detectable difference of the mean of tasks' means; None where the standard error is not known."""
-    if min(map(len, differences), default=0) < 2:
+def _detectable(rows: Sequence[Floats], weights: Floats, *, power: float = 0.8, level: float = 0.95) -> float | None:
+    """The minimum detectable difference of a weighted sum of means; None where the standard error is not known."""
+    if min(map(len, rows), default=0) < 2:
         return None
-    variances = [row.var(ddof=1) / len(row) for row in differences]
-    error = float(np.sqrt(np.sum(variances))) / len(differences)
+    variances = np.array([row.var(ddof=1) / len(row) for row in rows])
+    error = float(np.sqrt(weights**2 @ variances))
     normal = NormalDist()
     return (normal.inv_cdf((1 + level) / 2) + normal.inv_cdf(power)) * error or None
-
-
-def _values(values: npt.ArrayLike, field: str) -> Floats:
-    result = np.asarray(values, dtype=np.float64)
-    if result.ndim != 1 or not len(result):
-        raise InputError(f"must be a list of one or more values, got shape {result.shape}", field=field)
-    if not np.isfinite(result).all():
-        raise InputError("holds a value that is not finite", field=field)
-    return result

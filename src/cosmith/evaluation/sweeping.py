@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cosmith.errors import InputError
-from cosmith.evaluation.scores import Scores
+from cosmith.evaluation.scores import Scores, asked
 from cosmith.evaluation.significance import Comparison
 from cosmith.evaluation.tables import markdown_table, terminal_table
 from cosmith.retrieval.index import model_name
@@ -157,7 +157,7 @@ class Sweep:
 
     def _cells(self) -> tuple[str, list[str], list[list[str]]]:
         full = self.forms[0].scores
-        title = f"{self.task}, {self.model}, {len(full.query_ids):,} {full.unit}"
+        title = f"{self.task}, {self.model}, {asked([full])}"
         rows = []
         for each in self.forms:
             interval = each.scores.intervals.get(full.main)
@@ -183,11 +183,11 @@ def _costs(each: SweptForm) -> list[str]:
 
 
 def change_from(first: SweptForm | None, scores: Scores, *, resamples: int, seed: int) -> Comparison | None:
-    """What a form's scores have over those of the first; None where there is none, or other items count.
+    """What a form's scores have over those of the first; None where there is none, or no item counts in both.
 
     Of summaries, those whose cosines are all equal are left out, and which these are may depend on the form.
     """
-    if first is None or not resamples or scores.query_ids != first.scores.query_ids:
+    if first is None or not resamples or not scores.can_pair(first.scores):
         return None
     return scores.compare(first.scores, resamples=resamples, seed=seed)
 

@@ -36,7 +36,7 @@ class Measured:
         if self.before not in scores or self.after not in scores:
             return {}
         before, after = scores[self.before], scores[self.after]
-        if before.query_ids != after.query_ids or not before.query_ids:
+        if not after.can_pair(before):
             return {}
         return {
             metric: self.compared.get((task, metric)) or after.compare(before, metric=metric)
@@ -79,6 +79,7 @@ def _comparison(row: Mapping[str, Any]) -> Comparison:
         losses=row["losses"],
         ties=row["ties"],
         unit=row.get("unit", "queries"),
+        left_out=row.get("left_out", 0),
     )
 
 

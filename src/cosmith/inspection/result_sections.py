@@ -14,7 +14,7 @@ from cosmith.inspection.measurements import Measured, measured, shown_interval
 from cosmith.inspection.pictures import figure
 from cosmith.inspection.run_record import RunRecord, StageView
 from cosmith.inspection.verdict import GENERAL, outcome_of
-from cosmith.phrases import share, size
+from cosmith.phrases import counted_as, share, size
 from cosmith.training.health.history import read_entries
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _drawn(metrics: Iterable[str]) -> list[str]:
 
 def _asked(everything: Measured, task: str) -> str:
     scores = next(iter(everything.tasks[task].values()))
-    asked = f"{wording.count(len(scores.query_ids))} {scores.unit}, " if scores.query_ids else ""
+    asked = f"{counted_as(len(scores.query_ids), scores.unit)}, " if scores.query_ids else ""
     return f"{asked}95 % bootstrap intervals"
 
 

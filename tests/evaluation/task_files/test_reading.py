@@ -128,6 +128,13 @@ def test_shards_are_one_table(tmp_path):
     assert len(read_task(tmp_path).task.data) == 2
 
 
+def test_queries_without_an_answer_are_told_of(tmp_path):
+    Collection("c", {"d": "a document"}, {"q": "a query"}, {"q": {"d": 1}}).write_beir(tmp_path / "set")
+    with (tmp_path / "set" / "queries.jsonl").open("a", encoding="utf-8") as file:
+        file.write('{"_id": "r", "text": "another"}\n')
+    assert "(1 query without a relevant document left out)" in read_task(tmp_path / "set").describe()
+
+
 def test_a_beir_folder_is_a_retrieval_task(tmp_path):
     Collection("c", {"d": "a document"}, {"q": "a query"}, {"q": {"d": 1}}).write_beir(tmp_path / "set", "dev")
     assert read_task(tmp_path / "set", split="dev").task.data.name == "set"

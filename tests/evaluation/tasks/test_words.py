@@ -22,6 +22,19 @@ def test_similarity_over_the_known_pairs_by_hand(table_encoder, on_circle):
     assert scores.per_query["spearman"].mean() == pytest.approx(0.5)
 
 
+def test_few_pairs_have_an_interval_of_correlations_and_models_are_paired_on_what_both_know(table_encoder, on_circle):
+    angles = {"sun": 0, "moon": 10, "star": 40, "car": 90, "tree": 60}
+    data = WordPairs(["sun"] * 4, ["moon", "star", "car", "tree"], np.array([3.0, 4.0, 1.0, 2.0]))
+    task = WordSimilarityTask("tiny", data)
+    one = task.evaluate(table_encoder({word: on_circle(angle) for word, angle in angles.items()}), model="one")
+    assert -1 <= one.intervals["spearman"].low <= one.value <= one.intervals["spearman"].high <= 1
+    known = {word: on_circle(angle) for word, angle in angles.items() if word != "moon"}
+    other = task.evaluate(table_encoder(known), model="other")
+    comparison = one.compare(other)
+    assert (comparison.count, comparison.left_out) == (3, 1)
+    assert "tiny, 3 to 4 of 4 pairs" in one.table(other)
+
+
 def test_a_model_that_knows_no_word_scores_zero(table_encoder):
     data = WordPairs(["a", "b"], ["c", "d"], np.array([1.0, 2.0]))
     scores = WordSimilarityTask("tiny", data).evaluate(table_encoder({"x": [1.0, 0.0]}), resamples=10)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -13,7 +13,14 @@ import numpy.typing as npt
 from cosmith.errors import InputError
 from cosmith.evaluation.choosing.cost import ModelCost
 from cosmith.evaluation.scores import Scores
-from cosmith.evaluation.significance import Comparison, Interval, interval_of, macro_difference, macro_resamples
+from cosmith.evaluation.significance import (
+    Comparison,
+    Interval,
+    interval_of,
+    macro_difference,
+    macro_resamples,
+    sets_of_tasks,
+)
 from cosmith.evaluation.tables import markdown_table, terminal_table
 from cosmith.phrases import counted, size
 from cosmith.retrieval.vector_forms import VectorForm
@@ -166,13 +173,11 @@ def option_of(
     resamples: int = 10_000, seed: int = 0,
 ) -> Option:  # fmt: skip
     """An option with its quality and the interval of it."""
-    by_item = [each.per_query.get(each.main) for each in scores]
-    known = [each for each in by_item if each is not None]
-    interval = (
-        interval_of(macro_resamples(known, resamples=resamples, seed=seed))
-        if resamples and len(known) == len(by_item)
-        else None
-    )
+    known = [found for each in scores if (found := each.by_set()) is not None]
+    interval = None
+    if resamples and len(known) == len(scores):
+        rows, tasks = sets_of_tasks(known)
+        interval = interval_of(macro_resamples(rows, tasks=tasks, resamples=resamples, seed=seed))
     quality = float(np.mean([each.value for each in scores]))
     return Option(model, dimension, form, stored, cost, tuple(scores), quality, interval)
 
@@ -243,17 +248,11 @@ def _over(one: Option, other: Option, resamples: int, seed: int) -> Comparison |
     """What an option has over another by items that both have a value for; None where there are none."""
     differences = []
     for first, second in zip(one.scores, other.scores, strict=True):
-        ours, theirs = _by_item(first), _by_item(second)
-        shared = [item for item in ours if item in theirs]
-        if not shared:
+        if not first.can_pair(second):
             return None
-        differences.append(np.array([ours[item] - theirs[item] for item in shared]))
-    return macro_difference(differences, metric="quality", resamples=resamples, seed=seed)
-
-
-def _by_item(scores: Scores) -> Mapping[str, float]:
-    values = scores.per_query.get(scores.main)
-    return {} if values is None else dict(zip(scores.query_ids, values.tolist(), strict=True))
+        differences.append(first.paired(second).differences())
+    rows, tasks = sets_of_tasks(differences)
+    return macro_difference(rows, tasks=tasks, metric="quality", resamples=resamples, seed=seed)
 
 
 def _reasons(chosen: Option, best: Option, behind: Comparison | None) -> list[str]:

@@ -30,6 +30,7 @@ from cosmith.evaluation.tasks.kind import Kind
 from cosmith.evaluation.tasks.kinds import task_of
 from cosmith.evaluation.tasks.subsets import SubsetsTask
 from cosmith.evaluation.tasks.task import EvaluationTask
+from cosmith.phrases import counted
 
 _BEIR = ("corpus.jsonl", "queries.jsonl", "qrels")
 _TRAIN = ("train", "training")
@@ -108,7 +109,11 @@ class _TaskFiles:
                 remedy="Leave the kind out.",
             )  # fmt: skip
         collection = Collection.read_beir(folder, self.split, self.name, rejected=self.rejected)
-        return self._read(collection, f"its corpus, queries and qrels/{self.split}.tsv")
+        because = f"its corpus, queries and qrels/{self.split}.tsv"
+        if collection.unanswered:
+            left_out = counted(collection.unanswered, "query", "queries")
+            because += f" ({left_out} without a relevant document left out)"
+        return self._read(collection, because)
 
     def of_table(self, path: str | Path) -> TaskRead:
         if not is_word_file(path):

@@ -14,8 +14,9 @@ from cosmith.evaluation.correlation import (
     resampled_spearman,
     spearman_contributions,
 )
+from cosmith.evaluation.resampling import bootstrap_statistic
 from cosmith.evaluation.scores import Scores
-from cosmith.evaluation.significance import bootstrap_statistic, interval_of
+from cosmith.evaluation.significance import interval_of
 from cosmith.evaluation.tasks.kind import Kind
 from cosmith.evaluation.tasks.task import OfData, TaskTexts, encode_texts, symmetric_prompt
 from cosmith.retrieval.index import model_name

@@ -120,12 +120,8 @@ class SubsetsTask:
             part.name: {metric: scores.values[metric] for metric in shown} | {scores.unit: float(count)}
             for part, scores, count in zip(self.parts, found, counts, strict=True)
         }
-        # An item's value is weighted so that the mean over all items is the mean of the sets' means.
-        weights = [sum(counts) / (len(counts) * count) for count in counts]
         per_item = {
-            metric: np.concatenate(
-                [scores.per_query[metric] * weight for scores, weight in zip(found, weights, strict=True)]
-            )
+            metric: np.concatenate([scores.per_query[metric] for scores in found])
             for metric in shown
             if all(metric in scores.per_query for scores in found)
         }
@@ -134,5 +130,5 @@ class SubsetsTask:
         item_ids = [f"{name}/{item}" for name, each in zip(names, found, strict=True) for item in each.query_ids]
         return scores_from(
             self, encoder, values=values, per_item=per_item, item_ids=item_ids, unit=found[0].unit, seed=seed,
-            resamples=resamples, model=model, breakdown=Breakdown(self.by, rows),
+            resamples=resamples, model=model, breakdown=Breakdown(self.by, rows), sets=counts,
         )  # fmt: skip

@@ -79,7 +79,7 @@ class SummarisationTask(OfData):
         per_text = np.array(rows) if rows else np.zeros((1, 2))
         return scores_from(
             self, encoder, values={},
-            per_item={"cosine_spearman": per_text[:, 0], "cosine_pearson": per_text[:, 1]}, item_ids=kept or ["0"],
+            per_item={"cosine_spearman": per_text[:, 0], "cosine_pearson": per_text[:, 1]}, item_ids=kept or ["none"],
             unit="texts", seed=seed, resamples=resamples, model=model,
         )  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cosmith.errors import InputError
+from cosmith.evaluation.resampling import bootstrap_statistic
 from cosmith.evaluation.scores import Breakdown, Scores
-from cosmith.evaluation.significance import bootstrap_intervals
+from cosmith.evaluation.significance import bootstrap_intervals, interval_of
 from cosmith.evaluation.tasks.kind import Kind
 from cosmith.phrases import one_line
 from cosmith.retrieval.index import model_name
@@ -160,6 +161,8 @@ def scores_from(
     resamples: int,
     model: str | None,
     breakdown: Breakdown | None = None,
+    sets: Sequence[int] = (),
+    statistics: Mapping[str, Callable[[Floats], Floats]] | None = None,
 ) -> Scores:
     """Scores with intervals for all metrics that are the mean of what each item adds.
 
@@ -172,12 +175,20 @@ def scores_from(
         unit: What they are called, in the plural.
         seed, resamples, model: As :meth:`EvaluationTask.evaluate` has them.
         breakdown: The parts of the value.
+        sets: How many of the items belong to each set, see :class:`~cosmith.evaluation.Scores`.
+        statistics: Of metrics that are no means of items, what gives them from how often each item was drawn, see
+            :func:`~cosmith.evaluation.bootstrap_statistic`: what an item adds to a correlation is an approximation,
+            and its resampled mean may leave the correlation's range.
     """
     means = {metric: float(added.mean()) for metric, added in per_item.items()}
     intervals = {}
     if resamples:
         columns = np.column_stack(list(per_item.values()))
-        intervals = dict(zip(per_item, bootstrap_intervals(columns, resamples=resamples, seed=seed), strict=True))
+        found = bootstrap_intervals(columns, sets=sets, resamples=resamples, seed=seed)
+        intervals = dict(zip(per_item, found, strict=True))
+        for metric, statistic in (statistics or {}).items():
+            resampled = bootstrap_statistic(statistic, len(item_ids), resamples=resamples, seed=seed)
+            intervals[metric] = interval_of(resampled)
     return Scores(
         task=task.name,
         model=model or model_name(encoder),
@@ -188,4 +199,5 @@ def scores_from(
         query_ids=tuple(item_ids),
         unit=unit,
         breakdown=breakdown,
+        sets=tuple(sets),
     )

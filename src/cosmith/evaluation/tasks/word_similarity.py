@@ -81,14 +81,17 @@ class WordSimilarityTask:
         kept = np.flatnonzero(both)
         values = {"coverage": float(both.mean()), "spearman": 0.0}
         added = np.zeros(max(len(kept), 1))
+        statistics = {}
         gold = self.data.scores[kept]
         if len(kept) >= 2 and gold.min() < gold.max():
             cosines = np.einsum("ij,ij->i", vectors[first[kept]], vectors[second[kept]], dtype=np.float64)
-            values["spearman"] = float(resampled_spearman(cosines, gold)(np.ones((1, len(kept))))[0])
+            statistics["spearman"] = resampled_spearman(cosines, gold)
+            values["spearman"] = float(statistics["spearman"](np.ones((1, len(kept))))[0])
             added = spearman_contributions(cosines, gold)
         return scores_from(
             self, encoder, values=values, per_item={"spearman": added},
             item_ids=tuple(map(str, kept)) or ("none",), unit="pairs", seed=seed, resamples=resamples, model=model,
+            statistics=statistics,
         )  # fmt: skip
 
 

@@ -196,6 +196,7 @@ def _row(before: Scores, after: Scores, seed: int) -> dict[str, Any]:
         "ties": comparison.ties,
         "unit": comparison.unit,
         "detectable": comparison.detectable,
+        "left_out": comparison.left_out,
     }
 
 
