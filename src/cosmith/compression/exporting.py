@@ -16,7 +16,6 @@ import numpy.typing as npt
 from cosmith.atomic import atomic_folder, require_replaceable, write_json
 from cosmith.compression.fidelity import Fidelity, cosines, task_change
 from cosmith.compression.graph import whole, write_graph
-from cosmith.compression.openvino_conversion import convert
 from cosmith.compression.quantisation import (
     Batch,
     noisiest_products,
@@ -223,11 +222,12 @@ class _Makers:
         return (name,)
 
     def _write_openvino(self, place: Path, precision: RuntimePrecision) -> tuple[str, ...]:
+        openvino = import_openvino()
         suffix = "_qint8_quantized" if precision == "int8-static" else "" if precision == "float32" else "_float16"
         stem = f"openvino/openvino_model{suffix}"
         (place / "openvino").mkdir(exist_ok=True)
-        graph = self._graph("float32" if precision == "float16" else precision)
-        convert(graph, place / f"{stem}.xml", float16=precision == "float16")
+        graph = openvino.Core().read_model(str(self._graph("float32" if precision == "float16" else precision)))
+        openvino.save_model(graph, str(place / f"{stem}.xml"), compress_to_fp16=precision == "float16")
         return f"{stem}.xml", f"{stem}.bin"
 
     def _graph(self, precision: RuntimePrecision) -> Path:
