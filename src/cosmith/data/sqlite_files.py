@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from cosmith.atomic import make_folder, require_name
 from cosmith.errors import InputError, StorageError
+
+_PATIENCE = 60.0  # seconds to wait for another process
+_PAUSE = 0.02
 
 
 def open_sqlite(path: Path, table: str, version: int, what: str) -> sqlite3.Connection:
@@ -30,8 +34,8 @@ def open_sqlite(path: Path, table: str, version: int, what: str) -> sqlite3.Conn
     require_name(path)
     make_folder(path.parent)
     with explained_sqlite(path, what):
-        connection = sqlite3.connect(path, timeout=60.0, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA journal_mode = WAL")
+        connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+        _keep_log(connection)
         connection.execute("PRAGMA synchronous = NORMAL")
         (found,) = connection.execute("PRAGMA user_version").fetchone()
         if found not in (0, version):
@@ -39,6 +43,20 @@ def open_sqlite(path: Path, table: str, version: int, what: str) -> sqlite3.Conn
         connection.executescript(table)
         connection.execute(f"PRAGMA user_version = {version}")
     return connection
+
+
+def _keep_log(connection: sqlite3.Connection) -> None:
+    """Turn the write-ahead log on; where another process does so at this moment SQLite gives up at once, whatever its
+    timeout, so that it is asked again."""
+    ends = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > ends:
+                raise
+        time.sleep(_PAUSE)
 
 
 @contextmanager
