@@ -140,6 +140,15 @@ def test_it_runs(page: str) -> None:
     names: dict[str, Any] = dict(RUN[page]())
     for block in PAGES[page]:
         exec(compile(block, page, "exec"), names)
+    assert made_by(page), f"{page} has no code that makes anything: take it from RUN"
+    assert {name for name in made_by(page) if names.get(name) is None} == set()
+
+
+def made_by(page: str) -> set[str]:
+    """The names that a page's code gives to something outside of functions."""
+    statements = [each for block in PAGES[page] for each in ast.parse(block).body]
+    targets = [target for each in statements if isinstance(each, ast.Assign) for target in each.targets]
+    return {node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)}
 
 
 def resolved(node: ast.expr, names: Mapping[str, Any]) -> Any:
