@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +13,7 @@ from cosmith.cli.compare import read_all
 from cosmith.cli.contamination import STRICT_OPTION, checked, contamination_value, lines_of
 from cosmith.cli.contestants import model_names
 from cosmith.cli.manner import manner_of
+from cosmith.cli.sweeps import lengths_of, listed
 from cosmith.cli.vectors import CACHE_OPTION, open_vectors, remembering, tell_of_vectors
 from cosmith.errors import InputError
 
@@ -88,7 +88,7 @@ def choose(
     budget = Budget(
         vector_bytes, None if memory is None else int(memory * 10**6), None if latency is None else latency / 1000
     )
-    lengths = [_whole(each) for each in _listed(dims)]
+    lengths = lengths_of(dims)
     read = read_all(tasks, kind, split, None, output, manner)
     given = models or [DEFAULT_MODEL]
     trained = checked(model_names(given), read, manner, strict=strict)
@@ -102,7 +102,7 @@ def choose(
             name, place = static_of(base, folder)
             names[name] = place
         choice = choose_model(
-            names, parts, budget=budget, dims=lengths, precisions=_listed(precisions), languages=_listed(languages),
+            names, parts, budget=budget, dims=lengths, precisions=listed(precisions), languages=listed(languages),
             load=lambda place, name: load_encoder(place, precision, name), precision=precision, seed=seed,
             remembering=None if vectors is None else lambda encoder: remembering(encoder, vectors),
         )  # fmt: skip
@@ -125,14 +125,3 @@ def _write(output: Path, choice: Choice, value: dict[str, object]) -> None:
     for name, text in (("choice.md", choice.markdown()), ("choice.svg", svg_of(choice_chart(choice)))):
         with atomic_file(output / name) as handle:
             handle.write(text)
-
-
-def _listed(text: str | None) -> Sequence[str]:
-    """What stands between commas."""
-    return [each.strip() for each in (text or "").split(",") if each.strip()]
-
-
-def _whole(text: str) -> int:
-    if not text.isdecimal() or not int(text):
-        raise InputError(f"{text!r} is no length", field="--dims", remedy="Give whole numbers, e.g. 384,128.")
-    return int(text)

@@ -50,13 +50,8 @@ class Swept:
             raise InputError(f"does not go with {option}", field=clash, remedy="Leave one of them out.")
         from cosmith.retrieval.vector_forms import require_forms
 
-        numbers = _parts(dims)
-        wrong = next((each for each in numbers if not each.isdecimal() or int(each) < 1), None)
-        if wrong is not None or (dims is not None and not numbers):
-            raise InputError(f"{wrong or dims!r} is not a length of vectors", field="--dims",
-                             remedy="Write whole numbers with commas, e.g. 384,256,128.")  # fmt: skip
-        forms = require_forms(_parts(precisions) or ("float32",), field="--precisions")
-        return cls(tuple(map(int, numbers)), forms)
+        lengths = lengths_of(dims)
+        return cls(lengths, require_forms(listed(precisions) or ("float32",), field="--precisions"))
 
     def show(
         self, loaded: Loaded, tasks: Sequence[EvaluationTask], manner: Manner, *, seed: int, output: Path | None
@@ -112,5 +107,20 @@ def show_sweep(found: Sweep, loaded: Loaded, task: EvaluationTask, manner: Manne
     manner.result(found.table() + "\n", value)
 
 
-def _parts(said: str | None) -> tuple[str, ...]:
+def lengths_of(dims: str | None) -> tuple[int, ...]:
+    """The lengths of ``384,256``; none where the option is not given.
+
+    Raises:
+        InputError: When one is not a whole number above 0, or there is none.
+    """
+    numbers = listed(dims)
+    wrong = next((each for each in numbers if not each.isdecimal() or int(each) < 1), None)
+    if wrong is not None or (dims is not None and not numbers):
+        raise InputError(f"{wrong or dims!r} is not a length of vectors", field="--dims",
+                         remedy="Write whole numbers with commas, e.g. 384,256,128.")  # fmt: skip
+    return tuple(map(int, numbers))
+
+
+def listed(said: str | None) -> tuple[str, ...]:
+    """What stands between commas."""
     return tuple(part.strip() for part in (said or "").split(",") if part.strip())
