@@ -80,7 +80,7 @@ def work(contestant: str, data: Path, sets: Sequence[str]) -> dict[str, Any]:
         "CPU seconds": whole.spent,
         "of which encoding": encoding.spent,
         "seconds": time.perf_counter() - began,
-        "peak MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak MB": interleaved.peak_megabytes(),
         "scores": scores,
         "times": times,
         "sample": vectors([f"a short text of number {number}" for number in range(8)]).tolist(),

@@ -12,6 +12,7 @@ import platform
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,6 +20,10 @@ from importlib import metadata
 from pathlib import Path
 
 Figures = Mapping[str, float]
+
+THIS_PYTHON = sys.executable
+STARTED = "BENCHMARK_STARTED"
+"""The environment variable that tells a worker at what time its process was started."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,15 @@ class Contest:
     pythons: Mapping[str, str] = field(default_factory=dict)
 
 
+def peak_megabytes() -> float:
+    """The most memory that this process has held at once.
+
+    Not ``ru_maxrss``: that of a process begins with what its parent held when it was started.
+    """
+    told = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(told.split("VmHWM:")[1].split()[0]) / 1024
+
+
 def run(contest: Contest, arguments: Sequence[str], rounds: int, threads: int) -> list[dict[str, Figures]]:
     """Let every contestant work once a round; returns the figures by round and contestant."""
     environment = {
@@ -51,34 +65,47 @@ def run(contest: Contest, arguments: Sequence[str], rounds: int, threads: int) -
     for number in range(rounds):
         results.append({})
         for name in contest.contestants:
-            python = contest.pythons.get(name, sys.executable)
+            python = contest.pythons.get(name, THIS_PYTHON)
             command = [python, "-m", contest.module, "--worker", name, *arguments]
-            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+            timed = environment | {STARTED: repr(time.time())}
+            done = subprocess.run(command, env=timed, capture_output=True, text=True, check=False)
             if done.returncode:
                 raise SystemExit(f"{name} failed:\n{done.stderr[-4000:]}")
             results[-1][name] = json.loads(done.stdout.strip().splitlines()[-1])
-            shown = ", ".join(f"{key} {results[-1][name][key]:,.4g}" for key in contest.figures)
+            shown = ", ".join(f"{key} {results[-1][name][key]:,.4g}" for key in contest.figures or results[-1][name])
             print(f"round {number + 1}/{rounds}  {name:28s} {shown}", flush=True)
     return results
 
 
 def table(contest: Contest, results: Sequence[Mapping[str, Figures]]) -> str:
     """The medians of all contestants, and the first one's ratio to each, as Markdown."""
-    first = contest.contestants[0]
+    return "\n".join([*medians(contest, results), *ratios(contest, results), "", RATIOS])
+
+
+RATIOS = "Ratios are taken round by round: median (lowest to highest)."
+
+
+def medians(contest: Contest, results: Sequence[Mapping[str, Figures]]) -> list[str]:
+    """The lines of a Markdown table with the medians of all contestants."""
     lines = ["| | " + " | ".join(contest.figures) + " |", "|---" * (len(contest.figures) + 1) + "|"]
     for name in contest.contestants:
         cells = [f"{statistics.median(r[name][key] for r in results):,.4g}" for key in contest.figures]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def ratios(contest: Contest, results: Sequence[Mapping[str, Figures]]) -> list[str]:
+    """The lines of a Markdown table with the first contestant's ratio to each other, without the header."""
+    first, lines = contest.contestants[0], []
     for name in contest.contestants[1:]:
         cells = []
         for key, more_is_better in contest.figures.items():
-            ratios = sorted(
+            found = sorted(
                 r[first][key] / r[name][key] if more_is_better else r[name][key] / r[first][key] for r in results
             )
-            cells.append(f"**{statistics.median(ratios):.2f}×** ({ratios[0]:.2f} to {ratios[-1]:.2f})")
+            cells.append(f"**{statistics.median(found):.2f}×** ({found[0]:.2f} to {found[-1]:.2f})")
         lines.append(f"| {first} better than {name} by | " + " | ".join(cells) + " |")
-    lines += ["", "Ratios are taken round by round: median (lowest to highest)."]
-    return "\n".join(lines)
+    return lines
 
 
 def machine() -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import resource
 import statistics
 import tempfile
 import time
@@ -44,7 +43,7 @@ def work(contestant: str, pairs: Sequence[tuple[str, str]], negatives: int, rati
     wall, cpu = time.perf_counter(), time.process_time()
     found = mine(pairs)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = interleaved.peak_megabytes()
     total = sum(map(len, found.values()))
     return {
         "pairs per CPU second": len(pairs) / cpu,

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -188,7 +187,7 @@ def measure(make: Make, contestant: Contestant, pairs: Pairs) -> dict[str, float
     wall, cpu = time.perf_counter(), time.process_time()
     work(training, steps)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = interleaved.peak_megabytes()
     done = steps * contestant.batch
     return {
         "pairs per CPU second": done / cpu,
