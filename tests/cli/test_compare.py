@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,65 @@ def test_systems_are_compared_and_the_report_says_where_they_err(world: Path, tm
     assert "bm25 is better than other.run by 0.2" in page
     assert "## task: where bm25 wins against other.run" in text
     assert "right answer, the first at rank 1 and rank 4" in text
+
+
+def test_of_three_systems_each_two_are_shown_where_they_differ_most(world: Path, tmp_path: Path) -> None:
+    reverse = [
+        f"q{n} Q0 d{(n + place) % 12} {place + 1} {20 - place} last" for n in range(12) for place in range(1, 11)
+    ]
+    (tmp_path / "last.run").write_text("\n".join(reverse) + "\n")
+    told = cosmith("compare", "bm25", world / "other.run", tmp_path / "last.run", "--task", world / "task",
+                   "--output", tmp_path / "out")  # fmt: skip
+    assert told.exit_code == 0, told.output
+    for first, second, score in (("bm25", "other.run", 0.431), ("bm25", "last.run", 0), ("other.run", "last.run", 0)):
+        won = f"task: where {first} and {second} differ most\n  wins  1.000 : {score:.3f}  what is a "
+        assert won in told.stdout
+        assert f"## task: where {first} wins against {second}" in (tmp_path / "out" / "comparison.md").read_text()
+    assert "loses" not in told.stdout
+
+
+def test_scores_that_cannot_be_compared_are_refused_before_anything_is_scored(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cosmith.evaluation import Contestant
+
+    assert cosmith("compare", "bm25", "--task", world / "task", "--output", tmp_path).exit_code == 0
+    of_bm25 = Scores.from_json(tmp_path / "task--bm25.json")
+    of_others = dataclasses.replace(of_bm25, model="old", query_ids=tuple(f"x{name}" for name in of_bm25.query_ids))
+    of_others.to_json(tmp_path / "old.json")
+    dataclasses.replace(of_bm25, model="new").to_json(tmp_path / "new.json")
+    dataclasses.replace(of_bm25, model="by-mrr", main="mrr@10").to_json(tmp_path / "mrr.json")
+    monkeypatch.setattr(Contestant, "score", lambda *_, **__: pytest.fail("something was scored"))
+    for arguments, problem in (
+        (
+            (tmp_path / "new.json", tmp_path / "old.json", "bm25"),
+            "new and old were not evaluated on any common queries",
+        ),
+        ((tmp_path / "old.json", "bm25"), "the scores of old on task are of none of its 12 queries (e.g. 'xq0', not"),
+        ((tmp_path / "task--bm25.json", "bm25"), "the scores of 'bm25' on 'task' are given twice"),
+        ((tmp_path / "mrr.json", "bm25"), "bm25 has the main metric 'ndcg@10' on 'task', by-mrr 'mrr@10'"),
+    ):
+        refused = cosmith("compare", *arguments, "--task", world / "task")
+        assert refused.exit_code == 1
+        assert problem in refused.stderr
+
+
+def test_models_that_know_no_common_words_are_refused_before_another_is_scored(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cosmith.evaluation import Contestant
+
+    scored, score = [], Contestant.score
+    monkeypatch.setattr(Contestant, "score", lambda self, *a, **how: scored.append(self.name) or score(self, *a, **how))
+    (tmp_path / "words.txt").write_text("red green 5\nblue green 1\nhot cold 2\nwarm cold 5\n")
+    for name, words in (("colours", ("red", "green", "blue")), ("heat", ("hot", "cold", "warm"))):
+        lines = [f"{word} {number} 1 {number * number}" for number, word in enumerate(words)]
+        (tmp_path / f"{name}.vec").write_text(f"{len(words)} 3\n" + "\n".join(lines) + "\n")
+    refused = cosmith("compare", tmp_path / "colours.vec", tmp_path / "heat.vec", world / "model",
+                      "--task", tmp_path / "words.txt", "--json")  # fmt: skip
+    assert refused.exit_code == 1
+    assert "were not evaluated on any common pairs" in refused.stderr
+    assert scored == ["colours.vec", "heat.vec"]
 
 
 def test_what_was_written_is_compared_again_without_a_task(world: Path, tmp_path: Path) -> None:

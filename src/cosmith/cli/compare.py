@@ -86,7 +86,14 @@ def compare(
     Example: cosmith compare all-MiniLM-L6-v2 tuned bm25 --task my-test-set --output comparison
     """
     from cosmith.atomic import require_writable
-    from cosmith.evaluation import TaskFound, changes_lines, compare_models, explain_comparison
+    from cosmith.evaluation import (
+        TaskFound,
+        changes_lines,
+        compare_models,
+        explain_comparison,
+        require_comparable,
+        require_comparable_on,
+    )
     from cosmith.evaluation.tasks import RetrievalTask
     from cosmith.inspection import write_comparison
 
@@ -94,11 +101,14 @@ def compare(
     if output is not None:
         require_writable(output)
     given = Given.of(models)
+    require_comparable(given.scores)
     if given.to_score and not tasks:
         raise InputError("there is nothing to score it on", path=given.to_score[0], field="--task",
                          remedy="Give a --task; only files of scores need none.")  # fmt: skip
     require_one_host(given.to_score, key_variable)
     read = read_all(tasks or [], kind, split, instruction, output, manner)
+    for task in read:
+        require_comparable_on(task, given.names.values(), given.scores)
     trained = checked(given.names, read, manner, strict=strict)
     vectors = open_vectors(manner) if cache and any_vectors(given.to_score) else None
     how = Loading(precision, dim, key_variable, candidates, reads, vectors, runtime=runtime)
@@ -112,8 +122,11 @@ def compare(
             one.contestant.require_scorable(task)
     scores, found = list(given.scores), {}
     for task in read:
-        of_task = [one.contestant.score(task, seed=seed) for one in loaded]
-        scores += [of_model for of_model, _ in of_task]
+        of_task = []
+        for one in loaded:
+            of_task.append(one.contestant.score(task, seed=seed))
+            scores.append(of_task[-1][0])
+            require_comparable([each for each in scores if each.task == task.name])
         hits = {of_model.model: found_by for of_model, found_by in of_task if found_by is not None}
         if isinstance(task, RetrievalTask):
             found[task.name] = TaskFound(task.data, hits)
@@ -127,7 +140,7 @@ def compare(
             warn_of_cut(by_name[analysis.model], analysis.truncation.cuts(), manner)
     told = [table.table(), *table.lines()]
     told += [f"{task.name}: {line}" for task in read for line in lines_of(trained, task.name)]
-    told += [line for each in report.changes[:1] for line in changes_lines(each)]
+    told += changes_lines(report.changes)
     value = report.to_dict() | contamination_value(trained) | tell_of_vectors(vectors, manner)
     if output is not None:
         page, *_ = write_comparison(output, report)

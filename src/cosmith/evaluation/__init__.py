@@ -54,6 +54,8 @@ _PUBLIC = {
     "read_run_on": "trec",
     "read_task": "task_files.reading",
     "read_trec_run": "trec",
+    "require_comparable": "comparing",
+    "require_comparable_on": "comparing",
     "rerank_collection": "reranked_search",
     "retrieval_metrics": "metrics",
     "score_hits": "tasks.retrieval",
@@ -118,6 +120,8 @@ __all__ = [
     "read_run_on",
     "read_task",
     "read_trec_run",
+    "require_comparable",
+    "require_comparable_on",
     "rerank_collection",
     "retrieval_metrics",
     "score_hits",
@@ -136,7 +140,13 @@ __all__ = [
 
 if TYPE_CHECKING:
     from cosmith.evaluation.changes import Changes, QueryChange, Shown, largest_changes
-    from cosmith.evaluation.comparing import ModelPair, ModelTable, compare_models
+    from cosmith.evaluation.comparing import (
+        ModelPair,
+        ModelTable,
+        compare_models,
+        require_comparable,
+        require_comparable_on,
+    )
     from cosmith.evaluation.comparison_markdown import changes_lines, comparison_as_markdown
     from cosmith.evaluation.comparison_report import ComparisonReport, TaskFound, explain_comparison, item_texts
     from cosmith.evaluation.compressing import sweep_compressed

@@ -24,8 +24,16 @@ def comparison_as_markdown(report: ComparisonReport) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def changes_lines(each: WonAndLost) -> list[str]:
-    """The queries won and lost as a terminal shows them."""
+def changes_lines(changes: Sequence[WonAndLost]) -> list[str]:
+    """The queries won and lost as a terminal shows them: those of one pair of models on one task, or, of several pairs,
+    the one that each wins most, and the one that it loses most."""
+    there = [each for each in changes if each.won or each.lost]
+    if len(there) == 1:
+        return _all_changes(there[0])
+    return [line for each in there for line in _largest_changes(each)]
+
+
+def _all_changes(each: WonAndLost) -> list[str]:
     pair = each.pair
     return [
         line
@@ -35,6 +43,15 @@ def changes_lines(each: WonAndLost) -> list[str]:
             f"{pair.task}: {pair.first} {verb} most against {pair.second} on",
             *(f"  {change.first:.3f} : {change.second:.3f}  {one_line(change.text, 100)}" for change in changes),
         )
+    ]
+
+
+def _largest_changes(each: WonAndLost) -> list[str]:
+    pair = each.pair
+    return [f"{pair.task}: where {pair.first} and {pair.second} differ most"] + [
+        f"  {verb:5} {change.first:.3f} : {change.second:.3f}  {one_line(change.text, 100)}"
+        for verb, changes in (("wins", each.won), ("loses", each.lost))
+        for change in changes[:1]
     ]
 
 
