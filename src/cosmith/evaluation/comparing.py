@@ -283,8 +283,8 @@ def require_comparable_on(task: EvaluationTask, models: Iterable[str], scores: I
             raise _other_metric(names[0], task.main, each)
         if isinstance(task, RetrievalTask) and {*each.query_ids}.isdisjoint(asked := judged_queries(task.data)):
             raise InputError(
-                f"the scores of {each.model} on {each.task} are of none of its {counted(len(asked), 'query', 'queries')}"
-                f" (e.g. {next(iter(each.query_ids), None)!r}, not {asked[0]!r})",
+                f"the scores of {each.model} on {each.task} are of none of its"
+                f" {counted(len(asked), 'query', 'queries')} (e.g. {next(iter(each.query_ids), None)!r}, not {asked[0]!r})",
                 field="scores", remedy="Evaluate it again on this test set.",
             )  # fmt: skip
 
