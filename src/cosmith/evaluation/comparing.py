@@ -284,7 +284,8 @@ def require_comparable_on(task: EvaluationTask, models: Iterable[str], scores: I
         if isinstance(task, RetrievalTask) and {*each.query_ids}.isdisjoint(asked := judged_queries(task.data)):
             raise InputError(
                 f"the scores of {each.model} on {each.task} are of none of its"
-                f" {counted(len(asked), 'query', 'queries')} (e.g. {next(iter(each.query_ids), None)!r}, not {asked[0]!r})",
+                f" {counted(len(asked), 'query', 'queries')} (e.g. {next(iter(each.query_ids), None)!r},"
+                f" not {asked[0]!r})",
                 field="scores", remedy="Evaluate it again on this test set.",
             )  # fmt: skip
 
