@@ -119,7 +119,7 @@ class VectorCache:
                 if known is not None and len(known) == vectors.shape[1]:
                     self._memory.move_to_end(key)
                     vectors[row], found[row] = known, True
-            again, before = int(found.sum()), 0  # what is in memory was asked for, or made, since the cache was opened
+            before = 0  # nothing that is in memory: it was asked for, or made, since the cache was opened
             for start in range(0, len(keys), _KEYS_A_QUERY) if self._connection is not None else ():
                 rows = np.flatnonzero(~found[start : start + _KEYS_A_QUERY]) + start
                 before += self._look_up_on_disk(keys, rows, vectors, found)
