@@ -67,6 +67,20 @@ def test_evaluate_says_what_share_of_the_test_was_trained_on(trained: Path) -> N
     assert of_model["not_known"] == [str(trained / "base")]
 
 
+def test_what_scores_smaller_vectors_says_it_too(trained: Path) -> None:
+    for command in (["evaluate", "--dims", "16"], ["compress", "vectors", "--forms", "int8"], ["choose"]):
+        name, options = (command[:2], command[2:]) if command[0] == "compress" else (command[:1], command[1:])
+        told = cosmith(*name, trained / "tuned", *options, "--task", trained / "seen", "--task", trained / "unseen")
+        assert told.exit_code == 0, told.output
+        assert "warning: training texts of tuned: 3 of 4 queries trained on, 75 %" in told.stdout
+        assert "training texts of tuned: 0 of 2 queries" in told.stdout
+        strict = cosmith(*name, trained / "tuned", *options, "--task", trained / "seen", "--strict")
+        assert strict.exit_code == 1
+        assert "[--strict]: of seen, 3 of 4 queries" in strict.stderr
+    swept = cosmith("--json", "evaluate", trained / "tuned", "--dims", "16", "--task", trained / "seen")
+    assert json.loads(swept.stdout)["contamination"][0]["tasks"][0]["trained"] == 3
+
+
 def test_compare_says_it_too(trained: Path) -> None:
     told = cosmith("compare", trained / "tuned", trained / "base", "bm25", "--task", trained / "seen")
     assert told.exit_code == 0, told.output

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cosmith.cli.averages import kind_averages_told
 from cosmith.cli.contamination import STRICT_OPTION, checked, contamination_value, lines_of
 from cosmith.cli.contestants import (
     CandidatesOption,
@@ -32,7 +33,7 @@ from cosmith.cli.vectors import CACHE_OPTION, open_vectors, tell_of_vectors
 from cosmith.errors import InputError
 
 if TYPE_CHECKING:
-    from cosmith.evaluation import Scores
+    from cosmith.evaluation import ModelTable, Scores
     from cosmith.evaluation.tasks import EvaluationTask
 
 
@@ -139,9 +140,11 @@ def compare(
         if analysis.truncation is not None:
             warn_of_cut(by_name[analysis.model], analysis.truncation.cuts(), manner)
     told = [table.table(), *table.lines()]
+    averages, by_kind = _by_kind(table, read)
+    told += averages
     told += [f"{task.name}: {line}" for task in read for line in lines_of(trained, task.name)]
     told += changes_lines(report.changes)
-    value = report.to_dict() | contamination_value(trained) | tell_of_vectors(vectors, manner)
+    value = report.to_dict() | by_kind | contamination_value(trained) | tell_of_vectors(vectors, manner)
     if output is not None:
         page, *_ = write_comparison(output, report)
         for each in scores:
@@ -215,6 +218,16 @@ def read_all(
     if twice is not None:
         raise InputError(f"two tasks are called {twice!r}", field="--task", remedy="Rename one of them.")
     return read
+
+
+def _by_kind(table: ModelTable, tasks: Sequence[EvaluationTask]) -> tuple[list[str], dict[str, object]]:
+    """The averages by kind, in lines and for machines; nothing where all tasks are of one, or a model lacks a task."""
+    kinds = {task.name: task.kind for task in tasks}
+    if not table.macro or len(set(kinds.values())) < 2 or kinds.keys() != table.scores.keys():
+        return [], {}
+    found = [(kinds[task], list(of_models.values())) for task, of_models in table.scores.items()]
+    told, value = kind_averages_told(found, table.models)
+    return [told], {"averages": value["models"]}
 
 
 def _texts_of(task: EvaluationTask, scores: Scores) -> dict[str, str]:
