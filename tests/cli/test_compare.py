@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from cosmith.cli.app import app, flags_first
 from cosmith.data import Collection
-from cosmith.evaluation import Scores, judged_queries, read_trec_run
+from cosmith.evaluation import Scores, item_texts, judged_queries, read_task, read_trec_run
 from cosmith.models import default_cache_path, tiny_encoder
 
 WORDS = ["apple", "bread", "cloud", "drum", "engine", "forest", "glass", "harbour", "island", "jacket", "kettle", "oar"]
@@ -121,6 +121,63 @@ def test_models_that_know_no_common_words_are_refused_before_another_is_scored(
     assert refused.exit_code == 1
     assert "were not evaluated on any common pairs" in refused.stderr
     assert scored == ["colours.vec", "heat.vec"]
+
+
+def test_candidates_in_order_are_analysed_like_a_search(world: Path, tmp_path: Path) -> None:
+    rows = [
+        {"query": f"what is a {word}", "positive": [f"all about the {word}"],
+         "negative": [f"a {WORDS[n - 1]} is what", f"what is a {WORDS[n - 2]}"]}
+        for n, word in enumerate(WORDS)
+    ]  # fmt: skip
+    (tmp_path / "lists.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    told = cosmith("compare", world / "model", "bm25", "--task", tmp_path / "lists.jsonl", "--output", tmp_path / "out")
+    assert told.exit_code == 0, told.output
+    about = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    of_words = about["analyses"][1]
+    # "what", "is" and "a" are stop words, so that of the candidates only the answer shares a word with its query.
+    assert about["tasks"][0]["scores"][1]["values"]["map@1000"] == 1
+    assert [each["count"] for each in of_words["ranks"]] == [12, 0, 0]
+    assert of_words["wrong"] == []
+    wrong = about["analyses"][0]["wrong"][0]
+    assert wrong["query"].startswith("what is a ")
+    assert wrong["judged"] is True
+    assert wrong["wrong"]["text"].split()[0] in ("a", "what")
+    assert wrong["answer"]["text"].startswith("all about the ")
+    assert about["unlabelled"] == {"lists.jsonl": []}
+    assert about["changes"][0]["lost"][0]["found"]["top_before"] is not None
+    assert "Errors on lists.jsonl" in (tmp_path / "out" / "comparison.html").read_text()
+    assert not list((tmp_path / "out").glob("*.run"))
+
+
+def test_items_of_every_kind_are_shown_as_people_read_them(world: Path, tmp_path: Path) -> None:
+    (tmp_path / "words.txt").write_text("sun moon 3.5\nsun car 1\nmoon star 3\ncar star 0\n")
+    questions = [": capitals", "Paris France Rome Italy", "Rome Italy Berlin Germany", "Oslo Norway Paris France"]
+    (tmp_path / "questions.txt").write_text("\n".join(questions) + "\n")
+    summaries = [
+        {"human_summaries": [f"what {word} is"], "relevance": [3, 1, 2, 4],
+         "machine_summaries": [f"{WORDS[n - 1]} {WORDS[n - 5]}", WORDS[n - 2], f"{WORDS[n - 3]} oar of", WORDS[n - 4]]}
+        for n, word in enumerate(WORDS)
+    ]  # fmt: skip
+    (tmp_path / "summaries.jsonl").write_text("".join(json.dumps(each) + "\n" for each in summaries))
+    folder = tmp_path / "sets"
+    folder.mkdir()
+    for name in ("deu", "fra"):
+        lines = [f"{name} {word}\tan {word}\t{number}" for number, word in enumerate(WORDS)]
+        (folder / f"{name}.tsv").write_text("\n".join(["sentence1\tsentence2\tscore", *lines]) + "\n")
+    for task, shown in (
+        ("words.txt", {"sun ↔ moon", "sun ↔ car", "moon ↔ star", "car ↔ star"}),
+        ("questions.txt", {"Paris : France = Rome : Italy", "Rome : Italy = Berlin : Germany",
+                           "Oslo : Norway = Paris : France"}),
+        ("summaries.jsonl", {f"what {word} is" for word in WORDS}),
+        ("sets", {f"{name} {word} ↔ an {word}" for name in ("deu", "fra") for word in WORDS}),
+    ):  # fmt: skip
+        told = cosmith("compare", world / "model", world / "tuned", "--task", tmp_path / task, "--json")
+        assert told.exit_code == 0, told.output
+        (changes,) = json.loads(told.stdout)["changes"]
+        texts = {each["text"] for each in (*changes["won"], *changes["lost"])}
+        assert texts <= shown
+        assert texts or task == "questions.txt"
+        assert set(item_texts(read_task(tmp_path / task).task).values()) == shown
 
 
 def test_what_was_written_is_compared_again_without_a_task(world: Path, tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ def test_several_tasks_end_with_their_averages_in_every_command(world: Path) -> 
         (["--task", "tasks.yaml", "--instruction", "x"], "[--instruction]: says its tasks' instruction itself"),
         (["--task", "intents", "--split", "tset"], "[--split]: has no split 'tset'"),
         (["--task", "pairs.tsv", "--kind", "stss"], "[--kind]: unknown kind of task 'stss'"),
-        (["--task", "pairs.tsv", "--bm25"], "[--bm25]: BM25 can be scored on retrieval tasks only"),
+        (["--task", "pairs.tsv", "--bm25"], "[--bm25]: BM25 can be scored on retrieval and reranking tasks only"),
     ],
 )
 def test_what_makes_no_sense_is_refused(

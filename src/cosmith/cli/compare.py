@@ -95,7 +95,6 @@ def compare(
         require_comparable,
         require_comparable_on,
     )
-    from cosmith.evaluation.tasks import RetrievalTask
     from cosmith.inspection import write_comparison
 
     manner = manner_of(context)
@@ -129,10 +128,7 @@ def compare(
             scores.append(of_task[-1][0])
             require_comparable([each for each in scores if each.task == task.name])
         hits = {of_model.model: found_by for of_model, found_by in of_task if found_by is not None}
-        if isinstance(task, RetrievalTask):
-            found[task.name] = TaskFound(task.data, hits)
-        elif of_task:
-            found[task.name] = TaskFound(texts=_texts_of(task, of_task[0][0]))
+        found[task.name] = TaskFound.of(task, hits)
     table = compare_models(scores, alpha=alpha, seed=seed)
     by_name = {encoder.name: encoder for encoder in encoders}
     report = explain_comparison(table, found, encoders=by_name, examples=examples, seed=seed)
@@ -147,9 +143,10 @@ def compare(
     value = report.to_dict() | by_kind | contamination_value(trained) | tell_of_vectors(vectors, manner)
     if output is not None:
         page, *_ = write_comparison(output, report)
+        searched = {task.name for task in read if task.kind == "retrieval"}
         for each in scores:
             each.to_json(output / f"{file_name(each)}.json")
-            if each.task in found and each.model in found[each.task].hits:
+            if each.task in searched and each.model in found[each.task].hits:
                 write_run(output, each, found[each.task].hits[each.model])
         told.append(f"The report is {page}.")
         value["report"] = str(page)
@@ -228,12 +225,3 @@ def _by_kind(table: ModelTable, tasks: Sequence[EvaluationTask]) -> tuple[list[s
     found = [(kinds[task], list(of_models.values())) for task, of_models in table.scores.items()]
     told, value = kind_averages_told(found, table.models)
     return [told], {"averages": value["models"]}
-
-
-def _texts_of(task: EvaluationTask, scores: Scores) -> dict[str, str]:
-    """The texts of a task's items, where it is of a kind whose items are texts or pairs of them, one after another."""
-    from cosmith.evaluation import item_texts
-
-    part = {"sts": 0, "pair-classification": 0, "classification": 1, "bitext-mining": 0, "reranking": 1}.get(task.kind)
-    texts = task.texts()
-    return {} if part is None or part >= len(texts) else item_texts(scores.query_ids, texts[part].texts)

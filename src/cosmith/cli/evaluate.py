@@ -57,7 +57,9 @@ def evaluate(
     ] = "auto",
     split: Annotated[str, typer.Option("--split", help="Which split of a folder that has several.")] = "test",
     against: Annotated[str | None, typer.Option("--against", help="A model to compare with, query by query.")] = None,
-    bm25: Annotated[bool, typer.Option("--bm25", help="Show BM25 beside it, on retrieval tasks.")] = False,
+    bm25: Annotated[
+        bool, typer.Option("--bm25", help="Show BM25 beside it, on retrieval and reranking tasks.")
+    ] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A folder for the scores as JSON.")] = None,
     dim: Annotated[int | None, typer.Option("--dim", help="Compare the first DIM numbers only.")] = None,
     dims: Annotated[
@@ -96,9 +98,8 @@ def evaluate(
     Example: cosmith evaluate runs/python-docs/train/model --against all-MiniLM-L6-v2 --task runs/python-docs/data/test
     """
     from cosmith.atomic import require_writable
-    from cosmith.evaluation import evaluate_bm25
+    from cosmith.evaluation import Contestant
     from cosmith.evaluation.task_files import is_benchmark
-    from cosmith.evaluation.tasks import RetrievalTask
     from cosmith.models.folder import ModelSpec
 
     manner = manner_of(context)
@@ -123,10 +124,12 @@ def evaluate(
         )
     ]  # fmt: skip
     _require_different([each.task.name for _, each in read], output)
-    if bm25 and not any(isinstance(each.task, RetrievalTask) for _, each in read):
+    by_words = Contestant.bm25(name="BM25")
+    if bm25 and not any(by_words.can_score(each.task) for _, each in read):
         raise InputError(
-            "BM25 can be scored on retrieval tasks only", path=read[0][0], field="--bm25", remedy="Leave it out."
-        )
+            "BM25 can be scored on retrieval and reranking tasks only", path=read[0][0], field="--bm25",
+            remedy="Leave it out.",
+        )  # fmt: skip
     for path, each in read:
         overrule = "kind: KIND there" if path in benchmarks else "--kind KIND"
         manner.note(each.describe() + (f"; {overrule} says otherwise" if each.guessed else ""))
@@ -159,13 +162,13 @@ def evaluate(
         scores = [of_model for of_model, _ in scored]
         cut = [of_model for encoder in encoders for of_model in task_cut(encoder, task, manner)]
         found.setdefault(path, []).append((task.kind, list(scores)))
-        if bm25 and isinstance(task, RetrievalTask):
-            scores.append(evaluate_bm25(task.data, seed=seed))
+        if bm25 and by_words.can_score(task):
+            scores.append(by_words.score(task, seed=seed)[0])
         if output is not None:
             for of_model in scores:
                 of_model.to_json(output / f"{file_name(of_model)}.json")
             for of_model, hits in scored if runs else ():
-                if hits is not None:
+                if hits is not None and task.kind == "retrieval":
                     write_run(output, of_model, hits)
         value = (
             {"task": str(path), "name": task.name, "kind": task.kind, "because": each.because}

@@ -38,7 +38,7 @@ _PUBLIC = {
     "explain_comparison": "comparison_report",
     "holm": "significance",
     "interval_of": "significance",
-    "item_texts": "comparison_report",
+    "item_texts": "items",
     "judged_queries": "tasks.retrieval",
     "largest_changes": "changes",
     "macro_difference": "significance",
@@ -148,11 +148,12 @@ if TYPE_CHECKING:
         require_comparable_on,
     )
     from cosmith.evaluation.comparison_markdown import changes_lines, comparison_as_markdown
-    from cosmith.evaluation.comparison_report import ComparisonReport, TaskFound, explain_comparison, item_texts
+    from cosmith.evaluation.comparison_report import ComparisonReport, TaskFound, explain_comparison
     from cosmith.evaluation.compressing import sweep_compressed
     from cosmith.evaluation.contestants import Contestant
     from cosmith.evaluation.cut import models_by_cut, texts_cut
     from cosmith.evaluation.development import mean_score
+    from cosmith.evaluation.items import item_texts
     from cosmith.evaluation.late_interaction_search import (
         mean_late_interaction_score,
         search_collection_late_interaction,

@@ -151,7 +151,7 @@ def encode_texts(
 
 def scores_from(
     task: EvaluationTask,
-    encoder: TextEncoder | PairScorer,
+    encoder: TextEncoder | PairScorer | None,
     *,
     values: Mapping[str, float],
     per_item: Mapping[str, Floats],
@@ -168,7 +168,7 @@ def scores_from(
 
     Args:
         task: What was evaluated.
-        encoder: Names the model where ``model`` does not.
+        encoder: Names the model where ``model`` does not; None where it does.
         values: Metric → value; those of ``per_item`` need not be among them.
         per_item: Metric → what each item adds ``[items]``, in the order in which reports show them.
         item_ids: The items.
