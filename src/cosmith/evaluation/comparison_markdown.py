@@ -108,10 +108,15 @@ def truncation_sentence(cut: Truncation) -> str:
     if cut.answer_cut is None or cut.answer_whole is None:
         return told
     return (
-        f"{told} The {counted(cut.answer_cut.count, 'query', 'queries')} of which an answer is cut score"
-        f" {cut.answer_cut.value:.3f} {cut.answer_cut.interval}, the other {cut.answer_whole.count:,}"
-        f" {cut.answer_whole.value:.3f} {cut.answer_whole.interval}."
+        f"{told} The {counted(cut.answer_cut.count, 'query', 'queries')} of which an answer is cut"
+        f" {'scores' if cut.answer_cut.count == 1 else 'score'} {_of_group(cut.answer_cut)}, the other"
+        f" {cut.answer_whole.count:,} {_of_group(cut.answer_whole)}."
     )
+
+
+def _of_group(group: Group) -> str:
+    """What its queries score; one says nothing of how others would."""
+    return f"{group.value:.3f}" + (f" {group.interval}" if group.count > 1 else "")
 
 
 def _unlabelled(task: str, found: Sequence[Unlabelled]) -> list[str]:
@@ -126,7 +131,7 @@ def _unlabelled(task: str, found: Sequence[Unlabelled]) -> list[str]:
 
 
 def _groups(title: str, unit: str, groups: Iterable[Group]) -> str:
-    rows = [[group.label, f"{group.count:,}", f"{group.value:.3f} {group.interval}"] for group in groups]
+    rows = [[group.label, f"{group.count:,}", _of_group(group)] for group in groups]
     return markdown_table(title, [unit, "queries", "score"], rows)
 
 

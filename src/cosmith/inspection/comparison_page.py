@@ -195,7 +195,9 @@ def _numbers(pair: ModelPair) -> list[object]:
     told = joined(
         [
             wording.difference(found.difference),
-            element("small", wording.interval(found.interval.low, found.interval.high, signed=True)),
+            element("small", wording.interval(found.interval.low, found.interval.high, signed=True))
+            if found.has_interval
+            else element("small", "no interval"),
         ]
     )
     sign = ("better" if found.difference > 0 else "worse") if pair.significant else None
