@@ -12,7 +12,7 @@ from typer.testing import CliRunner, Result
 
 from cosmith.cli.app import app, flags_first
 from cosmith.data import Collection
-from cosmith.models import Encoder, tiny_encoder
+from cosmith.models import Encoder, tiny_cross_encoder, tiny_encoder
 
 WORDS = ["apple", "bread", "cloud", "drum", "engine", "forest", "glass", "harbour", "island", "jacket", "kettle", "oar"]
 
@@ -82,10 +82,39 @@ def test_table_picture_and_static_model_are_written(chosen: tuple[Result, dict[s
 
 def test_what_makes_no_sense_is_refused(world: Path) -> None:
     for wrong, told in (
-        (["--dims", "a"], "--dims"), (["--dims", "999"], "fewer than all of"), (["--precisions", "int3"], "int3"),
+        (["--dims", "a"], "--dims"), (["--dims", "999"], "tiny has 32 dimensions, fewer than all of [999]"),
+        (["--precisions", "int3"], "int3"),
         (["--bytes", "0"], "above 0"),
     ):  # fmt: skip
         result = cosmith("choose", world / "tiny", "--task", world / "pairs.tsv", *wrong)
         assert result.exit_code == 1, wrong
         assert told in result.stderr
     assert cosmith("choose", world / "tiny").exit_code == 1
+
+
+def test_all_candidates_are_looked_at_before_any_work(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Encoder, "encode", lambda *_, **__: pytest.fail("something was encoded"))
+    tiny_cross_encoder("bert").save(world / "reader")
+    for second, told in (
+        (world / "nothing", "is not a folder"), (world / "reader", "is a cross-encoder model, which makes no vector"),
+        ("bm25", "its cost cannot be measured"), (world / "pairs.tsv", "pairs.tsv"),
+    ):  # fmt: skip
+        result = cosmith("choose", world / "tiny", second, "--static", "--task", world / "pairs.tsv")
+        assert result.exit_code == 1
+        assert told in result.stderr
+        assert str(second) in result.stderr
+
+
+def test_word_vectors_are_a_candidate_and_a_length_is_left_out_where_a_model_has_fewer(world: Path) -> None:
+    lines = [f"{word} {number} 1 {number * number} 2" for number, word in enumerate(WORDS)]
+    (world / "words.vec").write_text(f"{len(WORDS)} 4\n" + "\n".join(lines) + "\n")
+    told = cosmith("choose", world / "words.vec", world / "tiny", "--task", world / "task", "--dims", "32,4",
+                   "--precisions", "float32", "--json")  # fmt: skip
+    assert told.exit_code == 0, told.output
+    about = json.loads(told.stdout)
+    assert {(each["model"], each["dim"]) for each in about["options"]} == {("words.vec", 4), ("tiny", 32), ("tiny", 4)}
+    assert "words.vec has 4 dimensions, so it is not tried at 32." in about["notes"]
+    alone = cosmith("choose", world / "tiny", world / "words.vec", "--task", world / "task", "--dims", "32",
+                    "--precisions", "float32")  # fmt: skip
+    assert alone.exit_code == 0, alone.output
+    assert "words.vec has 4 dimensions, so it is not tried at all." in alone.stdout

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,14 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cosmith.cli.app import app, flags_first
-from cosmith.data import Collection, StsPairs
-from cosmith.data.test_sets import LabelledTexts, TrainAndTest
-from cosmith.evaluation import task_of
+from cosmith.data import Collection, Source, StsPairs, TrainingRow
+from cosmith.data.test_sets import CandidateLists, LabelledTexts, TrainAndTest
+from cosmith.evaluation import EvaluationTask, task_of
+from cosmith.evaluation.contamination import overlap_with_task
+from cosmith.evaluation.tasks import SubsetsTask
 from cosmith.models import tiny_encoder
 from cosmith.recipes import check_contamination
+from cosmith.recipes.contamination import rows_of_texts
 
 
 def cosmith(*arguments: Any) -> Result:
@@ -65,6 +69,20 @@ def test_evaluate_says_what_share_of_the_test_was_trained_on(trained: Path) -> N
     assert of_model["tasks"][0]["share"] == 0.75
     assert of_model["tasks"][0]["sources"][0]["rows"] == 3
     assert of_model["not_known"] == [str(trained / "base")]
+
+
+def test_what_scores_smaller_vectors_says_it_too(trained: Path) -> None:
+    for command in (["evaluate", "--dims", "16"], ["compress", "vectors", "--forms", "int8"], ["choose"]):
+        name, options = (command[:2], command[2:]) if command[0] == "compress" else (command[:1], command[1:])
+        told = cosmith(*name, trained / "tuned", *options, "--task", trained / "seen", "--task", trained / "unseen")
+        assert told.exit_code == 0, told.output
+        assert "warning: training texts of tuned: 3 of 4 queries trained on, 75 %" in told.stdout
+        assert "training texts of tuned: 0 of 2 queries" in told.stdout
+        strict = cosmith(*name, trained / "tuned", *options, "--task", trained / "seen", "--strict")
+        assert strict.exit_code == 1
+        assert "[--strict]: of seen, 3 of 4 queries" in strict.stderr
+    swept = cosmith("--json", "evaluate", trained / "tuned", "--dims", "16", "--task", trained / "seen")
+    assert json.loads(swept.stdout)["contamination"][0]["tasks"][0]["trained"] == 3
 
 
 def test_compare_says_it_too(trained: Path) -> None:
@@ -135,6 +153,23 @@ def test_pairs_and_texts_are_held_against_it_by_their_own_rules(trained: Path) -
     of_pairs, of_texts = check_contamination(trained / "tuned", tasks).tasks
     assert of_pairs.describe() == "1 of 2 pairs trained on, 50 % (both texts in one row, exact or 13 words in a row)"
     assert of_texts.describe() == "1 of 2 texts trained on, 50 % (exact or 13 words in a row)"
+
+
+def test_queries_of_reranking_are_held_against_it_like_those_of_a_search() -> None:
+    raw = rows_of_texts("raw", [f"Once upon a time {LONG}, and it was so.", "a candidate", "a query as a document"])
+    rows = Source.from_rows("rows", [TrainingRow(LONG, ("an answer",))])
+
+    def lists(*queries: str) -> EvaluationTask:
+        candidates = [("a candidate",)] * len(queries)
+        return task_of("lists", CandidateLists(list(queries), candidates, [("another",)] * len(queries)))
+
+    asked = lists(LONG, "something new", "a query as a document")
+    held = overlap_with_task(raw, asked)
+    assert (held.unit, held.trained, held.tested.tolist()) == ("query", 1, [2]), "raw texts may hold a query's words"
+    assert (held.shared, overlap_with_task(rows, asked).tested.tolist()) == (1, [0])
+    several = SubsetsTask("sets", (replace(lists("something new"), name="a"), replace(asked, name="b")))
+    assert overlap_with_task(raw, several).tested.tolist() == [3]
+    assert overlap_with_task(rows, several).tested.tolist() == [1]
 
 
 def test_labelled_texts_and_pairs_with_a_word_more_are_found_and_refused(trained: Path, tmp_path: Path) -> None:

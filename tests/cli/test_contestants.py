@@ -155,7 +155,7 @@ def test_all_kinds_search_and_what_they_cannot_do_is_refused_before_any_work(wor
             "compare", "bm25", world / kind, "--task", world / "lists.jsonl", "--task", world / "pairs.tsv"
         )
         assert refused.exit_code == 1
-        assert "bm25 cannot be scored on lists.jsonl, which is a task of the kind reranking" in refused.stderr
+        assert "bm25 cannot be scored on pairs.tsv, which is a task of the kind sts" in refused.stderr
         refused = cosmith("evaluate", world / kind, "--task", world / "pairs.tsv")
         assert f"{kind} cannot be scored on pairs.tsv, which is a task of the kind sts" in refused.stderr
         assert "Give it retrieval or reranking tasks" in refused.stderr
@@ -238,7 +238,8 @@ def test_a_sweep_has_a_row_a_form_and_files_that_can_be_compared(world: Path, tm
     tasks = ["--task", world / "task", "--task", world / "pairs.tsv"]
     result = cosmith("--json", *command, *tasks, "--precision", "float32", "--output", tmp_path)
     assert result.exit_code == 0, result.output
-    search, pairs = map(json.loads, result.stdout.splitlines())
+    search, pairs, averages = map(json.loads, result.stdout.splitlines())
+    assert averages["tasks"] == ["task", "pairs.tsv"]
     assert [(row["dim"], row["precision"], row["bytes"]) for row in search["forms"]] == [
         (32, "float32", 128), (32, "int8", 32), (32, "binary", 4), (8, "float32", 32), (8, "int8", 8), (8, "binary", 1),
     ]  # fmt: skip

@@ -81,6 +81,29 @@ def test_a_benchmark_ends_with_its_averages(world: Path, tmp_path: Path) -> None
     assert "labels, accuracy" in table
 
 
+def test_several_tasks_end_with_their_averages_in_every_command(world: Path) -> None:
+    tasks = ["--task", world / "pairs.tsv", "--task", world / "judged.csv", "--task", world / "bitext"]
+    *of_tasks, over_all = map(json.loads, cosmith("--json", "evaluate", world / "model", *tasks).stdout.splitlines())
+    values = [each["models"][0]["values"][each["models"][0]["main"]] for each in of_tasks]
+    kinds = dict(zip(("sts", "pair-classification", "bitext-mining"), values, strict=True))
+    assert over_all["tasks"] == ["pairs.tsv", "judged.csv", "bitext"]
+    (of_model,) = over_all["models"]
+    assert of_model["by_kind"] == pytest.approx(kinds)
+    assert "mean of bitext-mining" in cosmith("evaluate", world / "model", *tasks).stdout
+    compared = cosmith("compare", world / "model", world / "other", *tasks)
+    assert "mean of bitext-mining" in compared.stdout
+    swept = cosmith("--json", "evaluate", world / "model", *tasks, "--dims", "32,16")
+    assert swept.exit_code == 0, swept.output
+    *_, over_all = map(json.loads, swept.stdout.splitlines())
+    assert [each["name"] for each in over_all["forms"]] == ["32 float32", "16 float32"]
+    assert over_all["forms"][0]["by_kind"] == pytest.approx(kinds)
+    coded = cosmith("compress", "vectors", world / "model", *tasks, "--forms", "int8")
+    assert coded.exit_code == 0, coded.output
+    assert "3 tasks, world" in coded.stdout
+    one_kind = cosmith("evaluate", world / "model", "--task", world / "pairs.tsv", "--task", world / "tasks.yaml")
+    assert "mean of all tasks" in one_kind.stdout
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
@@ -88,7 +111,7 @@ def test_a_benchmark_ends_with_its_averages(world: Path, tmp_path: Path) -> None
         (["--task", "tasks.yaml", "--instruction", "x"], "[--instruction]: says its tasks' instruction itself"),
         (["--task", "intents", "--split", "tset"], "[--split]: has no split 'tset'"),
         (["--task", "pairs.tsv", "--kind", "stss"], "[--kind]: unknown kind of task 'stss'"),
-        (["--task", "pairs.tsv", "--bm25"], "[--bm25]: BM25 can be scored on retrieval tasks only"),
+        (["--task", "pairs.tsv", "--bm25"], "[--bm25]: BM25 can be scored on retrieval and reranking tasks only"),
     ],
 )
 def test_what_makes_no_sense_is_refused(

@@ -10,11 +10,15 @@ from sklearn.metrics import average_precision_score, f1_score
 
 from cosmith.evaluation.contributions import (
     average_precision_contributions,
+    bounded_mean,
     class_f1_contributions,
     f1_contributions,
     ratio_contributions,
+    resampled_average_precision,
+    resampled_f1,
     v_measure_contributions,
 )
+from cosmith.evaluation.resampling import bootstrap_statistic
 
 STEP = 1e-6
 
@@ -38,6 +42,30 @@ def test_average_precision_with_ties(rows):
         assert added.mean() == pytest.approx(average_precision_score(relevant, scores), abs=1e-12)
         theirs = by_steps(lambda w: average_precision_score(relevant, scores, sample_weight=w), len(rows))
         np.testing.assert_allclose(added, theirs, atol=1e-6)
+
+
+@given(st.lists(st.tuples(st.integers(0, 4), st.booleans(), st.integers(0, 3)), min_size=1, max_size=12))
+def test_average_precision_and_f1_of_a_resample_are_those_of_the_drawn_items(rows):
+    scores, relevant, drawn = (np.array(part) for part in zip(*rows, strict=True))
+    scores, said = scores.astype(float), scores > 2
+    counts = drawn[None].astype(float)
+    taken = np.repeat(np.arange(len(rows)), drawn)
+    found = resampled_average_precision(scores, relevant)(counts)
+    expected = average_precision_score(relevant[taken], scores[taken]) if relevant[taken].any() else 0
+    assert found == pytest.approx([expected])
+    expected = f1_score(relevant[taken], said[taken], zero_division=0) if len(taken) else 0
+    assert resampled_f1(relevant, said)(counts) == pytest.approx([expected])
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=2, max_size=6), st.integers(0, 99))
+def test_intervals_of_few_items_stay_within_the_range_of_the_metric(rows, seed):
+    scores, relevant = (np.array(part) for part in zip(*rows, strict=True))
+    for statistic in (
+        resampled_average_precision(scores, relevant), resampled_f1(relevant, scores > 0.5),
+        bounded_mean(average_precision_contributions(scores, relevant)),
+    ):  # fmt: skip
+        values = bootstrap_statistic(statistic, len(rows), resamples=50, seed=seed)
+        assert ((values >= 0) & (values <= 1 + 1e-12)).all()
 
 
 def test_average_precision_without_anything_relevant_is_zero():

@@ -87,6 +87,16 @@ def test_the_page_is_whole_and_needs_nothing_else(report: ComparisonReport) -> N
     assert tags.text.count("first right answer: ") > 3
 
 
+def test_of_several_tasks_the_top_of_the_page_is_about_their_mean(report: ComparisonReport) -> None:
+    import dataclasses
+
+    scores = list(report.table.scores["docs"].values())
+    both = compare_models([*scores, *(dataclasses.replace(each, task="more") for each in scores)], resamples=200)
+    page = comparison_page(explain_comparison(both, {}, examples=1))
+    assert "(on the mean of 2 tasks)" in page
+    assert "On macro average: with 2 tasks, true differences of" in page
+
+
 def test_three_files_are_written(report: ComparisonReport, tmp_path: Path) -> None:
     paths = write_comparison(tmp_path / "out", report)
     assert [path.name for path in paths] == ["comparison.html", "comparison.md", "comparison.json"]

@@ -130,7 +130,7 @@ def test_prompts_parameters_and_the_cache(language_model: Any, expected: np.ndar
         for _ in range(2):
             found = CachedEncoder(remote(model.url), cache).encode(TEXTS)
         assert np.allclose(found, expected, atol=1e-6)
-        assert (cache.counts.memory, cache.counts.made) == (75, 75)
+        assert (cache.counts.again, cache.counts.made) == (75, 75)
         plain = remote(model.url)
         others = [encoder, remote(model.url, model="other"), remote("http://localhost:1/v1")]
         assert len({plain.fingerprint(), *(each.fingerprint() for each in others)}) == 4

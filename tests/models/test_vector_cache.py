@@ -39,10 +39,14 @@ def test_a_second_time_no_text_is_encoded_and_the_vectors_are_the_same(
             cached = CachedEncoder(encoder, cache)
             np.testing.assert_array_equal(cached.encode([*TEXTS, TEXTS[3]]), encoder.encode([*TEXTS, TEXTS[3]]))
             assert (cache.counts.made, cache.counts.asked) == (expected, 40)
+            assert (cache.counts.disk, cache.counts.again) == (40 - expected, 0)
             cached.encode(TEXTS[:10])
-            assert (cache.counts.memory > 0) == (memory > 0)
-            assert cache.counts.hit_rate == (50 - expected) / 50 if expected == 0 else True
-    assert cache.counts.describe() == "50 of 50 vectors (100 %) were there already"
+            kept = expected or memory  # what was there before, and is not in memory, is found there once more
+            assert (cache.counts.disk, cache.counts.again) == ((40 - expected, 10) if kept else (50, 0))
+            assert cache.counts.hit_rate == (0 if expected else 1)
+            told = cache.counts.describe()
+            assert told.startswith("0 of 40 vectors (0 %) were there already; 10 were needed again") == bool(expected)
+    assert told.startswith("40 of 40" if memory else "50 of 50")
 
 
 def test_only_new_texts_reach_the_encoder(words_encoder: Any) -> None:

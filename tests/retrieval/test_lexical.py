@@ -9,6 +9,7 @@ import pytest
 
 from cosmith.errors import InputError
 from cosmith.retrieval import Bm25
+from cosmith.retrieval.lexical import Bm25Scorer
 
 TEXTS = {
     "fox": "The quick brown fox jumps over the lazy dog.",
@@ -138,3 +139,15 @@ def test_a_folder_with_other_things_in_it_is_never_replaced(index, tmp_path: Pat
     with pytest.raises(InputError, match="something else than a BM25 index"):
         index.save(tmp_path)
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+def test_pairs_are_scored_as_a_search_of_all_documents_scores_them() -> None:
+    documents = ["red apples and pears", "a river in spring", "red rivers", "the of"]
+    queries = ["red river", "spring apples", "nothing"]
+    found = Bm25.build(list("abcd"), documents).search(queries, 4)
+    pairs = [(query, text) for query in queries for text in documents] + [("red river", documents[2])]
+    scores = Bm25Scorer().score([query for query, _ in pairs], [text for _, text in pairs])
+    expected = [dict(found.of(row)).get(name, 0.0) for row in range(3) for name in "abcd"]
+    np.testing.assert_array_equal(scores, np.array([*expected, expected[2]], dtype=np.float32))
+    with pytest.raises(InputError, match="1 text for 2 documents"):
+        Bm25Scorer().score(["a"], ["b", "c"])

@@ -11,7 +11,7 @@ import typer
 
 from cosmith.cli.compare import read_all
 from cosmith.cli.contamination import STRICT_OPTION, checked, contamination_value, lines_of
-from cosmith.cli.contestants import model_names
+from cosmith.cli.contestants import BM25, is_run, model_names
 from cosmith.cli.manner import manner_of
 from cosmith.cli.sweeps import lengths_of, listed
 from cosmith.cli.vectors import CACHE_OPTION, open_vectors, remembering, tell_of_vectors
@@ -26,8 +26,8 @@ def choose(
     models: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Model folders, packaged models' names, Hugging Face ids. Default: all-MiniLM-L6-v2, and a static"
-            " model made from it."
+            help="Model folders, packaged models' names, Hugging Face ids, files of word vectors. Default:"
+            " all-MiniLM-L6-v2, and a static model made from it."
         ),
     ] = None,
     tasks: Annotated[
@@ -76,7 +76,7 @@ def choose(
     Example: cosmith choose all-MiniLM-L6-v2 tuned --static --task my-test-set --bytes 200 --latency-ms 20
     """
     from cosmith.atomic import require_writable
-    from cosmith.evaluation.choosing import DEFAULT_MODEL, Budget, sampled, static_of
+    from cosmith.evaluation.choosing import DEFAULT_MODEL, Budget, sampled
     from cosmith.evaluation.choosing import choose as choose_model
     from cosmith.recipes.artefacts import load_encoder
 
@@ -91,18 +91,15 @@ def choose(
     lengths = lengths_of(dims)
     read = read_all(tasks, kind, split, None, output, manner)
     given = models or [DEFAULT_MODEL]
+    _require_run_here(given)
     trained = checked(model_names(given), read, manner, strict=strict)
     parts = [sampled(task, sample, seed=seed) for task in read] if sample else read
     vectors = open_vectors(manner) if cache else None
     with ExitStack() as stack:
-        names = {name: model for model, name in model_names(given).items()}
-        if static or not models:
-            folder = output or Path(stack.enter_context(TemporaryDirectory()))
-            base = load_encoder(given[0], precision)
-            name, place = static_of(base, folder)
-            names[name] = place
+        below = (output or Path(stack.enter_context(TemporaryDirectory()))) if static or not models else None
         choice = choose_model(
-            names, parts, budget=budget, dims=lengths, precisions=listed(precisions), languages=listed(languages),
+            {name: model for model, name in model_names(given).items()}, parts, budget=budget, dims=lengths,
+            precisions=listed(precisions), languages=listed(languages), static_in=below,
             load=lambda place, name: load_encoder(place, precision, name), precision=precision, seed=seed,
             remembering=None if vectors is None else lambda encoder: remembering(encoder, vectors),
         )  # fmt: skip
@@ -114,6 +111,22 @@ def choose(
         _write(output, choice, value)
         told.append(f"Table and picture are in {output}.")
     manner.result("\n".join(told), value)
+
+
+def _require_run_here(models: list[str]) -> None:
+    """Refuse what runs elsewhere or makes no vectors: its cost cannot be measured.
+
+    Raises:
+        InputError: Naming it.
+    """
+    from cosmith.services import is_address
+
+    for model in models:
+        if model == BM25 or is_run(model) or is_address(model):
+            raise InputError(
+                "is no model that runs here and makes vectors, so its cost cannot be measured", path=model,
+                field="MODELS", remedy="Leave it out; `cosmith compare` scores it beside models.",
+            )  # fmt: skip
 
 
 def _write(output: Path, choice: Choice, value: dict[str, object]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cosmith.cli.averages import kind_averages_told
 from cosmith.cli.contamination import STRICT_OPTION, checked, contamination_value, lines_of
 from cosmith.cli.contestants import (
     CandidatesOption,
@@ -32,7 +33,7 @@ from cosmith.cli.vectors import CACHE_OPTION, open_vectors, tell_of_vectors
 from cosmith.errors import InputError
 
 if TYPE_CHECKING:
-    from cosmith.evaluation import Scores
+    from cosmith.evaluation import ModelTable, Scores
     from cosmith.evaluation.tasks import EvaluationTask
 
 
@@ -86,19 +87,28 @@ def compare(
     Example: cosmith compare all-MiniLM-L6-v2 tuned bm25 --task my-test-set --output comparison
     """
     from cosmith.atomic import require_writable
-    from cosmith.evaluation import TaskFound, changes_lines, compare_models, explain_comparison
-    from cosmith.evaluation.tasks import RetrievalTask
+    from cosmith.evaluation import (
+        TaskFound,
+        changes_lines,
+        compare_models,
+        explain_comparison,
+        require_comparable,
+        require_comparable_on,
+    )
     from cosmith.inspection import write_comparison
 
     manner = manner_of(context)
     if output is not None:
         require_writable(output)
     given = Given.of(models)
+    require_comparable(given.scores)
     if given.to_score and not tasks:
         raise InputError("there is nothing to score it on", path=given.to_score[0], field="--task",
                          remedy="Give a --task; only files of scores need none.")  # fmt: skip
     require_one_host(given.to_score, key_variable)
     read = read_all(tasks or [], kind, split, instruction, output, manner)
+    for task in read:
+        require_comparable_on(task, given.names.values(), given.scores)
     trained = checked(given.names, read, manner, strict=strict)
     vectors = open_vectors(manner) if cache and any_vectors(given.to_score) else None
     how = Loading(precision, dim, key_variable, candidates, reads, vectors, runtime=runtime)
@@ -112,13 +122,13 @@ def compare(
             one.contestant.require_scorable(task)
     scores, found = list(given.scores), {}
     for task in read:
-        of_task = [one.contestant.score(task, seed=seed) for one in loaded]
-        scores += [of_model for of_model, _ in of_task]
+        of_task = []
+        for one in loaded:
+            of_task.append(one.contestant.score(task, seed=seed))
+            scores.append(of_task[-1][0])
+            require_comparable([each for each in scores if each.task == task.name])
         hits = {of_model.model: found_by for of_model, found_by in of_task if found_by is not None}
-        if isinstance(task, RetrievalTask):
-            found[task.name] = TaskFound(task.data, hits)
-        elif of_task:
-            found[task.name] = TaskFound(texts=_texts_of(task, of_task[0][0]))
+        found[task.name] = TaskFound.of(task, hits)
     table = compare_models(scores, alpha=alpha, seed=seed)
     by_name = {encoder.name: encoder for encoder in encoders}
     report = explain_comparison(table, found, encoders=by_name, examples=examples, seed=seed)
@@ -126,14 +136,17 @@ def compare(
         if analysis.truncation is not None:
             warn_of_cut(by_name[analysis.model], analysis.truncation.cuts(), manner)
     told = [table.table(), *table.lines()]
+    averages, by_kind = _by_kind(table, read)
+    told += averages
     told += [f"{task.name}: {line}" for task in read for line in lines_of(trained, task.name)]
-    told += [line for each in report.changes[:1] for line in changes_lines(each)]
-    value = report.to_dict() | contamination_value(trained) | tell_of_vectors(vectors, manner)
+    told += changes_lines(report.changes)
+    value = report.to_dict() | by_kind | contamination_value(trained) | tell_of_vectors(vectors, manner)
     if output is not None:
         page, *_ = write_comparison(output, report)
+        searched = {task.name for task in read if task.kind == "retrieval"}
         for each in scores:
             each.to_json(output / f"{file_name(each)}.json")
-            if each.task in found and each.model in found[each.task].hits:
+            if each.task in searched and each.model in found[each.task].hits:
                 write_run(output, each, found[each.task].hits[each.model])
         told.append(f"The report is {page}.")
         value["report"] = str(page)
@@ -204,10 +217,11 @@ def read_all(
     return read
 
 
-def _texts_of(task: EvaluationTask, scores: Scores) -> dict[str, str]:
-    """The texts of a task's items, where it is of a kind whose items are texts or pairs of them, one after another."""
-    from cosmith.evaluation import item_texts
-
-    part = {"sts": 0, "pair-classification": 0, "classification": 1, "bitext-mining": 0, "reranking": 1}.get(task.kind)
-    texts = task.texts()
-    return {} if part is None or part >= len(texts) else item_texts(scores.query_ids, texts[part].texts)
+def _by_kind(table: ModelTable, tasks: Sequence[EvaluationTask]) -> tuple[list[str], dict[str, object]]:
+    """The averages by kind, in lines and for machines; nothing where all tasks are of one, or a model lacks a task."""
+    kinds = {task.name: task.kind for task in tasks}
+    if not table.macro or len(set(kinds.values())) < 2 or kinds.keys() != table.scores.keys():
+        return [], {}
+    found = [(kinds[task], list(of_models.values())) for task, of_models in table.scores.items()]
+    told, value = kind_averages_told(found, table.models)
+    return [told], {"averages": value["models"]}

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cosmith.cli.averages import averages_told
 from cosmith.cli.contamination import STRICT_OPTION, checked, contamination_value, lines_of
 from cosmith.cli.contestants import (
     CandidatesOption,
@@ -56,7 +57,9 @@ def evaluate(
     ] = "auto",
     split: Annotated[str, typer.Option("--split", help="Which split of a folder that has several.")] = "test",
     against: Annotated[str | None, typer.Option("--against", help="A model to compare with, query by query.")] = None,
-    bm25: Annotated[bool, typer.Option("--bm25", help="Show BM25 beside it, on retrieval tasks.")] = False,
+    bm25: Annotated[
+        bool, typer.Option("--bm25", help="Show BM25 beside it, on retrieval and reranking tasks.")
+    ] = False,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="A folder for the scores as JSON.")] = None,
     dim: Annotated[int | None, typer.Option("--dim", help="Compare the first DIM numbers only.")] = None,
     dims: Annotated[
@@ -95,9 +98,8 @@ def evaluate(
     Example: cosmith evaluate runs/python-docs/train/model --against all-MiniLM-L6-v2 --task runs/python-docs/data/test
     """
     from cosmith.atomic import require_writable
-    from cosmith.evaluation import evaluate_bm25
+    from cosmith.evaluation import Contestant
     from cosmith.evaluation.task_files import is_benchmark
-    from cosmith.evaluation.tasks import RetrievalTask
     from cosmith.models.folder import ModelSpec
 
     manner = manner_of(context)
@@ -122,10 +124,12 @@ def evaluate(
         )
     ]  # fmt: skip
     _require_different([each.task.name for _, each in read], output)
-    if bm25 and not any(isinstance(each.task, RetrievalTask) for _, each in read):
+    by_words = Contestant.bm25(name="BM25")
+    if bm25 and not any(by_words.can_score(each.task) for _, each in read):
         raise InputError(
-            "BM25 can be scored on retrieval tasks only", path=read[0][0], field="--bm25", remedy="Leave it out."
-        )
+            "BM25 can be scored on retrieval and reranking tasks only", path=read[0][0], field="--bm25",
+            remedy="Leave it out.",
+        )  # fmt: skip
     for path, each in read:
         overrule = "kind: KIND there" if path in benchmarks else "--kind KIND"
         manner.note(each.describe() + (f"; {overrule} says otherwise" if each.guessed else ""))
@@ -145,33 +149,29 @@ def evaluate(
         if one.contestant.encoder is not None and isinstance(spec, ModelSpec) and not spec.normalises:
             manner.note(f"{one.contestant.name}: no Normalize module; scored by vectors of length one, unlike in mteb")
     if swept is not None:
-        swept.show(loaded[model], [each.task for _, each in read], manner, seed=seed, output=output)
-        for _, each in read:
-            for line in lines_of(trained, each.task.name):
-                manner.warn(f"{each.task.name}: {line}")
+        swept.show(loaded[model], [each.task for _, each in read], manner, seed=seed, output=output, trained=trained)
         tell_of_vectors(vectors, manner)
         return
     for _, each in read:
         for one in loaded.values():
             one.contestant.require_scorable(each.task)
-    found: dict[Path, list[tuple[TaskRead, list[Scores]]]] = {}
+    found: dict[Path, list[tuple[str, list[Scores]]]] = {}
     for path, each in read:
         task = each.task
         scored = [one.contestant.score(task, seed=seed) for one in loaded.values()]
         scores = [of_model for of_model, _ in scored]
         cut = [of_model for encoder in encoders for of_model in task_cut(encoder, task, manner)]
-        found.setdefault(path, []).append((each, list(scores)))
-        if bm25 and isinstance(task, RetrievalTask):
-            scores.append(evaluate_bm25(task.data, seed=seed))
+        found.setdefault(path, []).append((task.kind, list(scores)))
+        if bm25 and by_words.can_score(task):
+            scores.append(by_words.score(task, seed=seed)[0])
         if output is not None:
             for of_model in scores:
                 of_model.to_json(output / f"{file_name(of_model)}.json")
             for of_model, hits in scored if runs else ():
-                if hits is not None:
+                if hits is not None and task.kind == "retrieval":
                     write_run(output, of_model, hits)
-        told = {"task": str(path), "name": task.name, "kind": task.kind, "because": each.because}
         value = (
-            told
+            {"task": str(path), "name": task.name, "kind": task.kind, "because": each.because}
             | _as_json(scores)
             | {"cut": cut}
             | contamination_value(trained, task.name)
@@ -180,7 +180,12 @@ def evaluate(
         beside = "".join(f"{line}\n" for line in lines_of(trained, task.name))
         manner.result(scores[0].table(*scores[1:]) + "\n" + "".join(map(_breakdown, scores)) + beside, value)
     for path, benchmark in benchmarks.items():
-        manner.result(*_averages(benchmark, found[path], list(names.values())))
+        told, value = averages_told(benchmark.name, found[path], list(names.values()))
+        manner.result(told, {"benchmark": benchmark.name} | value)
+    if len(tasks) > 1:
+        every = list(chain.from_iterable(found.values()))
+        told, value = averages_told(f"{len(every)} tasks", every, list(names.values()))
+        manner.result(told, {"tasks": [scores[0].task for _, scores in every]} | value)
     tell_of_vectors(vectors, manner)
 
 
@@ -228,31 +233,6 @@ def rejected_file(name: str, output: Path | None) -> Path | None:
 def _breakdown(scores: Scores) -> str:
     """The parts of a score as a table of its own."""
     return "" if scores.breakdown is None else scores.breakdown.table(f"{scores.task}, {scores.model}") + "\n\n"
-
-
-def _averages(
-    benchmark: Benchmark, found: Sequence[tuple[TaskRead, Sequence[Scores]]], names: Sequence[str]
-) -> tuple[str, dict[str, object]]:
-    """The averages over a benchmark's tasks, for people and for machines."""
-    from cosmith.evaluation.tables import terminal_table
-    from cosmith.evaluation.task_files import averages
-
-    each = [averages([(read.task.kind, scores[number]) for read, scores in found]) for number in range(len(names))]
-    rows = [
-        [f"{read.task.name}, {scores[0].main}", *(f"{of_model.value:.4f}" for of_model in scores)]
-        for read, scores in found
-    ]
-    for kind in each[0].by_kind:
-        rows.append([f"mean of {kind}", *(f"{average.by_kind[kind]:.4f}" for average in each)])
-    rows.append(["mean of all tasks", *(f"{average.of_tasks:.4f}" for average in each)])
-    rows.append(["mean of the kinds", *(f"{average.of_kinds:.4f}" for average in each)])
-    table = terminal_table(benchmark.name, ["main metrics", *names], rows)
-    models = [
-        {"model": name, "mean_of_tasks": average.of_tasks, "mean_of_kinds": average.of_kinds,
-         "by_kind": dict(average.by_kind)}
-        for name, average in zip(names, each, strict=True)
-    ]  # fmt: skip
-    return table + "\n", {"benchmark": benchmark.name, "models": models}
 
 
 def _require_two(model: str, against: str | None) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cosmith.cli.averages import sweep_averages_told
+from cosmith.cli.contamination import contamination_value, lines_of
 from cosmith.cli.contestants import Loaded, file_name
 from cosmith.cli.manner import Manner
 from cosmith.cli.texts import task_cut
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from cosmith.evaluation import Sweep
     from cosmith.evaluation.tasks import EvaluationTask
     from cosmith.models import TextEncoder
+    from cosmith.recipes import ModelContamination
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,14 @@ class Swept:
         return cls(lengths, require_forms(listed(precisions) or ("float32",), field="--precisions"))
 
     def show(
-        self, loaded: Loaded, tasks: Sequence[EvaluationTask], manner: Manner, *, seed: int, output: Path | None
+        self,
+        loaded: Loaded,
+        tasks: Sequence[EvaluationTask],
+        manner: Manner,
+        *,
+        seed: int,
+        output: Path | None,
+        trained: Sequence[ModelContamination],
     ) -> None:
         """Score a model in all forms on all tasks: a table a task, and its scores as files where there is a folder.
 
@@ -64,16 +74,18 @@ class Swept:
         from cosmith.evaluation import sweep
 
         encoder = vectors_of(loaded, "--dims" if self.dims else "--precisions")
-        for task in tasks:
+
+        def score(task: EvaluationTask) -> Sweep:
             try:
-                found = sweep(
+                return sweep(
                     encoder, task, dims=self.dims, precisions=self.precisions, seed=seed, model=loaded.contestant.name
                 )
             except InputError as error:
                 if error.field != "dims":
                     raise
                 raise InputError(error.problem, field="--dims", remedy=error.remedy) from error
-            show_sweep(found, loaded, task, manner, output)
+
+        show_sweeps(score, loaded, tasks, manner, output, trained)
 
 
 def vectors_of(loaded: Loaded, option: str) -> TextEncoder:
@@ -91,12 +103,46 @@ def vectors_of(loaded: Loaded, option: str) -> TextEncoder:
     return contestant.encoder
 
 
-def show_sweep(found: Sweep, loaded: Loaded, task: EvaluationTask, manner: Manner, output: Path | None) -> None:
-    """The table; where there is a folder, also as JSON and Markdown, with the scores of each form."""
+def show_sweeps(
+    score: Callable[[EvaluationTask], Sweep],
+    loaded: Loaded,
+    tasks: Sequence[EvaluationTask],
+    manner: Manner,
+    output: Path | None,
+    trained: Sequence[ModelContamination],
+) -> None:
+    """A table for each task, with what of it was trained on; of several tasks the averages.
+
+    Args:
+        score: Scores the model in all forms on a task.
+        loaded: The model.
+        tasks: The tasks.
+        manner: How to print.
+        output: Where to write the tables as JSON and Markdown, with the scores of each form; None: nowhere.
+        trained: What of the tasks the model was trained on.
+    """
+    found = []
+    for task in tasks:
+        found.append((task.kind, score(task)))
+        _show(found[-1][1], loaded, task, manner, output, trained)
+    if len(tasks) > 1:
+        manner.result(*sweep_averages_told(found))
+
+
+def _show(
+    found: Sweep,
+    loaded: Loaded,
+    task: EvaluationTask,
+    manner: Manner,
+    output: Path | None,
+    trained: Sequence[ModelContamination],
+) -> None:
     from cosmith.atomic import atomic_file, write_json
 
     cut = [] if loaded.encoder is None else task_cut(loaded.encoder, task, manner)
-    value: dict[str, Any] = found.to_dict() | {"kind": task.kind, "cut": cut}
+    value: dict[str, Any] = (
+        found.to_dict() | {"kind": task.kind, "cut": cut} | contamination_value(trained, task.name)
+    )  # fmt: skip
     if output is not None:
         for each in found.forms:
             each.scores.to_json(output / f"{file_name(each.scores)}.json")
@@ -104,7 +150,8 @@ def show_sweep(found: Sweep, loaded: Loaded, task: EvaluationTask, manner: Manne
         write_json(output / f"{name}.sweep.json", value)
         with atomic_file(output / f"{name}.sweep.md") as handle:
             handle.write(found.markdown() + "\n")
-    manner.result(found.table() + "\n", value)
+    beside = "".join(f"{line}\n" for line in lines_of(trained, task.name))
+    manner.result(f"{found.table()}\n{beside}", value)
 
 
 def lengths_of(dims: str | None) -> tuple[int, ...]:

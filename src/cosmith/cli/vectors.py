@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import typer
@@ -43,4 +44,4 @@ def tell_of_vectors(vectors: VectorCache | None, manner: Manner) -> dict[str, ob
     counts = vectors.counts
     if counts.asked:
         manner.note(counts.describe())
-    return {"vectors": {"memory": counts.memory, "disk": counts.disk, "made": counts.made}}
+    return {"vectors": asdict(counts)}

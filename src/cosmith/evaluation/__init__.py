@@ -38,7 +38,7 @@ _PUBLIC = {
     "explain_comparison": "comparison_report",
     "holm": "significance",
     "interval_of": "significance",
-    "item_texts": "comparison_report",
+    "item_texts": "items",
     "judged_queries": "tasks.retrieval",
     "largest_changes": "changes",
     "macro_difference": "significance",
@@ -54,6 +54,8 @@ _PUBLIC = {
     "read_run_on": "trec",
     "read_task": "task_files.reading",
     "read_trec_run": "trec",
+    "require_comparable": "comparing",
+    "require_comparable_on": "comparing",
     "rerank_collection": "reranked_search",
     "retrieval_metrics": "metrics",
     "score_hits": "tasks.retrieval",
@@ -118,6 +120,8 @@ __all__ = [
     "read_run_on",
     "read_task",
     "read_trec_run",
+    "require_comparable",
+    "require_comparable_on",
     "rerank_collection",
     "retrieval_metrics",
     "score_hits",
@@ -136,13 +140,20 @@ __all__ = [
 
 if TYPE_CHECKING:
     from cosmith.evaluation.changes import Changes, QueryChange, Shown, largest_changes
-    from cosmith.evaluation.comparing import ModelPair, ModelTable, compare_models
+    from cosmith.evaluation.comparing import (
+        ModelPair,
+        ModelTable,
+        compare_models,
+        require_comparable,
+        require_comparable_on,
+    )
     from cosmith.evaluation.comparison_markdown import changes_lines, comparison_as_markdown
-    from cosmith.evaluation.comparison_report import ComparisonReport, TaskFound, explain_comparison, item_texts
+    from cosmith.evaluation.comparison_report import ComparisonReport, TaskFound, explain_comparison
     from cosmith.evaluation.compressing import sweep_compressed
     from cosmith.evaluation.contestants import Contestant
     from cosmith.evaluation.cut import models_by_cut, texts_cut
     from cosmith.evaluation.development import mean_score
+    from cosmith.evaluation.items import item_texts
     from cosmith.evaluation.late_interaction_search import (
         mean_late_interaction_score,
         search_collection_late_interaction,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cosmith.errors import InputError
 from cosmith.evaluation.scores import Scores, asked
@@ -20,6 +20,9 @@ from cosmith.evaluation.significance import (
 )
 from cosmith.evaluation.tables import markdown_table, terminal_table
 from cosmith.phrases import counted
+
+if TYPE_CHECKING:
+    from cosmith.evaluation.tasks.task import EvaluationTask
 
 MACRO = "macro average"
 """What the mean over tasks is called where a task's name stands."""
@@ -193,18 +196,22 @@ def compare_models(
         raise InputError("there are no scores to compare", field="scores")
     if not 0 < alpha < 1:
         raise InputError(f"must lie between 0 and 1, got {alpha}", field="alpha")
-    by_task: dict[str, dict[str, Scores]] = {}
-    for each in scores:
-        if each.model in by_task.setdefault(each.task, {}):
-            raise InputError(
-                f"the scores of {each.model!r} on {each.task!r} are given twice", field="scores",
-                remedy="Leave one of them out, or give the models different names.",
-            )  # fmt: skip
-        by_task[each.task][each.model] = each
+    require_comparable(scores)
     models = tuple(dict.fromkeys(each.model for each in scores))
-    by_task = {task: {model: found[model] for model in models if model in found} for task, found in by_task.items()}
+    of_models = {(each.task, each.model): each for each in scores}
+    by_task = {
+        task: {model: of_models[task, model] for model in models if (task, model) in of_models}
+        for task in dict.fromkeys(each.task for each in scores)
+    }
     pairs = [
-        ModelPair(task, first, second, _compared(found[first], found[second], resamples, level, seed), 1.0, False)
+        ModelPair(
+            task,
+            first,
+            second,
+            found[first].compare(found[second], resamples=resamples, level=level, seed=seed),
+            1.0,
+            False,
+        )
         for task, found in by_task.items()
         for first, second in combinations(found, 2)
     ]
@@ -230,13 +237,71 @@ def compare_models(
     return ModelTable(models, by_task, macro, tuple(tested), alpha)
 
 
-def _compared(first: Scores, second: Scores, resamples: int, level: float, seed: int) -> Comparison:
-    if first.main != second.main:
-        raise InputError(
-            f"{first.model} has the main metric {first.main!r} on {first.task!r}, {second.model} {second.main!r}",
-            field="scores", remedy="Evaluate both by the same one.",
-        )  # fmt: skip
-    return first.compare(second, resamples=resamples, level=level, seed=seed)
+def require_comparable(scores: Sequence[Scores]) -> None:
+    """Refuse scores that :func:`compare_models` could not compare, so that this is known before more are made.
+
+    Args:
+        scores: Of any number of models on any number of tasks.
+
+    Raises:
+        InputError: When those of a model and a task are given twice, or two to be compared have no query in common or
+            another metric.
+    """
+    seen: dict[str, dict[str, Scores]] = {}
+    for each in scores:
+        others = seen.setdefault(each.task, {})
+        if each.model in others:
+            raise _given_twice(each.model, each.task)
+        for other in others.values():
+            if other.main != each.main:
+                raise _other_metric(other.model, other.main, each)
+            other.paired(each)
+        others[each.model] = each
+
+
+def require_comparable_on(task: EvaluationTask, models: Iterable[str], scores: Iterable[Scores]) -> None:
+    """Refuse scores of before with which those of a task could not be compared, before these are made.
+
+    Args:
+        task: On what models will be scored.
+        models: What these are called.
+        scores: Of before, on any tasks.
+
+    Raises:
+        InputError: As :func:`require_comparable`, as far as that can be known: which queries count is known of
+            retrieval tasks.
+    """
+    from cosmith.evaluation.tasks.retrieval import RetrievalTask, judged_queries
+
+    names = list(models)
+    for each in scores:
+        if each.task != task.name or not names:
+            continue
+        if each.model in names:
+            raise _given_twice(each.model, each.task)
+        if each.main != task.main:
+            raise _other_metric(names[0], task.main, each)
+        if isinstance(task, RetrievalTask) and {*each.query_ids}.isdisjoint(asked := judged_queries(task.data)):
+            raise InputError(
+                f"the scores of {each.model} on {each.task} are of none of its"
+                f" {counted(len(asked), 'query', 'queries')} (e.g. {next(iter(each.query_ids), None)!r},"
+                f" not {asked[0]!r})",
+                field="scores", remedy="Evaluate it again on this test set.",
+            )  # fmt: skip
+
+
+def _given_twice(model: str, task: str) -> InputError:
+    return InputError(
+        f"the scores of {model!r} on {task!r} are given twice", field="scores",
+        remedy="Leave one of them out, or give the models different names.",
+    )  # fmt: skip
+
+
+def _other_metric(model: str, metric: str, other: Scores) -> InputError:
+    return InputError(
+        f"{model} has the main metric {metric!r} on {other.task!r}, {other.model} {other.main!r}", field="scores",
+        remedy="Evaluate both by the same one.",
+    )  # fmt: skip
 
 
 def _letter(number: int) -> str:

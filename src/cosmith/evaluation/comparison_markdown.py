@@ -24,8 +24,16 @@ def comparison_as_markdown(report: ComparisonReport) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def changes_lines(each: WonAndLost) -> list[str]:
-    """The queries won and lost as a terminal shows them."""
+def changes_lines(changes: Sequence[WonAndLost]) -> list[str]:
+    """The queries won and lost as a terminal shows them: those of one pair of models on one task, or, of several pairs,
+    the one that each wins most, and the one that it loses most."""
+    there = [each for each in changes if each.won or each.lost]
+    if len(there) == 1:
+        return _all_changes(there[0])
+    return [line for each in there for line in _largest_changes(each)]
+
+
+def _all_changes(each: WonAndLost) -> list[str]:
     pair = each.pair
     return [
         line
@@ -35,6 +43,15 @@ def changes_lines(each: WonAndLost) -> list[str]:
             f"{pair.task}: {pair.first} {verb} most against {pair.second} on",
             *(f"  {change.first:.3f} : {change.second:.3f}  {one_line(change.text, 100)}" for change in changes),
         )
+    ]
+
+
+def _largest_changes(each: WonAndLost) -> list[str]:
+    pair = each.pair
+    return [f"{pair.task}: where {pair.first} and {pair.second} differ most"] + [
+        f"  {verb:5} {change.first:.3f} : {change.second:.3f}  {one_line(change.text, 100)}"
+        for verb, changes in (("wins", each.won), ("loses", each.lost))
+        for change in changes[:1]
     ]
 
 
@@ -91,10 +108,15 @@ def truncation_sentence(cut: Truncation) -> str:
     if cut.answer_cut is None or cut.answer_whole is None:
         return told
     return (
-        f"{told} The {counted(cut.answer_cut.count, 'query', 'queries')} of which an answer is cut score"
-        f" {cut.answer_cut.value:.3f} {cut.answer_cut.interval}, the other {cut.answer_whole.count:,}"
-        f" {cut.answer_whole.value:.3f} {cut.answer_whole.interval}."
+        f"{told} The {counted(cut.answer_cut.count, 'query', 'queries')} of which an answer is cut"
+        f" {'scores' if cut.answer_cut.count == 1 else 'score'} {_of_group(cut.answer_cut)}, the other"
+        f" {cut.answer_whole.count:,} {_of_group(cut.answer_whole)}."
     )
+
+
+def _of_group(group: Group) -> str:
+    """What its queries score; one says nothing of how others would."""
+    return f"{group.value:.3f}" + (f" {group.interval}" if group.count > 1 else "")
 
 
 def _unlabelled(task: str, found: Sequence[Unlabelled]) -> list[str]:
@@ -109,7 +131,7 @@ def _unlabelled(task: str, found: Sequence[Unlabelled]) -> list[str]:
 
 
 def _groups(title: str, unit: str, groups: Iterable[Group]) -> str:
-    rows = [[group.label, f"{group.count:,}", f"{group.value:.3f} {group.interval}"] for group in groups]
+    rows = [[group.label, f"{group.count:,}", _of_group(group)] for group in groups]
     return markdown_table(title, [unit, "queries", "score"], rows)
 
 

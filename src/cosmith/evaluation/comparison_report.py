@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +12,14 @@ from cosmith.evaluation.analysis.answers import Unlabelled, likely_unlabelled
 from cosmith.evaluation.analysis.errors import ErrorAnalysis, analyse_errors
 from cosmith.evaluation.changes import QueryChange, largest_changes
 from cosmith.evaluation.comparing import MACRO, ModelPair, ModelTable
+from cosmith.evaluation.items import item_texts
 from cosmith.evaluation.scores import Scores
+from cosmith.evaluation.tasks.reranking import RerankingTask
+from cosmith.evaluation.tasks.retrieval import RetrievalTask
 
 if TYPE_CHECKING:
     from cosmith.data import Collection
+    from cosmith.evaluation.tasks.task import EvaluationTask
     from cosmith.models import ReadingEncoder
     from cosmith.retrieval import Hits
 
@@ -25,7 +29,7 @@ class TaskFound:
     """What is known of a task beside the scores.
 
     Attributes:
-        collection: The test set, where it is one to be searched.
+        collection: The test set, where it is one to be searched, or whose candidates are to be ordered.
         hits: Model → what it found there, a row for each of the scores' queries.
         texts: Item → its text, where the task is of another kind.
     """
@@ -33,6 +37,15 @@ class TaskFound:
     collection: Collection | None = None
     hits: Mapping[str, Hits] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, task: EvaluationTask, hits: Mapping[str, Hits]) -> TaskFound:
+        """What a task tells, with what models found there, as :meth:`Contestant.score` gives it."""
+        if isinstance(task, RetrievalTask):
+            return cls(task.data, hits)
+        if isinstance(task, RerankingTask):
+            return cls(task.collection(), hits)
+        return cls(texts=item_texts(task))
 
 
 @dataclass(frozen=True)
@@ -141,17 +154,6 @@ def explain_comparison(
         queries = next(iter(scores.values())).query_ids
         unlabelled[task] = likely_unlabelled(of_task.collection, queries, of_task.hits, examples)
     return ComparisonReport(table, tuple(changes), tuple(analyses), unlabelled)
-
-
-def item_texts(item_ids: Sequence[str], texts: Sequence[str]) -> dict[str, str]:
-    """The texts of a task's items: one each, or two, the second ones behind all first ones; none where neither fits."""
-    count = len(item_ids)
-    if len(texts) == count:
-        return dict(zip(item_ids, texts, strict=True))
-    if len(texts) == 2 * count:
-        pairs = zip(item_ids, texts[:count], texts[count:], strict=True)
-        return {name: f"{first} ↔ {second}" for name, first, second in pairs}
-    return {}
 
 
 def _won_and_lost(pair: ModelPair, scores: Mapping[str, Scores], found: TaskFound, n: int) -> WonAndLost:

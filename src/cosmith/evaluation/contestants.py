@@ -20,6 +20,7 @@ from cosmith.evaluation.tasks.retrieval import (
 from cosmith.evaluation.tasks.subsets import SubsetsTask
 from cosmith.evaluation.trec import cut_offs_for, read_run_on
 from cosmith.retrieval.index import model_name
+from cosmith.retrieval.lexical import Bm25Scorer
 
 if TYPE_CHECKING:
     from cosmith.data import Collection
@@ -101,8 +102,11 @@ class Contestant:
 
     @classmethod
     def bm25(cls, *, language: str | None = "english", name: str = "bm25") -> Contestant:
-        """Search by words."""
-        return cls(name, lambda collection, k: search_collection_bm25(collection, k, language=language))
+        """Search by words; of reranking tasks the candidates of all queries are the corpus whose words are weighed."""
+        return cls(
+            name, lambda collection, k: search_collection_bm25(collection, k, language=language),
+            scorer=Bm25Scorer(language),
+        )  # fmt: skip
 
     @classmethod
     def run(cls, path: str | Path, *, name: str | None = None) -> Contestant:
@@ -118,8 +122,9 @@ class Contestant:
             resamples: For the intervals; 0 leaves them out.
 
         Returns:
-            The scores, and on retrieval tasks what was found, a row for each of the scores' queries. Metrics at
-            cut-offs that a run is not deep enough for are left out.
+            The scores, and on retrieval and reranking tasks what was found, a row for each of the scores' queries; of
+            the latter with the names of :meth:`RerankingTask.collection`. Metrics at cut-offs that a run is not deep
+            enough for are left out.
 
         Raises:
             InputError: When it cannot be scored on tasks of this kind, or a run is of another test set.
@@ -134,11 +139,20 @@ class Contestant:
                 hits, collection, model=self.name, ks=ks, main=task.main, seed=seed, resamples=resamples
             )
             return scores, hits
+        if isinstance(task, RerankingTask):
+            ranked = self._ranked(task)
+            return task.score_ranked(ranked, model=self.name, seed=seed, resamples=resamples), ranked
         if self.encoder is not None:
             return task.evaluate(self.encoder, dim=self.dim, seed=seed, resamples=resamples, model=self.name), None
-        assert isinstance(task, RerankingTask | SubsetsTask)
+        assert isinstance(task, SubsetsTask)
         assert self.scorer is not None
         return task.evaluate_scorer(self.scorer, seed=seed, resamples=resamples, model=self.name), None
+
+    def _ranked(self, task: RerankingTask) -> Hits:
+        if self.encoder is not None:
+            return task.ranked(self.encoder, dim=self.dim)
+        assert self.scorer is not None
+        return task.ranked_by(self.scorer, model=self.name)
 
     def require_scorable(self, task: EvaluationTask) -> None:
         """Refuse a task of a kind that it cannot be scored on.
@@ -146,10 +160,14 @@ class Contestant:
         Raises:
             InputError: Naming the kinds that it can.
         """
-        ranks = self.scorer is not None and task.kind == "reranking"
-        if self.encoder is None and not ranks and not isinstance(task, RetrievalTask):
+        if not self.can_score(task):
             kinds = "retrieval" if self.scorer is None else "retrieval or reranking"
             raise InputError(
                 f"{self.name} cannot be scored on {task.name}, which is a task of the kind {task.kind}", field="--task",
                 remedy=f"Give it {kinds} tasks.",
             )  # fmt: skip
+
+    def can_score(self, task: EvaluationTask) -> bool:
+        """Whether it can be scored on a task of this kind."""
+        ranks = self.scorer is not None and task.kind == "reranking"
+        return self.encoder is not None or ranks or isinstance(task, RetrievalTask)

@@ -2,10 +2,15 @@
 
 Each function gives values ``[n]`` whose mean is the metric and whose spread is its sampling variance: the metric plus
 its empirical influence function (Hampel 1974), n times the derivative by the item's weight at equal weights. With
-them any metric has an interval, and two models' values are compared item by item, like any per-query metric.
+them two models' values are compared item by item, like any per-query metric. What they resample to is an approximation,
+and may leave the metric's range where items are few: intervals are made of the functions ``resampled_…``, which compute
+the metric itself from how often each item was drawn, or, where the metric of a resample is biased (fewer distinct items
+have less entropy) or dear, of the approximation kept within the range (:func:`bounded_mean`).
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -52,6 +57,47 @@ def average_precision_contributions(scores: Floats, relevant: Bools) -> Floats:
     derivative = (relevant * (precision + in_true)[group] - in_all[group]) / total - relevant * value / total
     result: Floats = value + len(scores) * derivative
     return result
+
+
+def resampled_average_precision(scores: Floats, relevant: Bools) -> Callable[[Floats], Floats]:
+    """Average precision as a function of how often each item was drawn: counts ``[resamples, n]`` → ``[resamples]``,
+    0 where nothing relevant was drawn; equal scores taken together, as :func:`average_precision_contributions` has it.
+    """
+    order = np.argsort(-scores, kind="stable")
+    ordered = scores[order]
+    last = np.flatnonzero(np.append(ordered[:-1] != ordered[1:], True))  # of each group of equal scores
+    positives = np.flatnonzero(relevant[order])
+    positives_to = np.searchsorted(positives, last, side="right")
+
+    def statistic(counts: Floats) -> Floats:
+        drawn = counts[:, order]
+        of_all = np.cumsum(drawn, axis=1)[:, last]
+        running = np.concatenate([np.zeros((len(counts), 1)), np.cumsum(drawn[:, positives], axis=1)], axis=1)
+        true = running[:, positives_to]
+        precision = np.divide(true, of_all, out=np.zeros_like(true), where=of_all > 0)
+        total = true[:, -1]
+        gained = np.einsum("ij,ij->i", np.diff(true, axis=1, prepend=0), precision)
+        result: Floats = np.divide(gained, total, out=np.zeros_like(total), where=total > 0)
+        return result
+
+    return statistic
+
+
+def resampled_f1(alike: Bools, said_alike: Bools) -> Callable[[Floats], Floats]:
+    """The F1 of a yes-or-no decision likewise, the threshold held fixed; 0 where nobody says yes."""
+    sums = np.column_stack([2.0 * (alike & said_alike), alike.astype(np.float64) + said_alike])
+
+    def statistic(counts: Floats) -> Floats:
+        above, below = (counts @ sums).T
+        result: Floats = np.divide(above, below, out=np.zeros_like(above), where=below > 0)
+        return result
+
+    return statistic
+
+
+def bounded_mean(added: Floats) -> Callable[[Floats], Floats]:
+    """The mean of what items add likewise, kept within 0 and 1."""
+    return lambda counts: np.clip(counts @ added / len(added), 0, 1)
 
 
 def class_f1_contributions(true: Ints, predicted: Ints, weights: Floats) -> Floats:

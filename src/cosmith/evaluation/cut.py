@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from cosmith.data import Cut
+from cosmith.models.lengths import UNLIMITED
 
 if TYPE_CHECKING:
     from cosmith.evaluation.tasks.task import EvaluationTask, TaskTexts
@@ -20,8 +21,10 @@ def texts_cut(encoder: ReadingEncoder, task: EvaluationTask) -> tuple[Cut, ...]:
         task: Says which texts it encodes.
 
     Returns:
-        One for each kind of text, whether or not any of them is cut.
+        One for each kind of text, whether or not any of them is cut; none for a model that reads texts of any length.
     """
+    if encoder.max_length >= UNLIMITED:
+        return ()
 
     def cut(texts: TaskTexts) -> Cut:
         return Cut.count_in(

@@ -88,6 +88,8 @@ class Scores:
         unit: What they are called.
         breakdown: The parts that the value is made of, where it has some.
         sets: How many of the queries belong to each set, in order, where each set counts alike, whatever its size.
+        resampled: Metric → float64 ``[resamples]``, its values over other queries, of metrics that are no means over
+            queries; not written to files.
     """
 
     task: str
@@ -100,6 +102,7 @@ class Scores:
     unit: str = "queries"
     breakdown: Breakdown | None = field(default=None, repr=False)
     sets: tuple[int, ...] = field(default=(), repr=False)
+    resampled: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.main not in self.values:
@@ -123,8 +126,9 @@ class Scores:
 
     @property
     def reported(self) -> tuple[str, ...]:
-        """The metrics that a report shows: the main one, then the others with an interval (without any, all)."""
-        shown = self.intervals or self.values
+        """The metrics that a report shows: the main one, then the others with an interval (without any, all that have
+        values by query; without these, all)."""
+        shown = self.intervals or self.per_query or self.values
         return (self.main, *(metric for metric in shown if metric != self.main))
 
     def compare(
@@ -348,6 +352,9 @@ def _tabulated(scores: Sequence[Scores]) -> tuple[str, list[str], list[list[str]
         for other in scores[1:]
         if first.can_pair(other)
     ]
+    if min(first.sets or (len(first.query_ids),)) == 1:
+        where = "a set of " if first.sets else ""
+        notes.insert(0, f"{where}{counted_as(1, first.unit)}: no interval, since one says nothing of how others score")
     return title, ["metric", *(each.model for each in scores)], rows, notes
 
 

@@ -75,15 +75,21 @@ class Comparison:
         return self.wins + self.losses + self.ties
 
     @property
+    def has_interval(self) -> bool:
+        """Whether the interval says anything: one query says nothing of how others differ."""
+        return self.count > 1
+
+    @property
     def is_clear(self) -> bool:
         """Whether the interval leaves zero out."""
-        return self.interval.low > 0 or self.interval.high < 0
+        return self.has_interval and (self.interval.low > 0 or self.interval.high < 0)
 
     def describe(self) -> str:
         """One line: ``+0.064 [0.042, 0.085], p = 0.0001, 210 of 400 queries better, 90 worse, 100 equal``."""
         digits = 4 if self.p_value < 0.001 else 3
+        interval = str(self.interval) if self.has_interval else f"({counted_as(1, self.unit)}: no interval)"
         return (
-            f"{self.difference:+.3f} {self.interval}, p = {self.p_value:.{digits}f},"
+            f"{self.difference:+.3f} {interval}, p = {self.p_value:.{digits}f},"
             f" {self.wins} of {counted_as(self.count, self.unit)} better, {self.losses} worse, {self.ties} equal"
             + (f", {self.left_out:,} that only one has a score for left out" if self.left_out else "")
         )
@@ -91,6 +97,8 @@ class Comparison:
     def describe_detectable(self) -> str:
         """One line: ``with 400 queries, true differences of 0.031 and more show (80 % power, 5 % level)``."""
         told = f"with {counted_as(self.count, self.unit)}"
+        if not self.has_interval:
+            return f"{told} it cannot be said which differences show: it says nothing of how others differ"
         if self.detectable is None:
             return f"{told} it cannot be said which differences show: the two hardly differ"
         return f"{told}, true differences of {self.detectable:.3f} and more show (80 % power, 5 % level)"

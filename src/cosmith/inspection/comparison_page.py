@@ -83,7 +83,7 @@ def _opening(compared: ModelTable) -> Markup:
         element("p", element("span", "Comparison"), f" · {', '.join(compared.scores)}", class_="over"),
         element("h1", _verdict(compared)),
         *(element("p", f"On {pair.task}: {pair.comparison.describe_detectable()}.", class_="note")
-          for pair in compared.pairs[:1]),
+          for pair in [pair for pair in compared.pairs if pair.task == _judged_on(compared)][:1]),
     )  # fmt: skip
 
 
@@ -93,10 +93,15 @@ def _verdict(compared: ModelTable) -> str:
         model, task = compared.models[0], next(iter(compared.scores))
         scores = next(iter(compared.scores[task].values()))
         return f"{model} scores {wording.metric_name(scores.main)} {wording.score(scores.value)} on {task}."
-    where = MACRO if compared.macro else next(iter(compared.scores))
+    where = _judged_on(compared)
     said = [_said(pair) for pair in compared.pairs if pair.task == where]
     place = f"on the mean of {counted(len(compared.scores), 'task')}" if where == MACRO else f"on {where}"
     return f"{said[0]} {place}." if len(said) == 1 else f"{'; '.join(said)} ({place})."
+
+
+def _judged_on(compared: ModelTable) -> str:
+    """What the sentence at the top is about."""
+    return MACRO if compared.macro else next(iter(compared.scores))
 
 
 def _said(pair: ModelPair) -> str:
@@ -195,7 +200,9 @@ def _numbers(pair: ModelPair) -> list[object]:
     told = joined(
         [
             wording.difference(found.difference),
-            element("small", wording.interval(found.interval.low, found.interval.high, signed=True)),
+            element("small", wording.interval(found.interval.low, found.interval.high, signed=True))
+            if found.has_interval
+            else element("small", "no interval"),
         ]
     )
     sign = ("better" if found.difference > 0 else "worse") if pair.significant else None

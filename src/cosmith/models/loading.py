@@ -11,6 +11,7 @@ from cosmith.models.packaged import find_model
 from cosmith.models.runtimes.description import is_export
 
 if TYPE_CHECKING:
+    from cosmith.models.encoder import Encoder
     from cosmith.models.protocol import ReadingEncoder
 
 Runtime = Literal["auto", "torch", "onnx", "openvino"]
@@ -50,6 +51,20 @@ def load_encoder(
     from cosmith.models.runtimes.encoder import load_runtime
 
     return load_runtime(name_or_folder, runtime=runtime, precision=precision, providers=providers)
+
+
+def load_in_torch(path: str | Path, *, precision: str = "auto", device: str = "cpu") -> Encoder:
+    """Load what torch runs: a model folder, a packaged model, a hub id, or a file of word vectors.
+
+    Raises:
+        InputError: When there is no such model, or the file holds no word vectors.
+    """
+    from cosmith.models.encoder import Encoder
+    from cosmith.models.word_vectors import load_word_vectors
+
+    if Path(path).is_file():
+        return load_word_vectors(path).to(device)
+    return Encoder.load(path, precision=precision, device=device)  # type: ignore[arg-type]
 
 
 def runs_in_torch(name_or_folder: str | Path, runtime: Runtime | str) -> bool:

@@ -37,29 +37,29 @@ class CacheCounts:
     """What was asked of a cache, in distinct texts a call.
 
     Attributes:
-        memory: Found in memory.
-        disk: Found on disk.
+        disk: Found as it was kept by those that used the cache before.
         made: Not found, so made.
+        again: Found since it was asked for, or made, after the cache was opened.
     """
 
-    memory: int = 0
     disk: int = 0
     made: int = 0
+    again: int = 0
 
     @property
     def asked(self) -> int:
-        """All of them."""
-        return self.memory + self.disk + self.made
+        """All of them but those asked for again."""
+        return self.disk + self.made
 
     @property
     def hit_rate(self) -> float:
-        """The share that was found; 0 where nothing was asked."""
-        return (self.memory + self.disk) / self.asked if self.asked else 0.0
+        """The share that was there before; 0 where nothing was asked."""
+        return self.disk / self.asked if self.asked else 0.0
 
     def describe(self) -> str:
-        """``9,214 of 10,000 vectors (92 %) were there already``."""
-        found = self.memory + self.disk
-        return f"{found:,} of {self.asked:,} vectors ({share(self.hit_rate)}) were there already"
+        """``9,214 of 10,000 vectors (92 %) were there already; 786 were needed again``."""
+        told = f"{self.disk:,} of {self.asked:,} vectors ({share(self.hit_rate)}) were there already"
+        return told + (f"; {self.again:,} were needed again" if self.again else "")
 
 
 class VectorCache:
@@ -95,9 +95,11 @@ class VectorCache:
         self._memory_used = 0
         self._lock = threading.Lock()
         self._connection = None
+        self._last_before = 0
         if self.path is not None:
             self._connection = open_sqlite(self.path, _TABLE, _VERSION, _WHAT)
             self._connection.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
+            self._last_before = self._connection.execute("SELECT max(number) FROM vectors").fetchone()[0] or 0
 
     def look_up(self, keys: Sequence[bytes], vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
         """Fill in the vectors that are there.
@@ -117,13 +119,13 @@ class VectorCache:
                 if known is not None and len(known) == vectors.shape[1]:
                     self._memory.move_to_end(key)
                     vectors[row], found[row] = known, True
-            in_memory = int(found.sum())
+            before = 0  # nothing that is in memory: it was asked for, or made, since the cache was opened
             for start in range(0, len(keys), _KEYS_A_QUERY) if self._connection is not None else ():
                 rows = np.flatnonzero(~found[start : start + _KEYS_A_QUERY]) + start
-                self._look_up_on_disk(keys, rows, vectors, found)
-            self.counts.memory += in_memory
-            self.counts.disk += int(found.sum()) - in_memory
+                before += self._look_up_on_disk(keys, rows, vectors, found)
+            self.counts.disk += before
             self.counts.made += len(keys) - int(found.sum())
+            self.counts.again += int(found.sum()) - before
         return found
 
     def _look_up_on_disk(
@@ -132,20 +134,24 @@ class VectorCache:
         rows: npt.NDArray[np.int64],
         vectors: npt.NDArray[np.float32],
         found: npt.NDArray[np.bool_],
-    ) -> None:
+    ) -> int:
+        """Fill in what is there, and say how much of it was before this cache was opened."""
         assert self._connection is not None
         assert self.path is not None
         row_of = {keys[row]: row for row in rows.tolist()}
         marks = ", ".join("?" * len(row_of))
         with explained_sqlite(self.path, _WHAT):
             there = self._connection.execute(
-                f"SELECT key, vector FROM vectors WHERE key IN ({marks})", list(row_of)
+                f"SELECT key, vector, number FROM vectors WHERE key IN ({marks})", list(row_of)
             ).fetchall()
-        for key, stored in there:
+        before = 0
+        for key, stored, number in there:
             if len(stored) == 4 * vectors.shape[1]:
                 row = row_of[key]
                 vectors[row], found[row] = np.frombuffer(stored, dtype="<f4"), True
                 self._remember(key, vectors[row])
+                before += number <= self._last_before
+        return before
 
     def keep(self, keys: Sequence[bytes], vectors: npt.NDArray[np.float32]) -> None:
         """Keep vectors; those that are not finite are left out.

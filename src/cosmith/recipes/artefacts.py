@@ -236,12 +236,9 @@ class StageContext:
 
 def load_encoder(path: str, precision: str, name: str | None = None) -> Encoder:
     """Load a model, or a file of word vectors, onto the accelerator where there is one, and call it ``name``."""
-    from cosmith.models import Encoder, load_word_vectors
+    from cosmith.models.loading import load_in_torch
 
-    if Path(path).is_file():
-        encoder = load_word_vectors(path).to(_device())
-    else:
-        encoder = Encoder.load(path, precision=precision, device=_device())  # type: ignore[arg-type]
+    encoder = load_in_torch(path, precision=precision, device=_device())
     if name is not None:
         encoder.name = name
     return encoder

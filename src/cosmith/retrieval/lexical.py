@@ -146,14 +146,36 @@ class Bm25:
                 bar.advance(part.stop - part.start)
         return positions, scores
 
+    def score(self, texts: Sequence[str], positions: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """What the documents at some places of the corpus score for some texts.
+
+        Args:
+            texts: Queries, one for each place; those that are equal are scored once.
+            positions: int64 ``[len(texts)]``.
+
+        Returns:
+            float32 ``[len(texts)]``; 0 where no word is shared.
+        """
+        rows_of: dict[str, list[int]] = {}
+        for row, text in enumerate(texts):
+            rows_of.setdefault(text, []).append(row)
+        scores = np.zeros(len(texts), dtype=np.float32)
+        for rows, words in zip(rows_of.values(), _words(list(rows_of), self.language), strict=True):
+            scores[rows] = self._totals(words)[positions[rows]]
+        return scores
+
+    def _totals(self, words: Sequence[str]) -> npt.NDArray[np.float32]:
+        """The score of every document, float32 ``[documents]``."""
+        totals = np.zeros(len(self), dtype=np.float32)
+        for stem in self._known(words):
+            postings = slice(self.offsets[stem], self.offsets[stem + 1])
+            totals[self.documents[postings]] += self.weights[postings]
+        return totals
+
     def _search_block(
         self, queries: Sequence[Sequence[str]], width: int
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-        totals = np.zeros((len(queries), len(self)), dtype=np.float32)
-        for row, words in zip(totals, queries, strict=True):
-            for stem in self._known(words):
-                postings = slice(self.offsets[stem], self.offsets[stem + 1])
-                row[self.documents[postings]] += self.weights[postings]
+        totals = np.stack([self._totals(words) for words in queries])
         totals[totals <= 0] = -np.inf
         best = BestSoFar(len(queries), width)
         best.add(totals, 0)
@@ -214,6 +236,47 @@ class Bm25:
         return cls(
             tuple(about["ids"]), vocabulary, weights, documents, offsets, about["language"], about["k1"], about["b"]
         )
+
+
+@dataclass(frozen=True)
+class Bm25Scorer:
+    """A :class:`~cosmith.models.PairScorer` by words: BM25 over the documents of one call.
+
+    Attributes:
+        language: As of :class:`Bm25`.
+    """
+
+    language: str | None = "english"
+
+    def score(
+        self,
+        queries: Sequence[str],
+        documents: Sequence[str],
+        *,
+        instruction: str = "",
+        show_progress: str | None = None,
+    ) -> npt.NDArray[np.float32]:
+        """Score pairs; how rare a word is, is counted in all documents that are given, each text once.
+
+        Args:
+            queries: One for each pair.
+            documents: One for each pair.
+            instruction: Is not read: it would be the same words for every document.
+            show_progress: Is not told: it takes no time.
+
+        Returns:
+            float32 ``[pairs]``; 0 where no word is shared.
+
+        Raises:
+            InputError: When there is not a document for each query, or none at all.
+        """
+        if len(queries) != len(documents):
+            raise InputError(f"{counted(len(queries), 'text')} for {counted(len(documents), 'document')}",
+                             field="queries")  # fmt: skip
+        place: dict[str, int] = {}
+        positions = np.array([place.setdefault(text, len(place)) for text in documents], dtype=np.int64)
+        index = Bm25.build(list(map(str, place.values())), list(place), language=self.language)
+        return index.score(queries, positions)
 
 
 _REBUILD = "Build the index again with Bm25.build and save it."

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from cosmith.data import Collection
 from cosmith.errors import InputError
-from cosmith.evaluation import score_hits
+from cosmith.evaluation import score_hits, texts_cut
 from cosmith.evaluation.analysis import (
     ErrorAnalysis,
     analyse_errors,
@@ -25,7 +25,8 @@ from cosmith.evaluation.analysis import (
     text_lengths,
     truncation_loss,
 )
-from cosmith.models import tiny_encoder
+from cosmith.evaluation.tasks import RetrievalTask
+from cosmith.models import distil_static, tiny_encoder
 from cosmith.retrieval import Hits
 
 DOCUMENTS = {
@@ -148,6 +149,13 @@ def test_lengths_in_tokens_are_those_that_the_model_counts() -> None:
     assert (lengths.unit, lengths.limit) == ("tokens", encoder.max_length)
     expected = [encoder.tokenize([text], prompt="document").full_lengths[0] for text in DOCUMENTS.values()]
     assert lengths.documents.tolist() == expected
+
+
+def test_of_a_model_without_a_limit_nothing_is_said_to_be_cut() -> None:
+    encoder = distil_static(tiny_encoder("bert"), dimension=8)
+    assert text_lengths(COLLECTION, ASKED, encoder).limit is None
+    assert analysed(encoder=encoder).truncation is None
+    assert texts_cut(encoder, RetrievalTask("small", COLLECTION)) == ()
 
 
 def analysed(**options: Any) -> Any:

@@ -70,6 +70,23 @@ def test_what_is_found_is_what_stands_there(tmp_path):
     assert (analogies.questions, analogies.categories) == ([("Paris", "France", "Rome", "Italy")], ["capitals"])
 
 
+@pytest.mark.parametrize(("label", "says"), [("1", "alike"), ("0", "not alike")])
+def test_labels_of_one_class_are_judgements_of_which_the_other_is_missing(label, says, tmp_path):
+    path = tmp_path / "pairs.tsv"
+    path.write_text(f"{PAIRS}\tlabel\na\tb\t{label}\nc\td\t{label}\n")
+    with pytest.raises(InputError, match=f"all 2 pairs of 'pairs.tsv' are {says}"):
+        read_task(path)
+    (tmp_path / "scores.tsv").write_text(f"{PAIRS}\tscore\na\tb\t{label}\nc\td\t{label}\n")
+    assert read_task(tmp_path / "scores.tsv").task.kind == "sts"
+    path.write_text(f"{PAIRS}\tlabel\na\tb\t{label}.0\nc\td\t{label}.0\n")
+    assert read_task(path).task.kind == "sts", "grades, which happen to be all the same"
+
+
+def test_duplicates_are_judged_pairs(tmp_path):
+    (tmp_path / "pairs.tsv").write_text(f"{PAIRS}\tis_duplicate\na\tb\t1\nc\td\t0\n")
+    assert read_task(tmp_path / "pairs.tsv").task.data.alike.tolist() == [True, False]
+
+
 def test_the_kind_may_be_overruled(tmp_path):
     path = written(tmp_path, "pair-classification")
     assert read_task(path, kind="sts").task.data.scores.tolist() == [1, 0]

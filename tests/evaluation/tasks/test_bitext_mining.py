@@ -37,10 +37,10 @@ def test_the_margin_gets_past_a_hub(on_circle):
 
 
 def test_languages_count_alike_whatever_their_size(table_encoder, on_circle):
-    table = {"a": 0, "A": 1, "b": 90, "B": 91, "c": 180, "C": 90, "x": 0, "X": 0}
+    table = {"a": 0, "A": 1, "b": 90, "B": 91, "c": 180, "C": 90, "x": 0, "X": 0, "y": 50, "Y": 50}
     encoder = table_encoder({text: on_circle(angle) for text, angle in table.items()})
     large = BitextMiningTask("deu-eng", ParallelTexts(["a", "b", "c"], ["A", "B", "C"]))
-    small = BitextMiningTask("fra-eng", ParallelTexts(["x"], ["X"]))
+    small = BitextMiningTask("fra-eng", ParallelTexts(["x", "y"], ["X", "Y"]))
     task = SubsetsTask("tatoeba", (large, small), by="language")
     assert (task.kind, task.main) == ("bitext-mining", "f1")
     scores = task.evaluate(encoder, resamples=100)
@@ -48,13 +48,17 @@ def test_languages_count_alike_whatever_their_size(table_encoder, on_circle):
     assert parts[0] < parts[1] == 1
     assert scores.values["accuracy"] == pytest.approx(np.mean(parts))
     assert scores.per_query["accuracy"].max() == 1
-    assert scores.sets == (3, 1)
+    assert scores.sets == (3, 2)
     assert 0 <= scores.intervals["accuracy"].low <= scores.intervals["accuracy"].high <= 1
-    assert scores.query_ids == ("deu-eng/0", "deu-eng/1", "deu-eng/2", "fra-eng/0")
+    assert scores.query_ids == ("deu-eng/0", "deu-eng/1", "deu-eng/2", "fra-eng/0", "fra-eng/1")
     assert scores.breakdown is not None
     assert scores.breakdown.by == "language"
     assert scores.breakdown.rows["fra-eng"]["accuracy"] == 1
     assert scores.breakdown.rows["deu-eng"]["texts"] == 3
+    lone = BitextMiningTask("spa-eng", ParallelTexts(["x"], ["X"]))
+    of_one = SubsetsTask("both", (large, lone)).evaluate(encoder, resamples=100)
+    assert of_one.intervals == {}, "one text says nothing of how texts differ"
+    assert "a set of 1 text: no interval" in of_one.table()
 
 
 def test_a_constant_model_finds_the_first_for_all(table_encoder):

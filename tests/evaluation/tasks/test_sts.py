@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import scipy.stats
 
-from cosmith.data import StsPairs
+from cosmith.data import Collection, StsPairs
 from cosmith.errors import InputError
-from cosmith.evaluation import evaluate_sts
+from cosmith.evaluation import Interval, bootstrap_intervals, evaluate_retrieval, evaluate_sts
+from cosmith.evaluation.tasks import StsTask, SubsetsTask
 
 WORDS = ["red", "green", "blue", "round", "square", "big", "small", "old", "new", "warm", "cold", "fast", "slow"]
 
@@ -73,3 +76,37 @@ def test_a_model_that_gives_one_vector_for_everything_scores_zero(words_encoder)
 def test_gold_scores_that_are_all_equal_are_refused(words_encoder, given):
     with pytest.raises(InputError, match="all equal"):
         evaluate_sts(words_encoder(), given, name="words")
+
+
+def test_the_interval_of_several_sets_is_of_their_own_correlations_and_within_their_range(table_encoder, on_circle):
+    """Few pairs, nearly in order: what each adds to the correlation would resample to more than 1."""
+    encoder = table_encoder({f"{side}{n}": on_circle(20 * n * (side == "b")) for n in range(4) for side in "ab"})
+    first, second = [f"a{n}" for n in range(4)], [f"b{n}" for n in range(4)]
+    parts = tuple(
+        StsTask(name, StsPairs(first, second, np.array(gold)))
+        for name, gold in (("deu", [3.0, 2, 0, 1]), ("fra", [3.0, 1, 2, 0]))
+    )
+    scores = SubsetsTask("both", parts).evaluate(encoder, resamples=2_000)
+    interval = scores.intervals["spearman"]
+    (linear,) = bootstrap_intervals(scores.per_query["spearman"][:, None], sets=scores.sets, resamples=2_000)
+    assert linear.high > 1
+    assert -1 <= interval.low < scores.value < interval.high <= 1
+    # The mean of two independent draws: of each set by itself, in all pairs of them.
+    alone = [
+        part.evaluate(encoder, resamples=1_500, seed=seed).resampled["spearman"] for seed, part in enumerate(parts)
+    ]
+    every = np.add.outer(*alone).reshape(-1) / 2
+    assert (interval.low, interval.high) == pytest.approx(np.quantile(every, [0.025, 0.975]), abs=0.07)
+
+
+def test_of_one_query_there_is_no_interval(words_encoder):
+    documents = {"a": "red apples", "b": "a river"}
+    lone = Collection("lone", documents, {"q": "apples"}, {"q": {"a": 1}})
+    good, bad = (evaluate_retrieval(words_encoder(seed), lone, ks=(1,), model=f"m{seed}") for seed in (0, 1))
+    assert good.intervals == {}
+    table = good.table(bad)
+    assert "1 query: no interval" in table
+    compared = good.compare(bad)
+    assert "(1 query: no interval)" in compared.describe()
+    assert "it says nothing of how others differ" in compared.describe_detectable()
+    assert not replace(compared, difference=1.0, interval=Interval(1.0, 1.0)).is_clear

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cosmith.cli.compare import read_all
+from cosmith.cli.contamination import STRICT_OPTION, checked
 from cosmith.cli.contestants import KeyVariableOption, Loading, load, model_names, require_one_host
-from cosmith.cli.evaluate import read_task
 from cosmith.cli.manner import manner_of
-from cosmith.cli.sweeps import show_sweep, vectors_of
+from cosmith.cli.sweeps import show_sweeps, vectors_of
 from cosmith.cli.texts import require_used
 from cosmith.cli.vectors import CACHE_OPTION, open_vectors, tell_of_vectors
 from cosmith.errors import InputError
+
+if TYPE_CHECKING:
+    from cosmith.evaluation import Sweep
+    from cosmith.evaluation.tasks import EvaluationTask
 
 _FORMS = (
     "float16; int8; pca128+int8; binary; binary, rescored x4 by int8; rabitq; rabitq, rescored x4 by int8;"
@@ -25,7 +30,10 @@ def vectors(
     context: typer.Context,
     model: Annotated[str, typer.Argument(help="A model that makes a vector of a text, named as for cosmith evaluate.")],
     tasks: Annotated[
-        list[Path], typer.Option("--task", help="A file or folder, as for cosmith evaluate. Several times, if need be.")
+        list[Path],
+        typer.Option(
+            "--task", help="A file, a folder or a tasks.yaml, as for cosmith evaluate. Several times, if need be."
+        ),
     ],
     forms: Annotated[
         str, typer.Option("--forms", help="How vectors are stored and searched, with semicolons between.")
@@ -47,6 +55,7 @@ def vectors(
         str, typer.Option("--precision", help="In what the model computes: auto, float32 or bf16.")
     ] = "auto",
     cache: Annotated[bool, CACHE_OPTION] = True,
+    strict: Annotated[bool, STRICT_OPTION] = False,
 ) -> None:
     """Score a model with its vectors compressed: bytes, quality with intervals, what is missed, and how fast it is.
 
@@ -69,21 +78,23 @@ def vectors(
     if output is not None:
         require_writable(output)
     require_one_host([model], key_variable)
-    read = [read_task(path, kind, split, output, manner, instruction) for path in tasks]
-    for each in read:
-        manner.note(each.describe())
+    read = read_all(tasks, kind, split, instruction, output, manner)
+    names = model_names([model])
+    trained = checked(names, read, manner, strict=strict)
     kept = open_vectors(manner) if cache else None
-    name = model_names([model])[model]
+    name = names[model]
     loaded = load(model, name, Loading(precision, key_variable=key_variable, vectors=kept))
     encoder = vectors_of(loaded, "MODEL")
     if loaded.encoder is not None:
         require_used(instruction or "", "query", loaded.encoder)
-    for each in read:
+
+    def score(task: EvaluationTask) -> Sweep:
         try:
-            found = sweep_compressed(encoder, each.task, asked, seed=seed, model=name)
+            return sweep_compressed(encoder, task, asked, seed=seed, model=name)
         except InputError as error:
             if error.field not in ("form", "forms"):
                 raise
             raise InputError(error.problem, field="--forms", remedy=error.remedy) from error
-        show_sweep(found, loaded, each.task, manner, output)
+
+    show_sweeps(score, loaded, read, manner, output, trained)
     tell_of_vectors(kept, manner)

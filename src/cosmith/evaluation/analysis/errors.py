@@ -35,7 +35,7 @@ class ErrorAnalysis:
         ranks: How many have their first relevant document where.
         wrong: The wrong first answers that it was surest of.
         unlabelled: Documents that are likely relevant, though nobody has judged them.
-        truncation: What the model does not read; None where that is not known.
+        truncation: What the model does not read; None where that is not known, or it reads texts of any length.
     """
 
     task: str

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from cosmith.data import Cut
 from cosmith.evaluation.analysis.groups import Group
+from cosmith.models.lengths import UNLIMITED
 
 if TYPE_CHECKING:
     from cosmith.data import Collection
@@ -29,7 +30,7 @@ class TextLengths:
         documents: int64 ``[documents]``, in the collection's order.
         queries: int64 ``[queries]``, in the order of the queries asked.
         unit: What is counted: ``"tokens"``, with prompt and special ones, or ``"words"``.
-        limit: How many of them the model reads; None where no model was asked.
+        limit: How many of them the model reads; None where no model was asked, or it reads texts of any length.
     """
 
     documents: Ints
@@ -92,7 +93,8 @@ def text_lengths(
         ]
         return np.concatenate([np.zeros(0, dtype=np.int64), *parts])
 
-    return TextLengths(tokens(documents, "document"), tokens(queries, "query"), "tokens", encoder.max_length)
+    limit = None if encoder.max_length >= UNLIMITED else encoder.max_length
+    return TextLengths(tokens(documents, "document"), tokens(queries, "query"), "tokens", limit)
 
 
 def truncation_loss(
@@ -103,7 +105,7 @@ def truncation_loss(
     resamples: int = 2_000,
     seed: int = 0,
 ) -> Truncation | None:
-    """What is cut, and what is scored where it is; None where the limit is not known.
+    """What is cut, and what is scored where it is; None where no limit is known.
 
     The queries of cut answers may be harder for other reasons, too: that they score less does not say that reading
     more would help.

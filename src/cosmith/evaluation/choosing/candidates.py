@@ -38,6 +38,7 @@ def choose(
     dims: Sequence[int] = (),
     precisions: Sequence[str] = VECTOR_FORMS,
     languages: Sequence[str] = (),
+    static_in: Path | None = None,
     load: Callable[[str, str], Encoder] | None = None,
     remembering: Callable[[TextEncoder], TextEncoder] | None = None,
     precision: str = "auto",
@@ -46,36 +47,50 @@ def choose(
 ) -> Choice:
     """Score models at several lengths and in several forms of their vectors, and recommend one.
 
+    All models are loaded once before anything is scored or measured, so that one that cannot be is known then.
+
     Args:
-        models: What to call each → a folder or name that ``Encoder.load`` takes.
+        models: What to call each → a folder or name that ``Encoder.load`` takes, or a file of word vectors.
         tasks: On what; see :func:`~cosmith.evaluation.choosing.sampled` for parts of large ones.
         budget: What may be spent; None: any amount.
-        dims: Lengths to try, of each model those that it has; none: its full one and its halves down to 32.
+        dims: Lengths to try, of each model those that it has, and no model that has none of them; none: its full one
+            and its halves down to 32.
         precisions: Forms to try: ``float32``, ``int8``, ``binary``.
         languages: Codes of ISO 639-1 that the model will have to read; said is which of them no task tests.
-        load: (place, name) → a model; by default ``Encoder.load``.
+        static_in: Also try a static model made of the first one, saved below this folder; None: do not.
+        load: (place, name) → a model; by default in torch, on the CPU.
         remembering: Puts a cache of vectors before a model; by default one in memory.
         precision: In what models compute.
         seed: For intervals and tests.
         resamples: For these.
 
     Raises:
-        InputError: When there is no model or task, a model cannot be loaded, or a length or form makes no sense.
+        InputError: When there is no model or task, a model cannot be loaded or makes no vector of a text, no model has
+            one of the lengths, or a form makes no sense.
     """
     if not models:
         raise InputError("there is nothing to choose from", field="models")
     if not tasks:
         raise InputError("there is nothing to score on", field="tasks", remedy="Give a task.")
-    forms = require_forms(precisions)
-    notes, options = list(_untested(languages, tasks)), []
+    forms, load = require_forms(precisions), load or _loader(precision)
+    places = dict(models)
+    dimensions = {name: _dimension_of(place, name, load) for name, place in places.items()}
+    base = next(iter(places))
+    if static_in is not None:
+        dimensions[_static_name(base)] = _static_dimension(dimensions[base])
+    lengths, notes = lengths_to_try(dimensions, dims)
+    notes += _untested(languages, tasks)
+    if static_in is not None and _static_name(base) in lengths:
+        name, place = static_of(load(places[base], base), static_in)
+        places[name] = place
     queries = timed_queries(tasks, seed=seed)
     told = next((task.instruction for task in tasks if task.instruction), "")
-    for name, place in models.items():
-        encoder = (load or _loader(precision))(place, name)
-        lengths_of(encoder, dims, name)  # what cannot be shall fail before anything is measured
-        cost = measure_cost(place, queries, precision=precision, instruction=told)
+    options: list[Option] = []
+    for name in lengths:
+        encoder = load(places[name], name)
+        cost = measure_cost(places[name], queries, precision=precision, instruction=told)
         options += options_of(
-            encoder, cost, tasks, dims=dims, forms=forms, name=name, remembering=remembering, seed=seed,
+            encoder, cost, tasks, dims=lengths[name], forms=forms, name=name, remembering=remembering, seed=seed,
             resamples=resamples,
         )  # fmt: skip
         notes += [f"{name}: {cut.describe()}" for task in tasks for cut in texts_cut(encoder, task) if cut.count]
@@ -88,21 +103,17 @@ def options_of(
     cost: ModelCost,
     tasks: Sequence[EvaluationTask],
     *,
-    dims: Sequence[int] = (),
+    dims: Sequence[int],
     forms: Sequence[VectorForm] = VECTOR_FORMS,
     name: str,
     remembering: Callable[[TextEncoder], TextEncoder] | None = None,
     seed: int = 0,
     resamples: int = 10_000,
 ) -> list[Option]:
-    """A model's options; every text is encoded once.
-
-    Raises:
-        InputError: When the model has none of the lengths.
-    """
+    """A model's options, at these lengths of its vectors; every text is encoded once."""
     kept = (remembering or _in_memory)(encoder)
     found = []
-    for dim in lengths_of(encoder, dims, name):
+    for dim in dims:
         for form in forms:
             stored = StoredFormEncoder(kept, dim, form)
             scores = [task.evaluate(stored, seed=seed, resamples=0, model=name) for task in tasks]
@@ -112,18 +123,30 @@ def options_of(
     return found
 
 
-def lengths_of(encoder: TextEncoder, dims: Sequence[int], name: str) -> list[int]:
-    """The lengths to try of a model's vectors: those that it has, or its full one and the halves.
+def lengths_to_try(dimensions: Mapping[str, int], dims: Sequence[int]) -> tuple[dict[str, list[int]], list[str]]:
+    """The lengths to try of each model's vectors, longest first, and which models are left out of some, in words.
+
+    Args:
+        dimensions: Model → the length of its vectors.
+        dims: What was asked for; none: the full length of each and the halves.
 
     Raises:
-        InputError: When it has none of them.
+        InputError: When no model has any of them.
     """
-    full = encoder.dimension
-    lengths = [dim for dim in sorted(set(dims), reverse=True) if 1 <= dim <= full] if dims else halves(full)
-    if not lengths:
-        raise InputError(f"{name} has {full} dimensions, fewer than all of {sorted(set(dims))}", field="dims",
-                         remedy="Ask for fewer.")  # fmt: skip
-    return lengths
+    if not dims:
+        return {name: halves(full) for name, full in dimensions.items()}, []
+    asked = sorted(set(dims), reverse=True)
+    found = {name: [dim for dim in asked if 1 <= dim <= full] for name, full in dimensions.items()}
+    if not any(found.values()):
+        told = " and ".join(f"{name} has {full:,}" for name, full in dimensions.items())
+        raise InputError(f"{told} dimensions, fewer than all of {asked}", field="dims", remedy="Ask for fewer.")
+    notes = []
+    for name, lengths in found.items():
+        if len(lengths) < len(asked):
+            missing = ", ".join(str(dim) for dim in asked if dim not in lengths)
+            left_out = "not tried at all" if not lengths else f"not tried at {missing}"
+            notes.append(f"{name} has {dimensions[name]:,} dimensions, so it is {left_out}.")
+    return {name: lengths for name, lengths in found.items() if lengths}, notes
 
 
 def halves(dimension: int) -> list[int]:
@@ -143,9 +166,33 @@ def static_of(encoder: Encoder, folder: Path) -> tuple[str, str]:
     """
     from cosmith.models import distil_static
 
-    made = distil_static(encoder, dimension=min(_STATIC_DIMENSION, encoder.dimension))
+    made = distil_static(encoder, dimension=_static_dimension(encoder.dimension), name=_static_name(encoder.name))
     made.save(folder / made.name)
     return made.name, str(folder / made.name)
+
+
+def _static_name(base: str) -> str:
+    return f"{base}-static"
+
+
+def _static_dimension(base: int) -> int:
+    return min(_STATIC_DIMENSION, base)
+
+
+def _dimension_of(place: str, name: str, load: Callable[[str, str], Encoder]) -> int:
+    """The length of a candidate's vectors, found by loading it.
+
+    Raises:
+        InputError: When that cannot be, or it does not make one vector a text.
+    """
+    from cosmith.models import find_model, kind_of
+
+    if not Path(place).is_file() and (kind := kind_of(find_model(place))) != "dense":
+        raise InputError(
+            f"is a {kind} model, which makes no vector of a text that could be cut or stored smaller", path=place,
+            field="models", remedy="Name dense or static models; `cosmith compare` scores others beside them.",
+        )  # fmt: skip
+    return load(place, name).dimension
 
 
 def timed_queries(tasks: Sequence[EvaluationTask], *, seed: int = 0) -> list[str]:
@@ -177,10 +224,10 @@ def _untested(languages: Sequence[str], tasks: Sequence[EvaluationTask]) -> list
 
 
 def _loader(precision: str) -> Callable[[str, str], Encoder]:
-    from cosmith.models import Encoder
+    from cosmith.models.loading import load_in_torch
 
     def load(place: str, name: str) -> Encoder:
-        encoder = Encoder.load(place, precision=precision)  # type: ignore[arg-type]
+        encoder = load_in_torch(place, precision=precision)
         encoder.name = name
         return encoder
 

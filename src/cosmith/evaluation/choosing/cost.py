@@ -47,7 +47,7 @@ def measure_cost(model: str, queries: Sequence[str], *, precision: str = "auto",
     """Load a model in a process of its own and let it encode queries, one at a time.
 
     Args:
-        model: A folder or name that ``Encoder.load`` takes.
+        model: A folder or name that ``Encoder.load`` takes, or a file of word vectors.
         queries: Texts to time it by, at least one.
         precision: In what it computes.
         instruction: For models that take one.
@@ -73,10 +73,10 @@ def measure_here(model: str, queries: Sequence[str], *, precision: str, instruct
     import psutil
     import torch
 
-    from cosmith.models import Encoder
+    from cosmith.models.loading import load_in_torch
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    encoder = Encoder.load(model, precision=precision, device=device)  # type: ignore[arg-type]
+    encoder = load_in_torch(model, precision=precision, device=device)
     for _ in range(_WARM_UP):
         encoder.encode([queries[0]], prompt="query", instruction=instruction)
     seconds = []

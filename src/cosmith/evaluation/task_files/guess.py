@@ -51,7 +51,7 @@ def guess_kind(path: str | Path) -> Guess:
     """The kind of task in a file, or in a folder or split that is one table.
 
     Texts with labels are taken for a clustering task: to be classified, they need others to be learnt from. Pairs whose
-    scores are all 0 or 1 are taken for judged ones.
+    scores are all 0 or 1 are taken for judged ones, and so are those whose labels are all the whole number 0, or all 1.
 
     Raises:
         InputError: When the columns fit no kind.
@@ -64,7 +64,7 @@ def guess_kind(path: str | Path) -> Guess:
         if None in columns:
             continue
         named = [column for column in columns if column is not None]
-        if kind == "sts" and _all_verdicts(table, named[2]):
+        if kind == "sts" and _are_verdicts(table, named[2]):
             return Guess("pair-classification", f"{_listed(named)}, where {named[2]!r} is 0 or 1", tuple(named))
         return Guess(kind, _listed(named), tuple(named))
     raise InputError(
@@ -79,6 +79,7 @@ _PARTS: dict[Kind, tuple[str, ...]] = {
     "summarisation": ("human_summaries", "machine_summaries", "summary_score"),
     "word-similarity": ("first_word", "second_word", "score"),
     "sts": ("first", "second", "score"),
+    "pair-classification": ("first", "second", "verdict"),
     "bitext-mining": ("first", "second"),
     "reranking": ("query", "positive", "negative"),
     "retrieval": ("query", "positive"),
@@ -110,14 +111,17 @@ def _found(table: Table, part: str) -> str | None:
         return None
 
 
-def _all_verdicts(table: Table, column: str) -> bool:
-    """Whether all values of a column that are there say yes or no, and both occur."""
-    said = {
-        verdict_of(record.values.get(column))
-        for record in table.records()
-        if not record.problem and record.values.get(column) not in (None, "")
-    }
-    return said == {True, False}
+def _are_verdicts(table: Table, column: str) -> bool:
+    """Whether all values of a column that are there say yes or no, and both occur. Of one that is called a label it is
+    enough that all are whole numbers and say the same: the class that is missing is then refused by its name."""
+    said: set[bool | None] = set()
+    whole = True
+    for record in table.records():
+        value = record.values.get(column)
+        if not record.problem and value not in (None, ""):
+            said.add(verdict_of(value))
+            whole = whole and "." not in str(value)
+    return said == {True, False} or (column.lower() == "label" and whole and said in ({True}, {False}))
 
 
 def _listed(columns: Sequence[str]) -> str:

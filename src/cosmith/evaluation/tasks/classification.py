@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cosmith.errors import InputError
-from cosmith.evaluation.contributions import class_f1_contributions
+from cosmith.evaluation.contributions import bounded_mean, class_f1_contributions
 from cosmith.evaluation.scikit import scikit
 from cosmith.evaluation.scores import Breakdown
 from cosmith.evaluation.tasks.kind import Kind
@@ -113,6 +113,7 @@ class ClassificationTask(OfData):
         return scores_from(
             self, encoder, values=values, per_item=per_text, item_ids=tuple(map(str, range(len(true)))), unit="texts",
             seed=seed, resamples=resamples, model=model, breakdown=_by_class(classes, scored, np.bincount(true)),
+            statistics={metric: bounded_mean(per_text[metric]) for metric in ("f1", "f1_weighted")},
         )  # fmt: skip
 
 

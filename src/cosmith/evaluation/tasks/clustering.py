@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cosmith.errors import InputError
-from cosmith.evaluation.contributions import v_measure_contributions
+from cosmith.evaluation.contributions import bounded_mean, v_measure_contributions
 from cosmith.evaluation.scikit import scikit
 from cosmith.evaluation.tasks.kind import Kind
 from cosmith.evaluation.tasks.task import OfData, TaskTexts, encode_texts, scores_from, symmetric_prompt
@@ -112,9 +112,10 @@ class ClusteringTask(OfData):
                 bar.advance()
         values = {metric: float(np.mean([each[metric] for each in scored])) for metric in scored[0]}
         values["v_measure_std"] = float(np.std([each["v_measure"] for each in scored]))
+        added /= self.experiments
         return scores_from(
-            self, encoder, values=values, per_item={"v_measure": added / self.experiments},
-            item_ids=tuple(map(str, chosen)), unit="texts", seed=seed, resamples=resamples, model=model,
+            self, encoder, values=values, per_item={"v_measure": added}, item_ids=tuple(map(str, chosen)), unit="texts",
+            seed=seed, resamples=resamples, model=model, statistics={"v_measure": bounded_mean(added)},
         )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -9,7 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from cosmith.errors import InputError
-from cosmith.evaluation.contributions import average_precision_contributions, f1_contributions
+from cosmith.evaluation.contributions import (
+    average_precision_contributions,
+    bounded_mean,
+    f1_contributions,
+    resampled_average_precision,
+    resampled_f1,
+)
 from cosmith.evaluation.scikit import scikit
 from cosmith.evaluation.tasks.kind import Kind
 from cosmith.evaluation.tasks.task import OfData, TaskTexts, encode_texts, scores_from, symmetric_prompt
@@ -21,6 +28,10 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
+
+_EXACT_UP_TO = 500
+"""Pairs of which resamples' average precision is computed itself: of more it would take longer than encoding them, and
+what each pair adds is as good."""
 
 
 @dataclass(frozen=True)
@@ -74,14 +85,18 @@ class PairClassificationTask(OfData):
             values[f"max_{metric}"] = max(each.values[metric] for each in judged.values())
         values["cosine_accuracy_threshold"] = judged["cosine"].accuracy_threshold
         values["cosine_f1_threshold"] = judged["cosine"].f1_threshold
-        per_pair = {
-            f"max_{metric}": max(judged.values(), key=lambda each: each.values[metric]).per_pair[metric]
-            for metric in ("ap", "accuracy", "f1")
+        best = {
+            metric: max(judged.values(), key=lambda each: each.values[metric]) for metric in ("ap", "accuracy", "f1")
         }
+        per_pair = {f"max_{metric}": each.per_pair[metric] for metric, each in best.items()}
         per_pair |= {f"cosine_{metric}": added for metric, added in judged["cosine"].per_pair.items()}
+        # Which similarity is the best, and the threshold, are held fixed, as in what each pair adds.
+        shown = {f"max_{metric}": best[metric] for metric in ("ap", "f1")}
+        shown |= {f"cosine_{metric}": judged["cosine"] for metric in ("ap", "f1")}
+        statistics = {name: each.resampled[name.partition("_")[2]] for name, each in shown.items()}
         return scores_from(
             self, encoder, values=values, per_item=per_pair, item_ids=tuple(map(str, range(count))), unit="pairs",
-            seed=seed, resamples=resamples, model=model,
+            seed=seed, resamples=resamples, model=model, statistics=statistics,
         )  # fmt: skip
 
 
@@ -107,12 +122,14 @@ class JudgedSimilarity:
     Attributes:
         values: ``ap``; ``accuracy`` at its best threshold; ``f1`` at its, with the ``precision`` and ``recall`` there.
         per_pair: What each pair adds to ``ap``, ``accuracy`` and ``f1``.
+        resampled: ``ap`` and ``f1`` from how often each pair was drawn.
         accuracy_threshold: The similarity from which on pairs count as alike, for the best accuracy.
         f1_threshold: The same for the best F1.
     """
 
     values: dict[str, float]
     per_pair: dict[str, Floats]
+    resampled: dict[str, Callable[[Floats], Floats]]
     accuracy_threshold: float
     f1_threshold: float
 
@@ -128,10 +145,13 @@ class JudgedSimilarity:
         cuts = np.flatnonzero(ordered[:-1] != ordered[1:])
         average_precision = float(scikit("metrics").average_precision_score(alike, scores))
         added = {"ap": average_precision_contributions(scores, alike)}
+        exact = len(scores) <= _EXACT_UP_TO
+        resampled = {"ap": resampled_average_precision(scores, alike) if exact else bounded_mean(added["ap"])}
         if not len(cuts):
             none = dict.fromkeys(("accuracy", "f1", "precision", "recall"), 0.0)
             zero = np.zeros(len(scores))
-            return cls({"ap": average_precision} | none, added | {"accuracy": zero, "f1": zero}, 0.0, 0.0)
+            resampled["f1"] = resampled_f1(alike, np.zeros_like(alike))
+            return cls({"ap": average_precision} | none, added | {"accuracy": zero, "f1": zero}, resampled, 0.0, 0.0)
         above = cuts + 1
         true = np.cumsum(alike[order])[cuts]
         positives = int(alike.sum())
@@ -149,4 +169,5 @@ class JudgedSimilarity:
             "recall": float(recall[at_f1]),
         }
         added |= {"accuracy": (said[0] == alike).astype(np.float64), "f1": f1_contributions(alike, said[1])}
-        return cls(values, added, thresholds[0], thresholds[1])
+        resampled["f1"] = resampled_f1(alike, said[1])
+        return cls(values, added, resampled, thresholds[0], thresholds[1])

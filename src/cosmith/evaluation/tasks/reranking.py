@@ -18,6 +18,7 @@ from cosmith.retrieval.hits import Hits
 from cosmith.retrieval.index import model_name
 
 if TYPE_CHECKING:
+    from cosmith.data import Collection
     from cosmith.data.test_sets import CandidateLists
     from cosmith.evaluation.scores import Scores
     from cosmith.models import PairScorer, TextEncoder
@@ -70,16 +71,8 @@ class RerankingTask(OfData):
         model: str | None = None,
     ) -> Scores:
         """Score an encoder; arguments and errors as :meth:`EvaluationTask.evaluate`."""
-        candidates, queries = (
-            encode_texts(encoder, part, instruction=self.instruction, dim=dim) for part in self.texts()
-        )
-        scores, start = [], 0
-        for query, texts in zip(queries, self._candidates(), strict=True):
-            own = candidates[start : start + len(texts)]
-            first, group_of = distinct_rows(own)
-            scores.append((own[first] @ query)[group_of])
-            start += len(texts)
-        return self._of_scores(scores, encoder, seed, resamples, model)
+        hits = self.ranked(encoder, dim=dim)
+        return self.score_ranked(hits, seed=seed, resamples=resamples, model=model or model_name(encoder))
 
     def evaluate_scorer(
         self, scorer: PairScorer, *, seed: int = 0, resamples: int = 10_000, model: str | None = None
@@ -91,6 +84,32 @@ class RerankingTask(OfData):
             seed: For the intervals.
             resamples: For the intervals; 0 leaves them out.
             model: What to call it; by default its own name.
+
+        Raises:
+            InputError: When a score is not finite.
+        """
+        hits = self.ranked_by(scorer, model=model)
+        return self.score_ranked(hits, seed=seed, resamples=resamples, model=model or model_name(scorer))
+
+    def ranked(self, encoder: TextEncoder, *, dim: int | None = None) -> Hits:
+        """Each query's own candidates by their cosine with it, named as in :meth:`collection`.
+
+        Raises:
+            InputError: When a vector is not finite.
+        """
+        candidates, queries = (
+            encode_texts(encoder, part, instruction=self.instruction, dim=dim) for part in self.texts()
+        )
+        scores, start = [], 0
+        for query, texts in zip(queries, self._candidates(), strict=True):
+            own = candidates[start : start + len(texts)]
+            first, group_of = distinct_rows(own)
+            scores.append((own[first] @ query)[group_of])
+            start += len(texts)
+        return self._hits(scores)
+
+    def ranked_by(self, scorer: PairScorer, *, model: str | None = None) -> Hits:
+        """The same by a model that reads a query and a candidate together; arguments as :meth:`evaluate_scorer`.
 
         Raises:
             InputError: When a score is not finite.
@@ -107,43 +126,60 @@ class RerankingTask(OfData):
                 field="scorer",
                 remedy="Load it in float32; if that does not help, its weights are damaged.",
             )
-        scores = np.split(found, np.cumsum([len(texts) for texts in candidates])[:-1])
-        return self._of_scores(scores, scorer, seed, resamples, model)
+        return self._hits(np.split(found, np.cumsum([len(texts) for texts in candidates])[:-1]))
 
-    def _of_scores(
-        self,
-        scores: Sequence[np.ndarray],
-        encoder: TextEncoder | PairScorer,
-        seed: int,
-        resamples: int,
-        model: str | None,
-    ) -> Scores:
-        """What the scores of each query's candidates are worth."""
-        answers = list(map(len, self.data.positives))
-        query_ids = tuple(map(str, range(len(scores))))
-        relevance = {
-            query: {_name(number, count): 1 for number in range(count)}
-            for query, count in zip(query_ids, answers, strict=True)
-        }
-        per_query = retrieval_metrics(_hits(scores, answers), query_ids, relevance, ks=KS)
+    def score_ranked(self, hits: Hits, *, model: str, seed: int = 0, resamples: int = 10_000) -> Scores:
+        """What an order of each query's candidates is worth.
+
+        Args:
+            hits: As :meth:`ranked` gives them.
+            model: What to call what ordered them.
+            seed: For the intervals.
+            resamples: For the intervals; 0 leaves them out.
+        """
+        relevance = self._relevance()
+        query_ids = tuple(relevance)
+        per_query = retrieval_metrics(hits, query_ids, relevance, ks=KS)
         shown = dict.fromkeys([self.main, *_HEADLINES])
         return scores_from(
-            self, encoder, values={metric: float(values.mean()) for metric, values in per_query.items()},
+            self, None, values={metric: float(values.mean()) for metric, values in per_query.items()},
             per_item={metric: per_query[metric] for metric in shown}, item_ids=query_ids, unit="queries", seed=seed,
             resamples=resamples, model=model,
         )  # fmt: skip
 
+    def collection(self) -> Collection:
+        """The queries and all their candidates as a retrieval set, in which each query's candidates are judged."""
+        from cosmith.data import Collection
 
-def _hits(scores: Sequence[np.ndarray], answers: Sequence[int]) -> Hits:
-    """The candidates of each query, named so that of equal scores the negatives go first, as in MTEB."""
-    width = max(map(len, scores))
-    ids = np.full((len(scores), width), "", dtype=object)
-    filled = np.full((len(scores), width), -np.inf, dtype=np.float32)
-    for row, (values, count) in enumerate(zip(scores, answers, strict=True)):
-        ids[row, : len(values)] = [_name(number, count) for number in range(len(values))]
-        filled[row, : len(values)] = values
-    return Hits(ids, filled)
+        documents = {
+            name: text
+            for number, texts in enumerate(self._candidates())
+            for name, text in zip(self._names(number), texts, strict=True)
+        }
+        queries = {str(number): query for number, query in enumerate(self.data.queries)}
+        return Collection(self.name, documents, queries, self._relevance(), instruction=self.instruction)
 
+    def _relevance(self) -> dict[str, dict[str, int]]:
+        return {
+            str(number): {name: int(place < len(answers)) for place, name in enumerate(self._names(number))}
+            for number, answers in enumerate(self.data.positives)
+        }
 
-def _name(number: int, answers: int) -> str:
-    return f"apositive_{number:05}" if number < answers else f"negative_{number - answers:05}"
+    def _names(self, number: int) -> list[str]:
+        """The names of a query's candidates, such that of equal scores the others go before the answers, as in MTEB."""
+        answers, others = len(self.data.positives[number]), len(self.data.negatives[number])
+        return [f"{number}/answer-{place:05}" for place in range(answers)] + [
+            f"{number}/other-{place:05}" for place in range(others)
+        ]
+
+    def _hits(self, scores: Sequence[np.ndarray]) -> Hits:
+        """The candidates of each query, best first."""
+        width = max(map(len, scores))
+        ids = np.full((len(scores), width), "", dtype=object)
+        filled = np.full((len(scores), width), -np.inf, dtype=np.float32)
+        for row, values in enumerate(scores):
+            # Stable, from the greatest name to the least: of equal scores the greater name comes first.
+            order = np.argsort(-values[::-1], kind="stable")
+            names = np.array(self._names(row), dtype=object)[::-1]
+            ids[row, : len(values)], filled[row, : len(values)] = names[order], values[::-1][order]
+        return Hits(ids, filled)

@@ -229,7 +229,7 @@ def score_hits(
         raise InputError(f"{main!r} is not a metric", field="main", remedy=nearest(main, per_query))
     shown = dict.fromkeys([main, *(metric for metric in HEADLINES if metric in per_query)])
     intervals: dict[str, Interval] = {}
-    if resamples:
+    if resamples and len(counted) > 1:  # one query says nothing of how queries differ
         columns = np.column_stack([per_query[metric] for metric in shown])
         intervals = dict(zip(shown, bootstrap_intervals(columns, resamples=resamples, seed=seed), strict=True))
     return Scores(

@@ -14,15 +14,12 @@ from cosmith.evaluation.correlation import (
     resampled_spearman,
     spearman_contributions,
 )
-from cosmith.evaluation.resampling import bootstrap_statistic
-from cosmith.evaluation.scores import Scores
-from cosmith.evaluation.significance import interval_of
 from cosmith.evaluation.tasks.kind import Kind
-from cosmith.evaluation.tasks.task import OfData, TaskTexts, encode_texts, symmetric_prompt
-from cosmith.retrieval.index import model_name
+from cosmith.evaluation.tasks.task import OfData, TaskTexts, encode_texts, scores_from, symmetric_prompt
 
 if TYPE_CHECKING:
     from cosmith.data import StsPairs
+    from cosmith.evaluation.scores import Scores
     from cosmith.models import TextEncoder
 
 
@@ -101,23 +98,16 @@ def evaluate_sts(
     cosines = np.einsum("ij,ij->i", vectors[:count], vectors[count:], dtype=np.float64)
     statistics = {"spearman": resampled_spearman(cosines, gold), "pearson": resampled_pearson(cosines, gold)}
     once = np.ones((1, count))
-    return Scores(
-        task=name,
-        model=model or model_name(encoder),
-        main="spearman",
+    return scores_from(
+        StsTask(name, pairs), encoder,
         values={metric: float(statistic(once)[0]) for metric, statistic in statistics.items()},
-        intervals={
-            metric: interval_of(bootstrap_statistic(statistic, count, resamples=resamples, seed=seed))
-            for metric, statistic in statistics.items()
-            if resamples
-        },
-        per_query={
+        per_item={
             "spearman": spearman_contributions(cosines, gold),
             "pearson": pearson_contributions(cosines, gold),
         },
-        query_ids=tuple(map(str, range(count))),
-        unit="pairs",
-    )
+        item_ids=tuple(map(str, range(count))), unit="pairs", seed=seed, resamples=resamples, model=model,
+        statistics=statistics,
+    )  # fmt: skip
 
 
 def _texts(pairs: StsPairs, prompt: str | None) -> TaskTexts:

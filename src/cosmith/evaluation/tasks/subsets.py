@@ -84,9 +84,13 @@ class SubsetsTask:
     ) -> Scores:
         """Score an encoder; arguments and errors as :meth:`EvaluationTask.evaluate`.
 
-        Values are means over the sets, and the breakdown has those of each.
+        Values are means over the sets, and the breakdown has those of each. For the interval of the mean each set's
+        items are drawn by themselves, and the sets' own metrics of these draws averaged.
         """
-        found = [part.evaluate(encoder, dim=dim, seed=seed, resamples=resamples, model=model) for part in self.parts]
+        found = [
+            part.evaluate(encoder, dim=dim, seed=own, resamples=resamples, model=model)
+            for part, own in zip(self.parts, _seeds(seed, len(self.parts)), strict=True)
+        ]
         return self._of_parts(found, encoder, seed, resamples, model)
 
     def evaluate_scorer(
@@ -101,7 +105,10 @@ class SubsetsTask:
         if len(parts) < len(self.parts):
             raise InputError(f"{self.name!r} is a task of the kind {self.kind}, whose texts are not scored in pairs",
                              field="parts", remedy="Give it reranking tasks.")  # fmt: skip
-        found = [part.evaluate_scorer(scorer, seed=seed, resamples=resamples, model=model) for part in parts]
+        found = [
+            part.evaluate_scorer(scorer, seed=own, resamples=resamples, model=model)
+            for part, own in zip(parts, _seeds(seed, len(parts)), strict=True)
+        ]
         return self._of_parts(found, scorer, seed, resamples, model)
 
     def _of_parts(
@@ -131,4 +138,14 @@ class SubsetsTask:
         return scores_from(
             self, encoder, values=values, per_item=per_item, item_ids=item_ids, unit=found[0].unit, seed=seed,
             resamples=resamples, model=model, breakdown=Breakdown(self.by, rows), sets=counts,
+            resampled={
+                metric: np.mean([scores.resampled[metric] for scores in found], axis=0)
+                for metric in per_item
+                if all(metric in scores.resampled for scores in found)
+            },
         )  # fmt: skip
+
+
+def _seeds(seed: int, count: int) -> list[int]:
+    """One for each set, whose items are drawn by themselves (a stratified bootstrap)."""
+    return [int(own) for own in np.random.SeedSequence(seed).generate_state(count)]

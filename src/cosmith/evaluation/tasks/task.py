@@ -12,7 +12,7 @@ import numpy.typing as npt
 from cosmith.errors import InputError
 from cosmith.evaluation.resampling import bootstrap_statistic
 from cosmith.evaluation.scores import Breakdown, Scores
-from cosmith.evaluation.significance import bootstrap_intervals, interval_of
+from cosmith.evaluation.significance import Interval, bootstrap_intervals, interval_of
 from cosmith.evaluation.tasks.kind import Kind
 from cosmith.phrases import one_line
 from cosmith.retrieval.index import model_name
@@ -151,7 +151,7 @@ def encode_texts(
 
 def scores_from(
     task: EvaluationTask,
-    encoder: TextEncoder | PairScorer,
+    encoder: TextEncoder | PairScorer | None,
     *,
     values: Mapping[str, float],
     per_item: Mapping[str, Floats],
@@ -163,12 +163,13 @@ def scores_from(
     breakdown: Breakdown | None = None,
     sets: Sequence[int] = (),
     statistics: Mapping[str, Callable[[Floats], Floats]] | None = None,
+    resampled: Mapping[str, Floats] | None = None,
 ) -> Scores:
     """Scores with intervals for all metrics that are the mean of what each item adds.
 
     Args:
         task: What was evaluated.
-        encoder: Names the model where ``model`` does not.
+        encoder: Names the model where ``model`` does not; None where it does.
         values: Metric → value; those of ``per_item`` need not be among them.
         per_item: Metric → what each item adds ``[items]``, in the order in which reports show them.
         item_ids: The items.
@@ -179,16 +180,24 @@ def scores_from(
         statistics: Of metrics that are no means of items, what gives them from how often each item was drawn, see
             :func:`~cosmith.evaluation.bootstrap_statistic`: what an item adds to a correlation is an approximation,
             and its resampled mean may leave the correlation's range.
+        resampled: Of metrics of several sets, their values over resamples, where they are known already.
+
+    Where there is one item, or a set has one, there is no interval: one item says nothing of how items differ.
     """
     means = {metric: float(added.mean()) for metric, added in per_item.items()}
-    intervals = {}
-    if resamples:
+    intervals: dict[str, Interval] = {}
+    over_resamples = dict(resampled or {})
+    if resamples and min(sets or (len(item_ids),)) > 1:
         columns = np.column_stack(list(per_item.values()))
         found = bootstrap_intervals(columns, sets=sets, resamples=resamples, seed=seed)
         intervals = dict(zip(per_item, found, strict=True))
-        for metric, statistic in (statistics or {}).items():
-            resampled = bootstrap_statistic(statistic, len(item_ids), resamples=resamples, seed=seed)
-            intervals[metric] = interval_of(resampled)
+        if statistics:
+            together = bootstrap_statistic(
+                lambda counts: np.column_stack([statistic(counts) for statistic in statistics.values()]),
+                len(item_ids), resamples=resamples, seed=seed,
+            )  # fmt: skip
+            over_resamples |= dict(zip(statistics, together.T, strict=True))
+        intervals |= {metric: interval_of(values) for metric, values in over_resamples.items()}
     return Scores(
         task=task.name,
         model=model or model_name(encoder),
@@ -200,4 +209,5 @@ def scores_from(
         unit=unit,
         breakdown=breakdown,
         sets=tuple(sets),
+        resampled=over_resamples,
     )
