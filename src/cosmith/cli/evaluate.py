@@ -98,7 +98,6 @@ def evaluate(
     from cosmith.evaluation import evaluate_bm25
     from cosmith.evaluation.task_files import is_benchmark
     from cosmith.evaluation.tasks import RetrievalTask
-    from cosmith.models.folder import ModelSpec
 
     manner = manner_of(context)
     _require_two(model, against)
@@ -140,10 +139,6 @@ def evaluate(
     encoders = [each.encoder for each in loaded.values() if each.encoder is not None]
     if len(encoders) == len(loaded):
         require_used(instruction or "", "query", *encoders)
-    for one in loaded.values():
-        spec = getattr(one.encoder, "spec", None)
-        if one.contestant.encoder is not None and isinstance(spec, ModelSpec) and not spec.normalises:
-            manner.note(f"{one.contestant.name}: no Normalize module; scored by vectors of length one, unlike in mteb")
     if swept is not None:
         swept.show(loaded[model], [each.task for _, each in read], manner, seed=seed, output=output)
         for _, each in read:

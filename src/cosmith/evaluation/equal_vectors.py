@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import xxhash
 
+from cosmith.models.similarity import Similarity
 from cosmith.retrieval.dense import Positions, Scores, search_dense
 
 
@@ -31,18 +32,24 @@ def distinct_rows(vectors: npt.NDArray[np.floating]) -> tuple[Positions, Positio
 
 
 def search_by_score_and_id(
-    queries: npt.NDArray[np.floating], documents: npt.NDArray[np.floating], ids: Sequence[str], k: int
+    queries: npt.NDArray[np.floating],
+    documents: npt.NDArray[np.floating],
+    ids: Sequence[str],
+    k: int,
+    *,
+    similarity: Similarity = "dot",
 ) -> tuple[Positions, Scores]:
-    """The documents with the greatest inner product with each query; documents of one vector have one score.
+    """The documents that are most alike to each query; documents of one vector have one score.
 
     Args:
         queries: ``[Q, D]``.
         documents: ``[N, D]``.
         ids: The N documents' ids.
         k: How many of each query; may be greater than N.
+        similarity: What is compared, see :func:`cosmith.retrieval.similarities.similarities`.
 
     Returns:
-        Positions int64 ``[Q, min(k, N)]`` and inner products float32 of the same shape, best first; of documents with
+        Positions int64 ``[Q, min(k, N)]`` and similarities float32 of the same shape, best first; of documents with
         equal vectors, also where the search is cut, those with the greater ids.
 
     Raises:
@@ -50,9 +57,9 @@ def search_by_score_and_id(
     """
     first, group_of = distinct_rows(documents)
     if len(first) == len(documents):
-        return search_dense(queries, documents, k)
+        return search_dense(queries, documents, k, similarity=similarity)
     # The k best vectors hold the k best documents, since each is one document's at least.
-    found, scored = search_dense(queries, documents[first], k)
+    found, scored = search_dense(queries, documents[first], k, similarity=similarity)
     descending = sorted(range(len(ids)), key=ids.__getitem__, reverse=True)
     rank = np.empty(len(ids), dtype=np.int64)
     rank[descending] = np.arange(len(ids))
