@@ -53,6 +53,7 @@ def encode(
     Example: cosmith encode all-MiniLM-L6-v2 documents.jsonl --prompt document --output vectors.npy
     """
     from cosmith.data.texts import TextTable
+    from cosmith.models.similarity import similarity_of
     from cosmith.recipes.artefacts import load_reading_encoder
     from cosmith.retrieval.vectors import Encoding, encode_in_shards, write_vectors
 
@@ -65,6 +66,8 @@ def encode(
     read = texts_of(texts, column, manner, rejected=rejected)
     encoder = load_reading_encoder(model, precision, runtime=runtime)
     require_used(instruction, prompt, encoder)
+    if (similarity := similarity_of(encoder)) != "cosine":
+        manner.note(f"{encoder.name} is compared by {similarity}; the vectors written are of length one")
     table, numbers = TextTable.from_texts(read.texts)
     encoding = Encoding(encoder, table, numbers, "texts", prompt, instruction, dim)
     width = dim or encoder.dimension
