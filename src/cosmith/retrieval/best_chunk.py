@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -160,16 +160,20 @@ def _search_block(
 ) -> tuple[Positions, Scores, Positions]:
     """The search for a few queries at once."""
     kept = BestSoFar(len(asked), k)
-    for first, last in _document_blocks(offsets, block):
+    for first, last in document_blocks(offsets, block):
         rows = np.ascontiguousarray(chunks[offsets[first] : offsets[last]], dtype=np.float32)
         scores = similarities(asked, rows, similarity)
         require_finite(scores, int(offsets[first]))
         kept.add(np.maximum.reduceat(scores, offsets[first:last] - offsets[first], axis=1), first)
     positions, scores = kept.result()
-    return positions, scores, _best_chunks(asked, chunks, offsets, positions, similarity)
+
+    def scored(row: int, part: slice) -> Scores:
+        return similarities(asked[row : row + 1], chunks[part], similarity)[0]
+
+    return positions, scores, best_within(scored, offsets, positions)
 
 
-def _document_blocks(offsets: Int64, block: int) -> Iterator[tuple[int, int]]:
+def document_blocks(offsets: Int64, block: int) -> Iterator[tuple[int, int]]:
     """Ranges of documents that have at most so many chunks together, or are single ones."""
     first, count = 0, len(offsets) - 1
     while first < count:
@@ -178,15 +182,19 @@ def _document_blocks(offsets: Int64, block: int) -> Iterator[tuple[int, int]]:
         first = last
 
 
-def _best_chunks(
-    asked: Scores, chunks: npt.NDArray[np.floating], offsets: Int64, positions: Positions, similarity: Similarity
-) -> Positions:
-    """The best chunk of each document that was found, ``[queries, k]``."""
-    best = np.empty_like(positions)
-    for row, documents in enumerate(positions):
-        for column, document in enumerate(documents.tolist()):
-            best[row, column] = begin = int(offsets[document])
-            own = chunks[begin : int(offsets[document + 1])]
-            if len(own) > 1:
-                best[row, column] += similarities(asked[row : row + 1], own, similarity).argmax()
+def best_within(scored: Callable[[int, slice], Scores], offsets: Int64, positions: Positions) -> Positions:
+    """The best chunk of each document that was found.
+
+    Args:
+        scored: The scores of some chunks for a query, from its number and where they stand.
+        offsets: int64 ``[N + 1]``, where each document's chunks begin.
+        positions: The documents of each query, int64 ``[Q, k]``.
+
+    Returns:
+        int64 ``[Q, k]``; of equal chunks the first.
+    """
+    best = offsets[positions]
+    for row, column in np.argwhere(np.diff(offsets)[positions] > 1).tolist():
+        document = positions[row, column]
+        best[row, column] += scored(row, slice(offsets[document], offsets[document + 1])).argmax()
     return best
