@@ -67,7 +67,7 @@ def encode(
     encoder = load_reading_encoder(model, precision, runtime=runtime)
     require_used(instruction, prompt, encoder)
     if (similarity := similarity_of(encoder)) != "cosine":
-        manner.note(f"{encoder.name} is compared by {similarity}; the vectors written are of length one")
+        manner.warn(f"{encoder.name} is compared by {similarity}; the vectors written are of length one")
     table, numbers = TextTable.from_texts(read.texts)
     encoding = Encoding(encoder, table, numbers, "texts", prompt, instruction, dim)
     width = dim or encoder.dimension
@@ -83,7 +83,7 @@ def encode(
         where = f"{counted(len(files), 'file')} in {output}"
     cut = report_cut(encoder, read.texts, manner, prompt=prompt, instruction=instruction)
     count = len(read.texts)
-    value = {"texts": count, "dim": width, **told, "columns": read.columns, "cut": cut}
+    value = {"texts": count, "dim": width, **told, "columns": read.columns, "cut": cut, "compared_by": similarity}
     value |= rejected_value(read.rejected, rejected)
     vectors_of = f"{counted(count, 'vector')} of {counted(width, 'number')}, of the texts{of_columns(read)}"
     manner.result(f"{vectors_of}, in {where}", value)

@@ -168,7 +168,8 @@ def _search_block(
     positions, scores = kept.result()
 
     def scored(row: int, part: slice) -> Scores:
-        return similarities(asked[row : row + 1], chunks[part], similarity)[0]
+        found: Scores = similarities(asked[row : row + 1], chunks[part], similarity)[0]
+        return found
 
     return positions, scores, best_within(scored, offsets, positions)
 
@@ -193,7 +194,7 @@ def best_within(scored: Callable[[int, slice], Scores], offsets: Int64, position
     Returns:
         int64 ``[Q, k]``; of equal chunks the first.
     """
-    best = offsets[positions]
+    best: Positions = offsets[positions]
     for row, column in np.argwhere(np.diff(offsets)[positions] > 1).tolist():
         document = positions[row, column]
         best[row, column] += scored(row, slice(offsets[document], offsets[document + 1])).argmax()
