@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,8 @@ from cosmith.data import Collection
 from cosmith.errors import InputError
 from cosmith.evaluation.tasks import task_of
 from cosmith.models import POOLINGS, Encoder, initialise_static, load_encoder, pool, tiny_encoder
+from cosmith.models.runtimes.description import RuntimePrecision
+from cosmith.models.similarity import Similarity, encode_unscaled, leaves_unit_rows, similarity_of
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -61,6 +65,38 @@ def test_every_kind_of_encoder_computes_the_same(model: str, tmp_path: Path, exp
     texts = [*exported_texts, "", "y" * 999]
     loaded = load_encoder(tmp_path / "model")
     np.testing.assert_allclose(loaded.encode(texts), encoder.encode(texts), atol=1e-5)
+
+
+@pytest.mark.parametrize("similarity", ["cosine", "dot"])
+def test_a_model_that_does_not_normalise_is_exported_as_it_is(
+    similarity: Similarity, tmp_path: Path, exported_texts: list[str]
+) -> None:
+    encoder = tiny_encoder("bert")
+    encoder.spec = replace(encoder.spec, head=(), similarity=similarity)
+    precisions: list[RuntimePrecision] = ["float32", "int8-static"]
+    found = export(
+        encoder, tmp_path / "model", precisions=precisions, texts=exported_texts, calibration=exported_texts, floor=0.9
+    )  # fmt: skip
+    assert found[0].least > 1 - 1e-6
+    loaded = load_encoder(tmp_path / "model", precision="float32")
+    assert similarity_of(loaded) == similarity
+    assert not leaves_unit_rows(loaded)
+    for dim in (None, 7):
+        expected = encode_unscaled(encoder, exported_texts, dim=dim)
+        np.testing.assert_allclose(encode_unscaled(loaded, exported_texts, dim=dim), expected, atol=1e-5)
+        np.testing.assert_allclose(
+            loaded.encode(exported_texts, dim=dim), encoder.encode(exported_texts, dim=dim), atol=1e-5
+        )
+
+
+def test_an_export_of_an_earlier_release_gives_unit_rows(exported_model: tuple[Encoder, Path], tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(exported_model[1], folder)
+    path = folder / "cosmith_runtimes.json"
+    said = json.loads(path.read_text())
+    assert (said["format"], said.pop("normalises")) == (2, True)
+    path.write_text(json.dumps(said | {"format": 1}))
+    assert leaves_unit_rows(load_encoder(folder, precision="float32"))
 
 
 def test_the_folder_is_laid_out_as_sentence_transformers_does(exported_model: tuple[Encoder, Path]) -> None:

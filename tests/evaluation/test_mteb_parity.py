@@ -30,13 +30,15 @@ def parity() -> ModuleType:
     return module
 
 
+@pytest.mark.parametrize("similarity", [None, "cosine", "dot"])
 @pytest.mark.parametrize("name", [*SETS, "drawn summaries"])
-def test_all_metrics_are_those_of_mteb(name, parity, request):
+def test_all_metrics_are_those_of_mteb(name, similarity, parity, request):
     if name == "drawn summaries":
         task = task_of(name, parity.summaries_of_words())
     else:
         task = read_task(request.getfixturevalue("shared_data") / name).task
-    found = parity.compare(task, parity.RandomWords())
+    encoder = parity.RandomWords() if similarity is None else parity.UnscaledRandomWords(similarity)
+    found = parity.compare(task, encoder)
     assert found
     worst = max(found, key=lambda each: each.difference)
     assert worst.difference < parity.TOLERANCE, worst

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from cosmith.data.chunking import Chunk
 from cosmith.errors import InputError
 from cosmith.retrieval import Index
 from cosmith.retrieval import index as index_module
@@ -163,9 +164,64 @@ def test_a_damaged_index_says_which_file_is(words_encoder, tmp_path):
     (folder / "index.json").write_text(json.dumps(card | {"count": 5}))
     with pytest.raises(InputError, match="5 of 64"):
         Index.load(folder)
-    (folder / "index.json").write_text(json.dumps(card | {"format": 4}))
-    with pytest.raises(InputError, match="format 4"):
+    (folder / "index.json").write_text(json.dumps(card | {"format": 5}))
+    with pytest.raises(InputError, match="format 5"):
         Index.load(folder)
     (folder / "index.json").write_text("[]")
     with pytest.raises(InputError, match=r"index\.json"):
         Index.load(folder)
+
+
+class _Unscaled:
+    """The vectors of another encoder, of lengths that grow with the text."""
+
+    normalises = False
+
+    def __init__(self, encoder, similarity):
+        self.encoder, self.similarity = encoder, similarity
+        self.dimension, self.max_length, self.encode = encoder.dimension, encoder.max_length, encoder.encode
+
+    def encode_unscaled(self, texts, *, dim=None, **how):
+        vectors = self.encoder.encode(texts, **how) * np.array([[len(text)] for text in texts], dtype=np.float32)
+        return vectors[:, :dim]
+
+    def fingerprint(self):
+        return self.encoder.fingerprint()
+
+
+@pytest.mark.parametrize("similarity", ["dot", "euclidean", "manhattan"])
+def test_a_model_that_is_compared_otherwise_is_searched_otherwise(words_encoder, tmp_path, similarity):
+    encoder = _Unscaled(words_encoder(dimension=16), similarity)
+    documents, asked = encoder.encode_unscaled(list(DOCUMENTS.values())), encoder.encode_unscaled(QUESTIONS)
+    chunks = [Chunk(f"{name}#0", name, 0, len(text), text) for name, text in DOCUMENTS.items()]
+    for folder, parts in (("whole", None), ("chunked", chunks)):
+        Index.build(encoder, DOCUMENTS, chunks=parts, folder=tmp_path / folder)
+        index = Index.load(tmp_path / folder)
+        assert index.card.similarity == similarity
+        for dim in (None, 5):
+            hits = index.search(encoder, QUESTIONS, 4, dim=dim)
+            difference = np.abs(asked[:, None, :dim] - documents[None, :, :dim])
+            expected = {
+                "dot": asked[:, :dim] @ documents[:, :dim].T,
+                "euclidean": -np.sqrt((difference**2).sum(-1)),
+                "manhattan": -difference.sum(-1),
+            }[similarity]
+            order = np.argsort(-expected, axis=1)
+            assert hits.ids.tolist() == np.array(list(DOCUMENTS))[order].tolist()
+            np.testing.assert_allclose(hits.scores, np.take_along_axis(expected, order, axis=1), rtol=1e-5, atol=1e-4)
+    encoder.similarity = "cosine"
+    with pytest.raises(InputError, match=f"searched by {similarity}, but _Unscaled is compared by cosine"):
+        index.search(encoder, QUESTIONS, 1)
+
+
+def test_an_index_of_unit_rows_is_refused_to_a_model_that_is_compared_by_dot_products(words_encoder, tmp_path):
+    encoder = words_encoder()
+    Index.build(encoder, DOCUMENTS, folder=tmp_path / "index")
+    path = tmp_path / "index" / "index.json"
+    card = json.loads(path.read_text())
+    assert card.pop("similarity") == "cosine"
+    path.write_text(json.dumps(card | {"format": 3}))
+    old = Index.load(tmp_path / "index")
+    assert old.search(encoder, QUESTIONS, 1).ids[:, 0].tolist() == ["train", "snake", "apple"]
+    with pytest.raises(InputError, match="searched by cosine"):
+        old.search(_Unscaled(encoder, "dot"), QUESTIONS, 1)

@@ -53,6 +53,7 @@ def encode(
     Example: cosmith encode all-MiniLM-L6-v2 documents.jsonl --prompt document --output vectors.npy
     """
     from cosmith.data.texts import TextTable
+    from cosmith.models.similarity import similarity_of
     from cosmith.recipes.artefacts import load_reading_encoder
     from cosmith.retrieval.vectors import Encoding, encode_in_shards, write_vectors
 
@@ -65,6 +66,8 @@ def encode(
     read = texts_of(texts, column, manner, rejected=rejected)
     encoder = load_reading_encoder(model, precision, runtime=runtime)
     require_used(instruction, prompt, encoder)
+    if (similarity := similarity_of(encoder)) != "cosine":
+        manner.warn(f"{encoder.name} is compared by {similarity}; the vectors written are of length one")
     table, numbers = TextTable.from_texts(read.texts)
     encoding = Encoding(encoder, table, numbers, "texts", prompt, instruction, dim)
     width = dim or encoder.dimension
@@ -80,7 +83,7 @@ def encode(
         where = f"{counted(len(files), 'file')} in {output}"
     cut = report_cut(encoder, read.texts, manner, prompt=prompt, instruction=instruction)
     count = len(read.texts)
-    value = {"texts": count, "dim": width, **told, "columns": read.columns, "cut": cut}
+    value = {"texts": count, "dim": width, **told, "columns": read.columns, "cut": cut, "compared_by": similarity}
     value |= rejected_value(read.rejected, rejected)
     vectors_of = f"{counted(count, 'vector')} of {counted(width, 'number')}, of the texts{of_columns(read)}"
     manner.result(f"{vectors_of}, in {where}", value)

@@ -100,7 +100,6 @@ def evaluate(
     from cosmith.atomic import require_writable
     from cosmith.evaluation import Contestant
     from cosmith.evaluation.task_files import is_benchmark
-    from cosmith.models.folder import ModelSpec
 
     manner = manner_of(context)
     _require_two(model, against)
@@ -144,10 +143,6 @@ def evaluate(
     encoders = [each.encoder for each in loaded.values() if each.encoder is not None]
     if len(encoders) == len(loaded):
         require_used(instruction or "", "query", *encoders)
-    for one in loaded.values():
-        spec = getattr(one.encoder, "spec", None)
-        if one.contestant.encoder is not None and isinstance(spec, ModelSpec) and not spec.normalises:
-            manner.note(f"{one.contestant.name}: no Normalize module; scored by vectors of length one, unlike in mteb")
     if swept is not None:
         swept.show(loaded[model], [each.task for _, each in read], manner, seed=seed, output=output, trained=trained)
         tell_of_vectors(vectors, manner)

@@ -42,6 +42,7 @@ from cosmith.models.runtimes.openvino_session import import_openvino
 from cosmith.models.runtimes.session import rectangle
 from cosmith.models.saving import write_without_backbone
 from cosmith.progress import track
+from cosmith.retrieval.compressed.transforms import unit_rows
 
 if TYPE_CHECKING:
     from cosmith.evaluation.tasks import EvaluationTask
@@ -71,7 +72,8 @@ def export(
     floor: float = FLOOR,
     seed: int = 0,
 ) -> tuple[Fidelity, ...]:
-    """Write a model as graphs for other runtimes, each with its pooling, projections and normalisation inside.
+    """Write a model as graphs for other runtimes, each with pooling, projections and normalisation inside, as the
+    model has them.
 
     The folder has sentence-transformers' layout (``onnx/model.onnx``, ``openvino/openvino_model.xml`` beside tokenizer
     and module configurations) but no weights for torch. Load it with :func:`cosmith.load_encoder`.
@@ -120,6 +122,7 @@ def export(
             end=words.eos_token_id,
             special=tuple(words.all_special_ids),
             variants=(),
+            normalises=model.normalises,
         )
         reference = model.encode(sample, prompt="document", show_progress="Encoding with torch")
         before = [task.evaluate(model, seed=seed, model=model.name) for task in tasks]
@@ -255,7 +258,7 @@ class _Makers:
             near = []
             for numbers, batch in self._numbered(held_back):
                 vectors = session(batch["input_ids"], batch["attention_mask"])
-                near += (vectors * reference[numbers]).sum(1).tolist()
+                near += (unit_rows(vectors) * reference[numbers]).sum(1).tolist()
             if np.mean(near) >= self._floor:
                 return
 

@@ -1,4 +1,4 @@
-"""An encoder as one ONNX graph: backbone, pooling, projections and normalisation."""
+"""An encoder as one ONNX graph: backbone, pooling, projections, and normalisation where the model has it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ _LARGEST = 2 * 10**9  # bytes in one ONNX file, which is a Protocol Buffers mess
 
 
 class SentenceGraph(torch.nn.Module):
-    """What a graph computes: token ids and their mask, int64 ``[texts, tokens]``, padding behind → unit vectors.
+    """What a graph computes: token ids and their mask, int64 ``[texts, tokens]``, padding behind → vectors
+    as the model's modules leave them.
 
     The backbone's own attention is used, not the one without padding: a graph has one shape for all texts of a batch.
 
@@ -51,7 +52,6 @@ class SentenceGraph(torch.nn.Module):
         dense = iter(self.dense)
         for part in self.head:
             vectors = _unit(vectors) if isinstance(part, str) else next(dense)(vectors)
-        vectors = _unit(vectors)
         return (vectors,) if self.static else (states, vectors)
 
 

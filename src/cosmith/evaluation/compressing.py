@@ -18,6 +18,7 @@ from cosmith.evaluation.scores import Scores
 from cosmith.evaluation.sweeping import SearchCost, Sweep, SweptForm, change_from, remembered
 from cosmith.evaluation.tasks.retrieval import RetrievalTask, judged_queries, score_hits
 from cosmith.evaluation.tasks.task import encode_texts
+from cosmith.models.similarity import require_cosine
 from cosmith.progress import track
 from cosmith.retrieval.compressed import (
     Coding,
@@ -101,7 +102,7 @@ def sweep_compressed(
     On a retrieval task documents are brought into each form and searched with whole queries for as many as the main
     metric counts (rescoring is then of that many times its factor, as it is in use), and it is measured which of the
     exactly nearest are found, and how long it takes. On tasks of other kinds all texts are coded, and scored by what
-    their codes stand for.
+    their codes stand for. Forms are made of unit rows, also of a model that leaves others.
 
     Args:
         encoder: Makes the vectors, each once.
@@ -115,9 +116,10 @@ def sweep_compressed(
         The full vectors in float32, with which all others are compared, then a row for each other form as given.
 
     Raises:
-        InputError: When a form is not known or does not go with the vectors, or it searches or rescores and the task
-            does not.
+        InputError: When a form is not known or does not go with the vectors, it searches or rescores and the task does
+            not, or the model is compared otherwise than by cosine.
     """
+    require_cosine(encoder, "compressed vectors are compared")
     asked = [parse_form(form) if isinstance(form, str) else form for form in forms]
     name = model or model_name(encoder)
     encoder = remembered(encoder)

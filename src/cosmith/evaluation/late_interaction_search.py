@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from cosmith.errors import InputError
+from cosmith.evaluation.equal_vectors import search_late_interaction_equal_alike
 from cosmith.evaluation.reranked_search import mean_score_of
 from cosmith.evaluation.searched_texts import SearchedTexts
 from cosmith.evaluation.tasks.retrieval import judged_queries
 from cosmith.retrieval.hits import Hits
-from cosmith.retrieval.late_interaction import search_late_interaction
 
 if TYPE_CHECKING:
     from cosmith.data import Collection
@@ -44,7 +44,7 @@ def search_collection_late_interaction(
         read.texts, instruction=told, pool_factor=pool_factor, show_progress="Encoding documents"
     )
     asked = encoder.encode_queries(queries, instruction=told, show_progress="Encoding queries")
-    return read.hits(lambda depth: search_late_interaction(asked, documents, depth), k)
+    return read.hits(lambda depth: search_late_interaction_equal_alike(asked, documents, depth), k)
 
 
 def mean_late_interaction_score(tasks: Mapping[str, Collection]) -> Callable[[LateInteractionEncoder], float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +10,9 @@ import numpy.typing as npt
 
 from cosmith.errors import InputError
 from cosmith.models.dimensions import checked_dim
+from cosmith.models.similarity import encode_unscaled, leaves_unit_rows, similarity_of
 from cosmith.retrieval.index import model_name
+from cosmith.retrieval.similarities import paired_similarities, similarities
 
 if TYPE_CHECKING:
     from cosmith.models import TextEncoder
@@ -30,6 +32,7 @@ class MtebEncoder:
         self, encoder: TextEncoder, meta: Any, *, dim: int | None = None, instructions: Mapping[str, str] | None = None
     ) -> None:
         self.encoder, self.mteb_model_meta = encoder, meta
+        self.compared_by = similarity_of(encoder)
         self._dim, self._instructions = dim, dict(instructions or {})
         self._instructed = takes_instruction(encoder)
 
@@ -54,13 +57,13 @@ class MtebEncoder:
             options: mteb's, such as a batch size; of no effect, since batches are made by length here.
 
         Returns:
-            float32 ``[texts, dim]``, unit rows.
+            float32 ``[texts, dim]``, as the model's modules leave them; unit rows where an encoder has no others.
         """
         texts = [text for batch in inputs for text in batch["text"]]
         kind = None if prompt_type is None else str(getattr(prompt_type, "value", prompt_type))
         told = self._instruction(task_metadata, kind) if self._instructed else ""
         prompt = kind or ("query" if told else None)
-        return self.encoder.encode(texts, prompt=prompt, instruction=told, dim=self._dim)
+        return encode_unscaled(self.encoder, texts, prompt=prompt, instruction=told, dim=self._dim)
 
     def _instruction(self, task_metadata: Any, kind: str | None) -> str:
         """What is told of a task: by the caller, or by the task itself, which may tell it of queries only."""
@@ -72,16 +75,33 @@ class MtebEncoder:
         return str(said or "")
 
     def similarity(self, first: Any, second: Any) -> Any:
-        """The cosine of each two vectors: ``[n, d]``, ``[m, d]`` → tensor ``[n, m]``."""
-        from mteb.similarity_functions import cos_sim
+        """The model's similarity of each two vectors: ``[n, d]``, ``[m, d]`` → tensor ``[n, m]``."""
+        from mteb import similarity_functions as theirs
 
-        return cos_sim(first, second)
+        if self.compared_by == "manhattan":  # which mteb has no function for
+            return _tensor(similarities(_rows(first), _rows(second), "manhattan"))
+        functions = {"cosine": theirs.cos_sim, "dot": theirs.dot_score, "euclidean": theirs.euclidean_sim}
+        return functions[self.compared_by](first, second)
 
     def similarity_pairwise(self, first: Any, second: Any) -> Any:
-        """The cosine of the vectors in each row: ``[n, d]``, ``[n, d]`` → tensor ``[n]``."""
-        from mteb.similarity_functions import pairwise_cos_sim
+        """The model's similarity of the vectors in each row: ``[n, d]``, ``[n, d]`` → tensor ``[n]``."""
+        from mteb import similarity_functions as theirs
 
-        return pairwise_cos_sim(first, second)
+        if self.compared_by == "manhattan":
+            return _tensor(paired_similarities(_rows(first), _rows(second), "manhattan"))
+        functions = {"cosine": theirs.pairwise_cos_sim, "dot": theirs.pairwise_dot_score,
+                     "euclidean": theirs.pairwise_euclidean_sim}  # fmt: skip
+        return functions[self.compared_by](first, second)
+
+
+def _rows(vectors: Any) -> npt.NDArray[np.float32]:
+    return np.atleast_2d(np.asarray(vectors, dtype=np.float32))
+
+
+def _tensor(found: npt.NDArray[Any]) -> Any:
+    import torch
+
+    return torch.from_numpy(found)
 
 
 def wrap(
@@ -118,15 +138,24 @@ def wrap(
     meta = ModelMeta.create_empty(
         overwrites={
             "name": called if "/" in called else f"cosmith/{called}",
-            "revision": encoder.fingerprint() + (f"-{dim}" if dim is not None else ""),
+            "revision": "-".join(map(str, _revision(encoder, dim))),
             "embed_dim": dim or encoder.dimension,
             "max_tokens": encoder.max_length,
-            "similarity_fn_name": ScoringFunction.COSINE,
+            "similarity_fn_name": ScoringFunction(similarity_of(encoder)),
             "use_instructions": takes_instruction(encoder),
             "modalities": ["text"],
         }
     )
     return MtebEncoder(encoder, meta, dim=dim, instructions=instructions)
+
+
+def _revision(encoder: TextEncoder, dim: int | None) -> Iterator[object]:
+    """What results depend on; of a model that leaves other lengths than one, earlier releases gave unit rows."""
+    yield encoder.fingerprint()
+    if not leaves_unit_rows(encoder):
+        yield f"unscaled-{similarity_of(encoder)}"
+    if dim is not None:
+        yield dim
 
 
 def takes_instruction(encoder: TextEncoder) -> bool:

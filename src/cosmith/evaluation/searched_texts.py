@@ -20,7 +20,8 @@ class SearchedTexts:
     """The texts that a search of a collection reads, and whose they are.
 
     Attributes:
-        ids: The documents, in the collection's order.
+        ids: The documents, the greater id first: a search that takes the first of equal scores then takes what
+            trec_eval does, also where it is cut.
         texts: One a document, or its chunks, document after document.
         chunks: Which chunks belong to which document; None where documents are read whole.
     """
@@ -40,10 +41,14 @@ class SearchedTexts:
         Raises:
             InputError: When the chunks are not those of these documents, in this order.
         """
-        ids = list(collection.documents)
+        ids = sorted(collection.documents, reverse=True)
         if chunks is None:
-            return cls(ids, list(collection.documents.values()), None)
-        return cls(ids, [chunk.in_context for chunk in chunks], ChunkTable.of(chunks, ids))
+            return cls(ids, [collection.documents[name] for name in ids], None)
+        given = list(collection.documents)
+        offsets = ChunkTable.of(chunks, given).offsets
+        place = {name: number for number, name in enumerate(given)}
+        ordered = [chunk for name in ids for chunk in chunks[offsets[place[name]] : offsets[place[name] + 1]]]
+        return cls(ids, [chunk.in_context for chunk in ordered], ChunkTable.of(ordered, ids))
 
     def hits(self, search: Callable[[int], tuple[Positions, Scores]], k: int) -> Hits:
         """The documents that a search finds, by their best chunks where they have any.

@@ -16,8 +16,9 @@ from cosmith.errors import InputError
 from cosmith.evaluation.scores import Scores, asked
 from cosmith.evaluation.significance import Comparison
 from cosmith.evaluation.tables import markdown_table, terminal_table
+from cosmith.models.similarity import Similarity, encode_unscaled, leaves_unit_rows, similarity_of
 from cosmith.retrieval.index import model_name
-from cosmith.retrieval.vector_forms import VectorForm, as_stored, require_forms, stored_bytes
+from cosmith.retrieval.vector_forms import VectorForm, as_stored, int8_codes, require_forms, stored_bytes
 
 if TYPE_CHECKING:
     from cosmith.evaluation.tasks.task import EvaluationTask
@@ -46,6 +47,16 @@ class StoredFormEncoder:
         """The most tokens of a text that are read."""
         return self.encoder.max_length
 
+    @property
+    def similarity(self) -> Similarity:
+        """By what the encoder's vectors are compared."""
+        return similarity_of(self.encoder)
+
+    @property
+    def normalises(self) -> bool:
+        """Whether the encoder has no other vectors than those of length one."""
+        return leaves_unit_rows(self.encoder)
+
     def fingerprint(self) -> str:
         """The encoder's, with the form."""
         return f"{self.encoder.fingerprint()}-{self.dimension}-{self.form}"
@@ -63,12 +74,37 @@ class StoredFormEncoder:
 
         The scale of int8 is that of the texts of one call: of all documents, of all queries.
         """
-        width = self.dimension if dim is None else min(dim, self.dimension)
         vectors = self.encoder.encode(
-            texts, prompt=prompt, instruction=instruction, dim=width, show_progress=show_progress
+            texts, prompt=prompt, instruction=instruction, dim=self._width(dim), show_progress=show_progress
         )
         # What is not finite is passed on for the task to refuse with its text.
         return as_stored(vectors, self.form) if np.isfinite(vectors).all() else vectors
+
+    def encode_unscaled(
+        self,
+        texts: Sequence[str],
+        *,
+        prompt: str | None = None,
+        instruction: str = "",
+        dim: int | None = None,
+        show_progress: str | None = None,
+    ) -> npt.NDArray[np.float32]:
+        """As :meth:`cosmith.models.similarity.UnscaledEncoder.encode_unscaled`: of a model that does not normalise,
+        ``int8`` rows are what the codes stand for, and ``binary`` ones those of ``as_stored``, which have no lengths.
+        """
+        if self.normalises:
+            return self.encode(texts, prompt=prompt, instruction=instruction, dim=dim, show_progress=show_progress)
+        vectors = encode_unscaled(
+            self.encoder, texts, prompt=prompt, instruction=instruction, dim=self._width(dim),
+            show_progress=show_progress,
+        )  # fmt: skip
+        if self.form == "int8" and np.isfinite(vectors).all():
+            codes, scale = int8_codes(vectors)
+            return np.asarray(codes * np.float32(scale), dtype=np.float32)
+        return as_stored(vectors, self.form)
+
+    def _width(self, dim: int | None) -> int:
+        return self.dimension if dim is None else min(dim, self.dimension)
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,7 @@ from cosmith.models.pooling import Pooling, checked_pooling, pool
 from cosmith.models.precision import Precision, resolve_precision
 from cosmith.models.reading import TextReader
 from cosmith.models.saving import save_model
+from cosmith.models.similarity import Similarity
 from cosmith.models.tokenization import TextTokenizer
 from cosmith.models.trainable_model import TrainableModel
 from cosmith.models.weights import load_weights
@@ -173,6 +174,16 @@ class Encoder(TrainableModel):
         """The length of a full vector."""
         dense = self._dense
         return int(dense[-1].spec.out_features if dense else self._backbone.config.hidden_size)
+
+    @property
+    def similarity(self) -> Similarity:
+        """By what its vectors are compared."""
+        return self.spec.similarity or "cosine"
+
+    @property
+    def normalises(self) -> bool:
+        """Whether its modules leave vectors of length one."""
+        return self.spec.normalises
 
     @property
     def max_length(self) -> int:
@@ -353,6 +364,10 @@ class Encoder(TrainableModel):
             token_budget=token_budget or (STATIC_TOKENS if self.is_static else None),
             show_progress=show_progress,
         )
+
+    def encode_unscaled(self, texts: Sequence[str], **how: Any) -> np.ndarray:
+        """As :meth:`encode`, with its arguments: vectors as the model's modules leave them, unit rows or not."""
+        return self.encode(texts, normalize=self.normalises, **how)
 
     def encode_chunks(
         self, texts: Sequence[str], spans: Sequence[npt.ArrayLike], *, prompt: str | None = None,

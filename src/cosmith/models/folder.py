@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cosmith.atomic import write_json
-from cosmith.errors import InputError
+from cosmith.errors import InputError, nearest
+from cosmith.models.similarity import SIMILARITIES, Similarity
 
 if TYPE_CHECKING:
     from cosmith.models.pooling import Pooling
@@ -99,7 +100,7 @@ class ModelSpec:
         do_lower_case: Lower-case texts before tokenising.
         prompts: Name → text put before each text.
         default_prompt: The prompt used when none is asked for.
-        similarity: ``similarity_fn_name``.
+        similarity: ``similarity_fn_name``: by what vectors are compared; None: not said, so by their cosine.
         include_prompt: Whether the tokens of the prompt are pooled with those of the text.
         latent_attention: What token states pass before the pooling, if anything.
         static: Whether the backbone is a :class:`~cosmith.models.static.StaticEmbedding`, with its own pooling.
@@ -113,7 +114,7 @@ class ModelSpec:
     do_lower_case: bool = False
     prompts: Mapping[str, str] = field(default_factory=dict)
     default_prompt: str | None = None
-    similarity: str | None = None
+    similarity: Similarity | None = None
     include_prompt: bool = True
     latent_attention: LatentAttentionSpec | None = None
     static: bool = False
@@ -194,11 +195,20 @@ def read_spec(folder: Path) -> ModelSpec:
         do_lower_case=bool(transformer.get("do_lower_case", False)),
         prompts={name: text for name, text in prompts.items() if text},
         default_prompt=whole.get("default_prompt_name"),
-        similarity=whole.get("similarity_fn_name"),
+        similarity=_similarity(typed_value(whole, "similarity_fn_name", str, settings), settings),
         include_prompt=include_prompt,
         latent_attention=latent_attention,
         static=static,
     )
+
+
+def _similarity(said: str | None, path: Path) -> Similarity | None:
+    """The similarity of a name."""
+    known = {str(each): each for each in SIMILARITIES}
+    if said is not None and said not in known:
+        raise InputError(f"{said!r} is no way to compare vectors", path=path, field="similarity_fn_name",
+                         remedy=nearest(said, known))  # fmt: skip
+    return None if said is None else known[said]
 
 
 def listed_modules(listing: Path) -> Iterator[tuple[str, Path]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,9 @@ import numpy.typing as npt
 from cosmith.data.chunking import Chunk
 from cosmith.data.ragged import Int64, offsets_of
 from cosmith.errors import InputError
+from cosmith.models.similarity import Similarity
 from cosmith.retrieval.dense import QUERY_BLOCK, BestSoFar, Positions, Scores, require_finite
+from cosmith.retrieval.similarities import similarities
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,8 +81,9 @@ def search_best_chunk(
     k: int,
     *,
     block: int = 8192,
+    similarity: Similarity = "dot",
 ) -> tuple[Positions, Scores, Positions]:
-    """The documents whose best chunk has the greatest inner product with each query; exact.
+    """The documents whose best chunk has the greatest inner product with each query, or is most alike; exact.
 
     Args:
         queries: ``[Q, D]``.
@@ -89,6 +92,7 @@ def search_best_chunk(
         k: How many documents of each query; may be greater than N.
         block: Chunks that are scored at a time, or those of one document where it has more. It changes memory, not
             what is found.
+        similarity: What is compared, see :func:`cosmith.retrieval.similarities.similarities`.
 
     Returns:
         Positions of documents int64 ``[Q, min(k, N)]``, their scores float32, best first (equal scores in ascending
@@ -112,7 +116,7 @@ def search_best_chunk(
     if not len(asked):
         none = np.empty((0, min(k, len(offsets) - 1)), dtype=np.int64)
         return none, none.astype(np.float32), none
-    found = [_search_block(asked[start : start + QUERY_BLOCK], chunks, offsets, k, block)
+    found = [_search_block(asked[start : start + QUERY_BLOCK], chunks, offsets, k, block, similarity)
              for start in range(0, len(asked), QUERY_BLOCK)]  # fmt: skip
     positions, scores, best = (np.concatenate(part) for part in zip(*found, strict=True))
     return positions, scores, best
@@ -152,19 +156,25 @@ def best_chunks_of(positions: Positions, scores: Scores, offsets: Int64, k: int)
 
 
 def _search_block(
-    asked: Scores, chunks: npt.NDArray[np.floating], offsets: Int64, k: int, block: int
+    asked: Scores, chunks: npt.NDArray[np.floating], offsets: Int64, k: int, block: int, similarity: Similarity
 ) -> tuple[Positions, Scores, Positions]:
     """The search for a few queries at once."""
     kept = BestSoFar(len(asked), k)
-    for first, last in _document_blocks(offsets, block):
-        scores = asked @ np.ascontiguousarray(chunks[offsets[first] : offsets[last]], dtype=np.float32).T
+    for first, last in document_blocks(offsets, block):
+        rows = np.ascontiguousarray(chunks[offsets[first] : offsets[last]], dtype=np.float32)
+        scores = similarities(asked, rows, similarity)
         require_finite(scores, int(offsets[first]))
         kept.add(np.maximum.reduceat(scores, offsets[first:last] - offsets[first], axis=1), first)
     positions, scores = kept.result()
-    return positions, scores, _best_chunks(asked, chunks, offsets, positions)
+
+    def scored(row: int, part: slice) -> Scores:
+        found: Scores = similarities(asked[row : row + 1], chunks[part], similarity)[0]
+        return found
+
+    return positions, scores, best_within(scored, offsets, positions)
 
 
-def _document_blocks(offsets: Int64, block: int) -> Iterator[tuple[int, int]]:
+def document_blocks(offsets: Int64, block: int) -> Iterator[tuple[int, int]]:
     """Ranges of documents that have at most so many chunks together, or are single ones."""
     first, count = 0, len(offsets) - 1
     while first < count:
@@ -173,12 +183,19 @@ def _document_blocks(offsets: Int64, block: int) -> Iterator[tuple[int, int]]:
         first = last
 
 
-def _best_chunks(asked: Scores, chunks: npt.NDArray[np.floating], offsets: Int64, positions: Positions) -> Positions:
-    """The best chunk of each document that was found, ``[queries, k]``."""
-    best = np.empty_like(positions)
-    for row, documents in enumerate(positions):
-        for column, document in enumerate(documents.tolist()):
-            begin, end = int(offsets[document]), int(offsets[document + 1])
-            one = end - begin == 1
-            best[row, column] = begin if one else begin + int((chunks[begin:end] @ asked[row]).argmax())
+def best_within(scored: Callable[[int, slice], Scores], offsets: Int64, positions: Positions) -> Positions:
+    """The best chunk of each document that was found.
+
+    Args:
+        scored: The scores of some chunks for a query, from its number and where they stand.
+        offsets: int64 ``[N + 1]``, where each document's chunks begin.
+        positions: The documents of each query, int64 ``[Q, k]``.
+
+    Returns:
+        int64 ``[Q, k]``; of equal chunks the first.
+    """
+    best: Positions = offsets[positions]
+    for row, column in np.argwhere(np.diff(offsets)[positions] > 1).tolist():
+        document = positions[row, column]
+        best[row, column] += scored(row, slice(offsets[document], offsets[document + 1])).argmax()
     return best

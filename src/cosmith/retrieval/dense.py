@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cosmith.errors import InputError
+from cosmith.models.similarity import Similarity
+from cosmith.retrieval.similarities import similarities
 
 Scores = npt.NDArray[np.float32]
 Positions = npt.NDArray[np.int64]
@@ -97,18 +99,24 @@ def _best(scores: Scores, k: int) -> npt.NDArray[np.bool_]:
 
 
 def search_dense(
-    queries: npt.NDArray[np.floating], documents: npt.NDArray[np.floating], k: int, *, block: int = 8192
+    queries: npt.NDArray[np.floating],
+    documents: npt.NDArray[np.floating],
+    k: int,
+    *,
+    block: int = 8192,
+    similarity: Similarity = "dot",
 ) -> tuple[Positions, Scores]:
-    """The documents with the greatest inner product with each query; exact.
+    """The documents with the greatest inner product with each query, or the most alike otherwise; exact.
 
     Args:
         queries: ``[Q, D]``.
         documents: ``[N, D]``; may be memory-mapped: it is read once, a block at a time.
         k: How many of each query; may be greater than N.
         block: Documents that are scored at a time. It changes memory, not what is found.
+        similarity: What is compared, see :func:`cosmith.retrieval.similarities.similarities`.
 
     Returns:
-        Positions int64 ``[Q, min(k, N)]`` and inner products float32 of the same shape, best first; equal scores in
+        Positions int64 ``[Q, min(k, N)]`` and similarities float32 of the same shape, best first; equal scores in
         ascending position.
 
     Raises:
@@ -128,9 +136,9 @@ def search_dense(
     parts = [slice(start, start + QUERY_BLOCK) for start in range(0, len(asked), QUERY_BLOCK)]
     best = [BestSoFar(len(asked[part]), k) for part in parts]
     for first in range(0, len(documents), block):
-        columns: Scores = np.ascontiguousarray(documents[first : first + block], dtype=np.float32).T
+        rows: Scores = np.ascontiguousarray(documents[first : first + block], dtype=np.float32)
         for part, kept in zip(parts, best, strict=True):
-            scores = asked[part] @ columns
+            scores = similarities(asked[part], rows, similarity)
             require_finite(scores, first)
             kept.add(scores, first)
     if not best:

@@ -1,7 +1,8 @@
 """A searchable folder: the vectors of a corpus, its texts, and the fingerprint of the model that made them.
 
     index.json        format, model, fingerprint, sizes
-    vectors.npy       float32 [documents or chunks, dim], unit rows, memory-mapped
+    vectors.npy       float32 [documents or chunks, dim], memory-mapped: unit rows, or of a model that is compared
+                      otherwise than by cosine as its modules leave them
     documents.arrow   id and text of each, memory-mapped
     chunks.npy        int64 [chunks, 3], where documents were cut: number of the document, start, stop in its text
 
@@ -30,6 +31,7 @@ from cosmith.data.arrow_files import map_batch, write_batch
 from cosmith.data.chunking import Chunk
 from cosmith.data.texts import TextTable
 from cosmith.errors import InputError
+from cosmith.models.similarity import Similarity, encode_compared, require_cosine, similarity_of
 from cosmith.retrieval.best_chunk import ChunkTable, search_best_chunk
 from cosmith.retrieval.dense import search_dense
 from cosmith.retrieval.hits import Hits
@@ -37,8 +39,8 @@ from cosmith.retrieval.hits import Hits
 if TYPE_CHECKING:
     from cosmith.models import TextEncoder
 
-FORMAT = 3
-_READABLE = (2, FORMAT)  # 2: from before chunks
+FORMAT = 4
+_READABLE = (2, 3, FORMAT)  # 2: from before chunks; 3: from before other similarities than the cosine
 _ENCODED_AT_A_TIME = 32_768
 """Documents handed to the encoder at once: enough to sort by length, few enough to hold."""
 
@@ -57,6 +59,7 @@ class IndexCard:
         instruction: The instruction that the model was given, and is given for queries where a search says no other.
         format: The version of the layout.
         chunks: How many chunks the documents were cut into, each with a vector; None: a vector a document.
+        similarity: By what vectors are compared.
     """
 
     model: str
@@ -68,6 +71,7 @@ class IndexCard:
     instruction: str = ""
     format: int = FORMAT
     chunks: int | None = None
+    similarity: Similarity = "cosine"
 
     @property
     def vectors(self) -> int:
@@ -80,7 +84,7 @@ class Index:
 
     Attributes:
         card: What the index says about itself.
-        vectors: float32 ``[documents, dim]`` or ``[chunks, dim]``, unit rows.
+        vectors: float32 ``[documents, dim]`` or ``[chunks, dim]``; unit rows, where they are compared by cosine.
         chunks: Which chunks the documents were cut into; None: each document has one vector.
     """
 
@@ -111,7 +115,7 @@ class Index:
         instruction: str = "",
         engine: Engine = LOCAL,
     ) -> Index:
-        """Encode a corpus.
+        """Encode a corpus, to be searched by the model's own similarity.
 
         Args:
             encoder: Makes the vectors, and must make those of the queries.
@@ -130,7 +134,8 @@ class Index:
 
         Raises:
             InputError: When there are no documents, the chunks are not theirs, ``dim`` is not within 1 and the model's
-                dimension, the folder holds something else than an index, or another engine than the local one has none.
+                dimension, the folder holds something else than an index, or another engine than the local one has none
+                or is to encode for a model that is compared otherwise than by cosine.
             StorageError: When the folder cannot be written.
         """
         dim = checked_dim(dim, encoder.dimension, "the model's vectors")
@@ -138,6 +143,8 @@ class Index:
             require_replaceable(Path(folder), "index.json", "an index")  # before the work, not after it
         elif engine.kind != "local":
             raise InputError("several processes need a folder for what they make", field="folder", remedy="Give one.")
+        if engine.kind != "local":
+            require_cosine(encoder, "several processes make vectors that are compared")
         if not documents:
             raise InputError("there are no documents to index", field="documents")
         cut = None if chunks is None else list(chunks)
@@ -151,6 +158,7 @@ class Index:
             prompt=prompt,
             instruction=instruction,
             chunks=None if cut is None else len(cut),
+            similarity=similarity_of(encoder),
         )
         ids, texts = list(documents), list(documents.values())
         batch = pa.record_batch(
@@ -193,8 +201,8 @@ class Index:
             instruction: What takes the place of ``{task}`` in it; by default what the index was built with.
 
         Returns:
-            ``[len(texts), min(k, documents)]``; the scores are cosines, where documents were cut those of the best
-            chunk of each, and the hits say where it stands.
+            ``[len(texts), min(k, documents)]``; the scores are cosines, or what else the model is compared by; where
+            documents were cut those of the best chunk of each, and the hits say where it stands.
 
         Raises:
             InputError: When the encoder is another, ``k`` is less than one, or ``dim`` more than the index keeps.
@@ -202,20 +210,28 @@ class Index:
         self.require(encoder)
         dim = checked_dim(dim, self.card.dim, "the vectors of this index")
         told = self.card.instruction if instruction is None else instruction
-        queries = encoder.encode(list(texts), prompt=prompt, instruction=told, dim=dim)
-        vectors = self.vectors if dim == self.card.dim else _cut(self.vectors, dim)
+        queries = encode_compared(encoder, list(texts), prompt=prompt, instruction=told, dim=dim)
+        by = self.card.similarity
+        vectors = self.vectors[:, :dim]
+        if by == "cosine" and dim < self.card.dim:
+            vectors = _unit(vectors)
         if self.chunks is None:
-            return Hits.from_positions(self._names, *search_dense(queries, vectors, k))
-        positions, scores, best = search_best_chunk(queries, vectors, self.chunks.offsets, k)
+            return Hits.from_positions(self._names, *search_dense(queries, vectors, k, similarity=by))
+        positions, scores, best = search_best_chunk(queries, vectors, self.chunks.offsets, k, similarity=by)
         return replace(Hits.from_positions(self._names, positions, scores), spans=self.chunks.spans[best])
 
     def require(self, encoder: TextEncoder) -> None:
         """Refuse an encoder that did not make this index.
 
         Raises:
-            InputError: When its fingerprint is another.
+            InputError: When its fingerprint, or its similarity, is another.
         """
         require_maker(encoder, what="index", model=self.card.model, fingerprint=self.card.encoder)
+        if (found := similarity_of(encoder)) != self.card.similarity:
+            raise InputError(
+                f"the index is searched by {self.card.similarity}, but {model_name(encoder)} is compared by {found}",
+                field="encoder", remedy=_REBUILD,
+            )  # fmt: skip
 
     @property
     def ids(self) -> list[str]:
@@ -323,7 +339,9 @@ def _encoded(encoder: TextEncoder, texts: Sequence[str], card: IndexCard) -> Ite
     for number, start in enumerate(parts, 1):
         name = "Encoding documents" if len(parts) == 1 else f"Encoding documents, part {number} of {len(parts)}"
         part = texts[start : start + _ENCODED_AT_A_TIME]
-        given = encoder.encode(part, prompt=card.prompt, instruction=card.instruction, dim=card.dim, show_progress=name)
+        given = encode_compared(
+            encoder, part, prompt=card.prompt, instruction=card.instruction, dim=card.dim, show_progress=name
+        )
         vectors = np.asarray(given, dtype=np.float32)
         finite = np.isfinite(vectors).all(axis=1)
         if not finite.all():
@@ -349,9 +367,9 @@ def _spread(
         yield vectors.part(slice(start, min(start + _ENCODED_AT_A_TIME, len(texts))))
 
 
-def _cut(vectors: npt.NDArray[np.float32], dim: int) -> npt.NDArray[np.float32]:
-    """The first ``dim`` numbers of each row, as unit rows again (zero rows stay zero)."""
-    cut = np.array(vectors[:, :dim])
+def _unit(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Rows that were cut, as unit rows again (zero rows stay zero)."""
+    cut = np.array(vectors)
     norms = np.linalg.norm(cut, axis=1, keepdims=True)
     np.divide(cut, norms, out=cut, where=norms > 0)
     return cut

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from scipy.stats import spearmanr
 
 from cosmith.data.test_sets import Summaries
 from cosmith.errors import InputError
@@ -20,6 +22,25 @@ def test_values_by_hand(table_encoder, on_circle):
     # text is judged the same throughout and left out
     assert scores.per_query["cosine_spearman"] == pytest.approx([0.5, 1], abs=1e-6)
     assert scores.query_ids == ("0", "1")
+
+
+def test_equal_summaries_tie_wherever_they_stand(table_encoder):
+    rng = np.random.default_rng(0)
+    vectors = {str(number): rng.normal(size=64) for number in range(400)}
+    encoder = table_encoder({text: vector / np.linalg.norm(vector) for text, vector in vectors.items()})
+    human = [tuple(map(str, rng.choice(400, 2, replace=False))) for _ in range(60)]
+    machine = [tuple(map(str, [*(drawn := rng.choice(400, 4)), *drawn[:3]])) for _ in range(60)]
+    scores = [tuple(rng.permutation(7).astype(float).tolist()) for _ in range(60)]
+    expected = []
+    for people, machines, gold in zip(human, machine, scores, strict=True):
+        lengths = {text: np.linalg.norm(vectors[text]) for text in {*machines, *people}}
+        nearest = {
+            text: max(float(vectors[text] @ vectors[each]) / lengths[text] / lengths[each] for each in people)
+            for text in set(machines)
+        }
+        expected.append(spearmanr(gold, [nearest[text] for text in machines]).statistic)
+    found = SummarisationTask("tiny", Summaries(human, machine, scores)).evaluate(encoder, resamples=0)
+    assert found.per_query["cosine_spearman"] == pytest.approx(expected, abs=1e-6)
 
 
 def test_a_constant_model_scores_zero(table_encoder):

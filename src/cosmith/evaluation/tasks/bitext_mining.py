@@ -10,7 +10,10 @@ import numpy.typing as npt
 
 from cosmith.errors import InputError
 from cosmith.evaluation.tasks.kind import Kind
-from cosmith.evaluation.tasks.task import OfData, TaskTexts, encode_texts, scores_from, symmetric_prompt
+from cosmith.evaluation.tasks.task import OfData, TaskTexts, encode_compared_texts, scores_from, symmetric_prompt
+from cosmith.models.similarity import Similarity, similarity_of
+from cosmith.retrieval.compressed.transforms import unit_rows
+from cosmith.retrieval.similarities import similarities
 
 if TYPE_CHECKING:
     from cosmith.data.test_sets import ParallelTexts
@@ -61,13 +64,18 @@ class BitextMiningTask(OfData):
     ) -> Scores:
         """Score an encoder; arguments and errors as :meth:`EvaluationTask.evaluate`.
 
-        Values: ``f1``, ``precision`` and ``accuracy`` (recall is the same) of the nearest by cosine; ``margin_f1`` and
-        ``margin_accuracy`` of the best by :func:`margin_nearest`.
+        Values: ``f1``, ``precision`` and ``accuracy`` (recall is the same) of the nearest by the model's similarity;
+        ``margin_f1`` and ``margin_accuracy`` of the best by :func:`margin_nearest`.
         """
-        first, second = (encode_texts(encoder, part, instruction=self.instruction, dim=dim) for part in self.texts())
-        by_cosine = found_pairs(nearest_rows(first, second))
+        first, second = (
+            encode_compared_texts(encoder, part, instruction=self.instruction, dim=dim) for part in self.texts()
+        )
+        own = similarity_of(encoder)
+        nearest = found_pairs(nearest_rows(first, second, own))
+        if own != "cosine":
+            first, second = unit_rows(first), unit_rows(second)
         by_margin = found_pairs(margin_nearest(first, second))
-        per_text = by_cosine | {f"margin_{metric}": by_margin[metric] for metric in ("f1", "accuracy")}
+        per_text = nearest | {f"margin_{metric}": by_margin[metric] for metric in ("f1", "accuracy")}
         return scores_from(
             self, encoder, values={}, per_item=per_text, item_ids=tuple(map(str, range(len(first)))), unit="texts",
             seed=seed, resamples=resamples, model=model,
@@ -92,10 +100,13 @@ def found_pairs(chosen: npt.NDArray[np.int64]) -> dict[str, Floats]:
     }
 
 
-def nearest_rows(first: Vectors, second: Vectors) -> npt.NDArray[np.int64]:
-    """For each row of ``first [n, D]`` the row of ``second [m, D]`` with the greatest dot product; of equal ones the
-    first."""
-    parts = [(first[start : start + _AT_ONCE] @ second.T).argmax(axis=1) for start in range(0, len(first), _AT_ONCE)]
+def nearest_rows(first: Vectors, second: Vectors, similarity: Similarity = "dot") -> npt.NDArray[np.int64]:
+    """For each row of ``first [n, D]`` the most similar row of ``second [m, D]``, of equal ones the first; unit rows,
+    where they are compared by cosine."""
+    parts = [
+        similarities(first[start : start + _AT_ONCE], second, similarity).argmax(axis=1)
+        for start in range(0, len(first), _AT_ONCE)
+    ]
     return np.concatenate(parts).astype(np.int64)
 
 

@@ -16,7 +16,7 @@ from cosmith.evaluation.contributions import bounded_mean, class_f1_contribution
 from cosmith.evaluation.scikit import scikit
 from cosmith.evaluation.scores import Breakdown
 from cosmith.evaluation.tasks.kind import Kind
-from cosmith.evaluation.tasks.task import OfData, TaskTexts, encode_texts, scores_from, symmetric_prompt
+from cosmith.evaluation.tasks.task import OfData, TaskTexts, encode_unscaled_texts, scores_from, symmetric_prompt
 from cosmith.progress import track
 
 if TYPE_CHECKING:
@@ -93,7 +93,9 @@ class ClassificationTask(OfData):
         classes' sizes; and with two classes ``ap``, average precision of the decisions, as MTEB has it. The breakdown
         has precision, recall and F1 of each class.
         """
-        train, test = (encode_texts(encoder, part, instruction=self.instruction, dim=dim) for part in self.texts())
+        train, test = (
+            encode_unscaled_texts(encoder, part, instruction=self.instruction, dim=dim) for part in self.texts()
+        )
         draws = self.draws()
         row_of = {number: row for row, number in enumerate(sorted({number for draw in draws for number in draw}))}
         classes = sorted({*self.data.train.labels, *self.data.test.labels}, key=_order(self.data))

@@ -15,7 +15,7 @@ from cosmith.errors import InputError
 from cosmith.evaluation.contributions import bounded_mean, v_measure_contributions
 from cosmith.evaluation.scikit import scikit
 from cosmith.evaluation.tasks.kind import Kind
-from cosmith.evaluation.tasks.task import OfData, TaskTexts, encode_texts, scores_from, symmetric_prompt
+from cosmith.evaluation.tasks.task import OfData, TaskTexts, encode_unscaled_texts, scores_from, symmetric_prompt
 from cosmith.progress import track
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class ClusteringTask(OfData):
         (normalised by the arithmetic mean of the entropies, and so the same number as ``v_measure``).
         """
         chosen, rng = self._draw()
-        vectors = encode_texts(encoder, self.texts()[0], instruction=self.instruction, dim=dim)
+        vectors = encode_unscaled_texts(encoder, self.texts()[0], instruction=self.instruction, dim=dim)
         number_of = {label: number for number, label in enumerate(self.data.classes)}
         labels = np.array([number_of[self.data.labels[number]] for number in chosen])
         added = np.zeros(len(chosen))

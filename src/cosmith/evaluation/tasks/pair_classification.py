@@ -19,7 +19,7 @@ from cosmith.evaluation.contributions import (
 )
 from cosmith.evaluation.scikit import scikit
 from cosmith.evaluation.tasks.kind import Kind
-from cosmith.evaluation.tasks.task import OfData, TaskTexts, encode_texts, scores_from, symmetric_prompt
+from cosmith.evaluation.tasks.task import OfData, TaskTexts, encode_unscaled_texts, scores_from, symmetric_prompt
 
 if TYPE_CHECKING:
     from cosmith.data.test_sets import JudgedPairs
@@ -75,7 +75,7 @@ class PairClassificationTask(OfData):
     ) -> Scores:
         """Score an encoder; arguments and errors as :meth:`EvaluationTask.evaluate`."""
         count, alike = len(self.data), self.data.alike
-        vectors = encode_texts(encoder, self.texts()[0], instruction=self.instruction, dim=dim)
+        vectors = encode_unscaled_texts(encoder, self.texts()[0], instruction=self.instruction, dim=dim)
         judged = {
             name: JudgedSimilarity.of(scores, alike)
             for name, scores in pair_similarities(vectors[:count], vectors[count:]).items()

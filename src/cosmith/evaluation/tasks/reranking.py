@@ -12,10 +12,12 @@ from cosmith.errors import InputError, nearest
 from cosmith.evaluation.equal_vectors import distinct_rows
 from cosmith.evaluation.metrics import retrieval_metrics
 from cosmith.evaluation.tasks.kind import Kind
-from cosmith.evaluation.tasks.task import OfData, TaskTexts, encode_texts, scores_from
+from cosmith.evaluation.tasks.task import OfData, TaskTexts, encode_compared_texts, scores_from
+from cosmith.models.similarity import similarity_of
 from cosmith.phrases import one_line
 from cosmith.retrieval.hits import Hits
 from cosmith.retrieval.index import model_name
+from cosmith.retrieval.similarities import similarities
 
 if TYPE_CHECKING:
     from cosmith.data import Collection
@@ -31,7 +33,7 @@ _HEADLINES = ("map@1000", "mrr@10", "ndcg@10", "precision@1")
 class RerankingTask(OfData):
     """Queries with candidates as a task, by MTEB's protocol.
 
-    Each query's own candidates are ordered by cosine, and the order is scored as a search's is
+    Each query's own candidates are ordered by the model's similarity, and the order is scored as a search's is
     (:mod:`cosmith.evaluation.metrics`). Of equal scores a negative goes first, so that a constant model gains nothing.
 
     Attributes:
@@ -92,19 +94,20 @@ class RerankingTask(OfData):
         return self.score_ranked(hits, seed=seed, resamples=resamples, model=model or model_name(scorer))
 
     def ranked(self, encoder: TextEncoder, *, dim: int | None = None) -> Hits:
-        """Each query's own candidates by their cosine with it, named as in :meth:`collection`.
+        """Each query's own candidates by their similarity to it, named as in :meth:`collection`.
 
         Raises:
             InputError: When a vector is not finite.
         """
         candidates, queries = (
-            encode_texts(encoder, part, instruction=self.instruction, dim=dim) for part in self.texts()
+            encode_compared_texts(encoder, part, instruction=self.instruction, dim=dim) for part in self.texts()
         )
+        similarity = similarity_of(encoder)
         scores, start = [], 0
         for query, texts in zip(queries, self._candidates(), strict=True):
             own = candidates[start : start + len(texts)]
             first, group_of = distinct_rows(own)
-            scores.append((own[first] @ query)[group_of])
+            scores.append(similarities(own[first], query[None], similarity)[group_of, 0])
             start += len(texts)
         return self._hits(scores)
 

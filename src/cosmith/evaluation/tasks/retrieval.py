@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from cosmith.errors import InputError, nearest
-from cosmith.evaluation.equal_vectors import search_by_score_and_id
+from cosmith.evaluation.equal_vectors import search_best_chunk_equal_alike, search_equal_alike
 from cosmith.evaluation.metrics import retrieval_metrics
 from cosmith.evaluation.scores import Scores
 from cosmith.evaluation.searched_texts import SearchedTexts
 from cosmith.evaluation.significance import Interval, bootstrap_intervals
 from cosmith.evaluation.tasks.kind import Kind
-from cosmith.evaluation.tasks.task import OfData, TaskTexts, encode_texts
-from cosmith.retrieval.best_chunk import search_best_chunk
+from cosmith.evaluation.tasks.task import OfData, TaskTexts, encode_compared_texts
+from cosmith.models.similarity import similarity_of
 from cosmith.retrieval.hits import Hits
 from cosmith.retrieval.index import model_name
 from cosmith.retrieval.lexical import Bm25
@@ -97,7 +97,7 @@ def search_collection(
     dim: int | None = None,
     chunks: Sequence[Chunk] | None = None,
 ) -> Hits:
-    """Search a collection with its own queries, exactly.
+    """Search a collection with its own queries, exactly, by the model's own similarity.
 
     Queries are encoded with the prompt ``"query"``, documents with ``"document"``, both with the collection's
     instruction, as in training. A document whose id equals the query's is a document like any other.
@@ -113,15 +113,18 @@ def search_collection(
 
     Returns:
         A row for each of :func:`judged_queries`, ``[queries, min(k, documents)]``. Documents that have one vector have
-        one score, and of them the greater ids are kept and come first.
+        one score; of equal scores the greater ids are kept and come first.
     """
     queries = [collection.queries[query] for query in judged_queries(collection)]
     read, told = SearchedTexts.of(collection, chunks), collection.instruction
-    documents = encode_texts(encoder, TaskTexts("documents", read.texts, "document"), instruction=told, dim=dim)
-    asked = encode_texts(encoder, TaskTexts("queries", queries, "query"), instruction=told, dim=dim)
+    documents, asked = (
+        encode_compared_texts(encoder, texts, instruction=told, dim=dim)
+        for texts in (TaskTexts("documents", read.texts, "document"), TaskTexts("queries", queries, "query"))
+    )
+    by = similarity_of(encoder)
     if read.chunks is None:
-        return read.hits(lambda depth: search_by_score_and_id(asked, documents, read.ids, depth), k)
-    return read.hits_of_chunks(*search_best_chunk(asked, documents, read.chunks.offsets, k))
+        return read.hits(lambda depth: search_equal_alike(asked, documents, depth, similarity=by), k)
+    return read.hits_of_chunks(*search_best_chunk_equal_alike(asked, documents, read.chunks.offsets, k, similarity=by))
 
 
 def search_collection_bm25(

@@ -15,7 +15,10 @@ from cosmith.evaluation.correlation import (
     spearman_contributions,
 )
 from cosmith.evaluation.tasks.kind import Kind
-from cosmith.evaluation.tasks.task import OfData, TaskTexts, encode_texts, scores_from, symmetric_prompt
+from cosmith.evaluation.tasks.task import OfData, TaskTexts, encode_compared_texts, scores_from, symmetric_prompt
+from cosmith.models.similarity import similarity_of
+from cosmith.retrieval.compressed.transforms import unit_rows
+from cosmith.retrieval.similarities import paired_similarities
 
 if TYPE_CHECKING:
     from cosmith.data import StsPairs
@@ -81,6 +84,7 @@ def evaluate_sts(
     Returns:
         ``spearman`` (the main one) and ``pearson``. ``per_query`` holds what each pair adds to the correlation (see
         :func:`~cosmith.evaluation.correlation.spearman_contributions`), so that two models compare as on any task.
+        Of a model that is compared otherwise than by cosine the values also have e.g. ``dot_spearman``.
         A model whose cosines are all equal scores 0.
 
     Raises:
@@ -94,13 +98,19 @@ def evaluate_sts(
             field="scores",
             remedy="Give two pairs or more with different scores.",
         )
-    vectors = encode_texts(encoder, _texts(pairs, prompt), instruction=pairs.instruction, dim=dim)
-    cosines = np.einsum("ij,ij->i", vectors[:count], vectors[count:], dtype=np.float64)
+    vectors = encode_compared_texts(encoder, _texts(pairs, prompt), instruction=pairs.instruction, dim=dim)
+    own = similarity_of(encoder)
+    unit = vectors if own == "cosine" else unit_rows(vectors)
+    cosines = paired_similarities(unit[:count], unit[count:], "cosine")
     statistics = {"spearman": resampled_spearman(cosines, gold), "pearson": resampled_pearson(cosines, gold)}
+    also = {}
+    if own != "cosine":
+        found = paired_similarities(vectors[:count], vectors[count:], own)
+        also = {f"{own}_spearman": resampled_spearman(found, gold), f"{own}_pearson": resampled_pearson(found, gold)}
     once = np.ones((1, count))
     return scores_from(
         StsTask(name, pairs), encoder,
-        values={metric: float(statistic(once)[0]) for metric, statistic in statistics.items()},
+        values={metric: float(statistic(once)[0]) for metric, statistic in (statistics | also).items()},
         per_item={
             "spearman": spearman_contributions(cosines, gold),
             "pearson": pearson_contributions(cosines, gold),

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from cosmith.errors import InputError
 from cosmith.evaluation.correlation import resampled_pearson, resampled_spearman
+from cosmith.evaluation.equal_vectors import distinct_rows
 from cosmith.evaluation.tasks.kind import Kind
 from cosmith.evaluation.tasks.task import OfData, TaskTexts, encode_texts, scores_from, symmetric_prompt
 
@@ -72,7 +73,8 @@ class SummarisationTask(OfData):
             people = human[human_start : human_start + len(by_people)]
             machines = machine[machine_start : machine_start + len(gold)]
             human_start, machine_start = human_start + len(by_people), machine_start + len(gold)
-            nearest = (machines @ people.T).max(axis=1).astype(np.float64)
+            first, group_of = distinct_rows(machines)  # equal summaries tie, wherever they stand
+            nearest = (machines[first] @ people.T).max(axis=1).astype(np.float64)[group_of]
             if len(set(gold)) > 1 and len(np.unique(nearest)) > 1:
                 rows.append(_correlations(np.array(gold, dtype=np.float64), nearest))
                 kept.append(str(number))

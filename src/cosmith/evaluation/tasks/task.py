@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -14,6 +15,7 @@ from cosmith.evaluation.resampling import bootstrap_statistic
 from cosmith.evaluation.scores import Breakdown, Scores
 from cosmith.evaluation.significance import Interval, bootstrap_intervals, interval_of
 from cosmith.evaluation.tasks.kind import Kind
+from cosmith.models.similarity import encode_compared, encode_unscaled
 from cosmith.phrases import one_line
 from cosmith.retrieval.index import model_name
 
@@ -129,15 +131,40 @@ def symmetric_prompt(instruction: str) -> str | None:
 def encode_texts(
     encoder: TextEncoder, texts: TaskTexts, *, instruction: str = "", dim: int | None = None
 ) -> npt.NDArray[np.float32]:
-    """Encode texts, ``[texts, dim]``.
+    """Encode texts as unit rows ``[texts, dim]``, for what compares by cosine whatever the model.
 
     Raises:
         InputError: When a vector holds what is not finite.
     """
-    vectors = encoder.encode(
+    return _encoded(encoder.encode, encoder, texts, instruction, dim)
+
+
+def encode_unscaled_texts(
+    encoder: TextEncoder, texts: TaskTexts, *, instruction: str = "", dim: int | None = None
+) -> npt.NDArray[np.float32]:
+    """As :func:`encode_texts`, for what works on the numbers of vectors: as the model's modules leave them."""
+    return _encoded(partial(encode_unscaled, encoder), encoder, texts, instruction, dim)
+
+
+def encode_compared_texts(
+    encoder: TextEncoder, texts: TaskTexts, *, instruction: str = "", dim: int | None = None
+) -> npt.NDArray[np.float32]:
+    """As :func:`encode_texts`, for what compares by the model's own similarity: unit rows where that is the cosine,
+    else as its modules leave them."""
+    return _encoded(partial(encode_compared, encoder), encoder, texts, instruction, dim)
+
+
+def _encoded(
+    encode: Callable[..., npt.NDArray[np.float32]],
+    encoder: TextEncoder,
+    texts: TaskTexts,
+    instruction: str,
+    dim: int | None,
+) -> npt.NDArray[np.float32]:
+    vectors = encode(
         texts.texts, prompt=texts.prompt, instruction=instruction, dim=dim, show_progress=f"Encoding {texts.what}"
     )
-    finite = np.isfinite(vectors).all(axis=1)
+    finite: npt.NDArray[np.bool_] = np.asarray(np.isfinite(vectors).all(axis=1))
     if not finite.all():
         text = one_line(texts.texts[int(finite.argmin())], 60)
         raise InputError(

@@ -23,7 +23,8 @@ RUNTIMES: tuple[ExportRuntime, ...] = get_args(ExportRuntime)
 RUNTIME_PRECISIONS: tuple[RuntimePrecision, ...] = get_args(RuntimePrecision)
 
 DESCRIPTION = "cosmith_runtimes.json"
-_FORMAT = 1
+_FORMAT = 2
+_UNIT_ROWS_FORMAT = 1  # from before graphs that leave other lengths than one
 _ANEW = "Export the model anew: cosmith export."
 
 
@@ -70,7 +71,8 @@ class ExportedModel:
     """What an exported folder says beyond sentence-transformers' files.
 
     A graph reads ``input_ids`` and ``attention_mask``, int64 ``[texts, tokens]``, and gives ``sentence_embedding``,
-    float32 ``[texts, dimension]``, unit rows; those of transformers also give ``last_hidden_state``.
+    float32 ``[texts, dimension]``, as the model's modules leave them; those of transformers also give
+    ``last_hidden_state``.
 
     Attributes:
         dimension: Numbers of a vector.
@@ -80,6 +82,7 @@ class ExportedModel:
         end: The tokenizer's end-of-sequence token; None: none.
         special: The numbers of all of its special tokens.
         variants: The graphs.
+        normalises: Whether the graphs give unit rows.
     """
 
     dimension: int
@@ -89,6 +92,7 @@ class ExportedModel:
     end: int | None
     special: tuple[int, ...]
     variants: tuple[Variant, ...]
+    normalises: bool
 
     def write(self, folder: Path) -> None:
         """Write it into a folder."""
@@ -108,7 +112,7 @@ class ExportedModel:
                 remedy=f"Export it: cosmith export {folder} --to FOLDER --runtime onnx; or load it with torch.",
             )  # fmt: skip
         said = read_object(path)
-        if said.get("format") != _FORMAT:
+        if said.get("format") not in (_UNIT_ROWS_FORMAT, _FORMAT):
             raise InputError(f"is of format {said.get('format')!r}, not {_FORMAT}", path=path, remedy=_ANEW)
         listed = required_value(said, "variants", list, path)
         special = required_value(said, "special", list, path)
@@ -122,6 +126,7 @@ class ExportedModel:
             end=typed_value(said, "end", int, path),
             special=tuple(special),
             variants=tuple(_variant(each, path) for each in listed),
+            normalises=said["format"] == _UNIT_ROWS_FORMAT or required_value(said, "normalises", bool, path),
         )
 
     def choose(self, runtime: str, precision: str, folder: Path) -> tuple[Variant, ...]:

@@ -27,6 +27,7 @@ from cosmith.models.runtimes.description import ExportedModel, ExportRuntime, Ru
 from cosmith.models.runtimes.session import Session, cores, rectangle
 from cosmith.models.runtimes.tokenizer import read_tokenizer
 from cosmith.models.runtimes.trial import Trial, try_variants
+from cosmith.models.similarity import Similarity
 from cosmith.models.threads import in_threads
 
 # Tokens in a micro-batch on a core: few enough for its cache (with four times as many it is slower, measured).
@@ -37,10 +38,10 @@ class RuntimeEncoder:
     """An exported model: a :class:`~cosmith.models.TextEncoder` that needs neither torch nor transformers.
 
     It reads texts as the model that was exported does (same tokens, prompts and truncation), and its graph ends with
-    pooling, projections and normalisation. Micro-batches of texts of similar length go to several threads, each of
-    them on one core. An ``int8`` graph measures its activations batch by batch, so that a vector depends on the texts
-    beside it, about as much as on the rounding (for all-MiniLM-L6-v2 a mean cosine of 0.995, the lowest of 240 texts
-    0.98); those of the other precisions do not, but for rounding.
+    pooling, projections and, where the model has it, normalisation. Micro-batches of texts of similar length go to
+    several threads, each of them on one core. An ``int8`` graph measures its activations batch by batch, so that a
+    vector depends on the texts beside it, about as much as on the rounding (for all-MiniLM-L6-v2 a mean cosine of
+    0.995, the lowest of 240 texts 0.98); those of the other precisions do not, but for rounding.
 
     Args:
         folder: The exported folder.
@@ -88,6 +89,16 @@ class RuntimeEncoder:
     def dimension(self) -> int:
         """The length of a full vector."""
         return self.exported.dimension
+
+    @property
+    def similarity(self) -> Similarity:
+        """By what its vectors are compared."""
+        return self.spec.similarity or "cosine"
+
+    @property
+    def normalises(self) -> bool:
+        """Whether its graph leaves vectors of length one."""
+        return self.exported.normalises
 
     @property
     def max_length(self) -> int:
@@ -150,6 +161,38 @@ class RuntimeEncoder:
         Raises:
             InputError: When ``dim`` is larger than the model's, or the model has no such prompt.
         """
+        vectors, places = self._left(texts, prompt, instruction, dim, show_progress, token_budget)
+        if not self.normalises or vectors.shape[1] < self.dimension:
+            vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        found: npt.NDArray[np.float32] = vectors[places]
+        return found
+
+    def encode_unscaled(
+        self,
+        texts: Sequence[str],
+        *,
+        prompt: str | None = None,
+        instruction: str = "",
+        dim: int | None = None,
+        show_progress: str | None = None,
+    ) -> npt.NDArray[np.float32]:
+        """As :meth:`cosmith.models.similarity.UnscaledEncoder.encode_unscaled`."""
+        if self.normalises:
+            return self.encode(texts, prompt=prompt, instruction=instruction, dim=dim, show_progress=show_progress)
+        vectors, places = self._left(texts, prompt, instruction, dim, show_progress, None)
+        found: npt.NDArray[np.float32] = vectors[places]
+        return found
+
+    def _left(
+        self,
+        texts: Sequence[str],
+        prompt: str | None,
+        instruction: str,
+        dim: int | None,
+        show_progress: str | None,
+        token_budget: int | None,
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+        """What the graph gives for the different texts, cut ``[different, dim]``, and which of them each text is."""
         width = checked_dim(dim, self.dimension)
         self._reader.prompt(prompt, instruction)  # an unknown prompt shall fail before anything is done
         distinct, places = distinct_of(texts)
@@ -164,11 +207,7 @@ class RuntimeEncoder:
             show_progress=show_progress,
         ):
             vectors[numbers] = rows
-        if width < self.dimension:
-            vectors = vectors[:, :width]
-            vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-        found: npt.NDArray[np.float32] = vectors[places]
-        return found
+        return vectors[:, :width], places
 
     @property
     def _token_budget(self) -> int:
