@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import xxhash
 
 from cosmith.models.batched import distinct_of
+from cosmith.models.embedding_fingerprint import computed_in, embedding_fingerprint
 from cosmith.models.protocol import TextEncoder
 from cosmith.models.vector_cache import VectorCache
 
@@ -56,6 +56,10 @@ class CachedEncoder:
         """The encoder's."""
         return self._fingerprint or self.encoder.fingerprint()
 
+    def fingerprint_parts(self) -> Mapping[str, str]:
+        """The encoder's."""
+        return embedding_fingerprint(self.encoder).parts
+
     def encode(
         self,
         texts: Sequence[str],
@@ -88,17 +92,6 @@ class CachedEncoder:
         return found
 
     def _keys(self, texts: Sequence[str], prompt: str | None, instruction: str) -> list[bytes]:
-        said = (self.fingerprint(), self._precision, self.dimension, prompt, instruction)
+        said = (self.fingerprint(), computed_in(self.encoder), self.dimension, prompt, instruction)
         before = xxhash.xxh3_128_digest(repr(said).encode("utf-8", "surrogatepass"))
         return [xxhash.xxh3_128_digest(before + text.encode("utf-8", "surrogatepass")) for text in texts]
-
-    @property
-    def _precision(self) -> str:
-        """In what the model computes: where it says ``auto``, what that means here."""
-        encoder: Any = self.encoder
-        precision = getattr(encoder, "precision", "")
-        if precision != "auto":
-            return str(precision)
-        from cosmith.models.precision import resolve_precision
-
-        return resolve_precision("auto", encoder.device)

@@ -15,9 +15,10 @@ import xxhash
 
 from cosmith.data.tokens import RaggedTokens
 from cosmith.errors import InputError
-from cosmith.models.batched import batched, distinct_of
+from cosmith.models.batched import Item, batched, distinct_of
 from cosmith.models.batching import ACCELERATOR_TOKENS, STATIC_TOKENS
 from cosmith.models.dimensions import checked_dim
+from cosmith.models.embedding_fingerprint import spec_parts
 from cosmith.models.folder import ModelSpec, read_spec
 from cosmith.models.lengths import UNLIMITED
 from cosmith.models.measure import TokenMeasure
@@ -111,6 +112,14 @@ class RuntimeEncoder:
                 self.spec.default_prompt, self.max_length)  # fmt: skip
         return xxhash.xxh3_128_hexdigest(repr(said).encode("utf-8", "surrogatepass"))
 
+    def fingerprint_parts(self) -> Mapping[str, str]:
+        """The same part by part, see :class:`cosmith.models.EmbeddingFingerprint`."""
+        runtime = self.variant.name
+        if self.precision == "int8":
+            runtime += " (dynamic: a vector depends on the texts of its micro-batch)"
+        said = {"weights": self.variant.digest, "tokenizer": self.tokenizer.fingerprint(), "runtime": runtime}
+        return said | spec_parts(self.spec)
+
     def tokenize(
         self, texts: Sequence[str], *, prompt: str | None = None, instruction: str = "", max_length: int | None = None
     ) -> RaggedTokens:
@@ -150,13 +159,28 @@ class RuntimeEncoder:
         Raises:
             InputError: When ``dim`` is larger than the model's, or the model has no such prompt.
         """
-        width = checked_dim(dim, self.dimension)
+        checked_dim(dim, self.dimension)
         self._reader.prompt(prompt, instruction)  # an unknown prompt shall fail before anything is done
         distinct, places = distinct_of(texts)
-        vectors = np.empty((len(distinct), self.dimension), dtype=np.float32)
+        tokenize = partial(self.tokenize, prompt=prompt, instruction=instruction)
+        found: npt.NDArray[np.float32] = self._encoded(distinct, tokenize, dim, token_budget, show_progress)[places]
+        return found
+
+    def encode_tokens(
+        self, tokens: RaggedTokens, *, dim: int | None = None, show_progress: str | None = None
+    ) -> npt.NDArray[np.float32]:
+        """Encode what :meth:`tokenize` made of texts: float32 ``[len(tokens), dim]``, unit rows, see :meth:`encode`."""
+        return self._encoded(range(len(tokens)), tokens.take, dim, None, show_progress)
+
+    def _encoded(
+        self, items: Sequence[Item], tokenize: Callable[[Sequence[Item]], RaggedTokens], dim: int | None,
+        token_budget: int | None, show_progress: str | None,
+    ) -> npt.NDArray[np.float32]:  # fmt: skip
+        width = checked_dim(dim, self.dimension)
+        vectors = np.empty((len(items), self.dimension), dtype=np.float32)
         for numbers, rows in batched(
-            distinct,
-            tokenize=partial(self.tokenize, prompt=prompt, instruction=instruction),
+            items,
+            tokenize=tokenize,
             embed=self.embed,
             share_out=lambda work, batches: in_threads(work, batches, nullcontext, self.threads),
             token_budget=token_budget or self._token_budget,
@@ -167,8 +191,7 @@ class RuntimeEncoder:
         if width < self.dimension:
             vectors = vectors[:, :width]
             vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-        found: npt.NDArray[np.float32] = vectors[places]
-        return found
+        return vectors
 
     @property
     def _token_budget(self) -> int:
