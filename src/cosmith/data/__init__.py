@@ -14,7 +14,7 @@ from cosmith.data.cut import Cut
 from cosmith.data.general import general_check_collection
 from cosmith.data.judged_rows import JudgedFiles
 from cosmith.data.passages import Passage, passages_of
-from cosmith.data.readers import ClassesRead, StsPairs, TextsRead, read_classes, read_sts, read_texts
+from cosmith.data.readers import ClassesRead, StsPairs, TextsRead, open_texts, read_classes, read_sts, read_texts
 from cosmith.data.row_lines import write_rows
 from cosmith.data.row_readers import RowsFile, RowsRead, open_judged_rows, open_rows, read_rows
 from cosmith.data.rows import Rejected, RejectedFile, SourceSettings, Task, TrainingRow, reasons, write_rejected
@@ -91,6 +91,7 @@ __all__ = [
     "open_judged_rows",
     "open_rows",
     "open_table",
+    "open_texts",
     "overlap_with_collection",
     "overlap_with_pairs",
     "passages_of",
