@@ -189,7 +189,8 @@ def test_a_nul_is_put_aside_but_not_in_a_test_set(world: Path) -> None:
 
 
 def test_vectors_that_are_not_finite_are_not_written(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Encoder, "encode", lambda *_, **__: np.full((4, 32), np.nan, dtype=np.float32))
+    for way in ("encode", "encode_tokens"):
+        monkeypatch.setattr(Encoder, way, lambda *_, **__: np.full((4, 32), np.nan, dtype=np.float32))
     assert "not finite for the text 'red apples'" in refused("encode", "../model", "../documents.jsonl", "-o", "v.npy")
     assert not list(Path().iterdir())
 

@@ -5,7 +5,7 @@ Each finds the columns by their names, and puts aside the rows that cannot be us
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -23,7 +23,7 @@ from cosmith.data.record_values import (
 )
 from cosmith.data.records import Record, Table
 from cosmith.data.records_file import RecordsFile
-from cosmith.data.rows import Rejected, write_rejected
+from cosmith.data.rows import Rejected, RejectedFile, write_rejected
 from cosmith.data.tables import open_table
 from cosmith.data.texts import document_text
 
@@ -164,6 +164,46 @@ def open_texts(
     found = {"text": text_column, "title": title_column, "id": ids.column} if table.named else {}
     columns = {each: name for each, name in found.items() if name is not None}
     return RecordsFile.of(table, named_text, columns, ids)
+
+
+@dataclass(frozen=True)
+class CheckedTexts:
+    """Texts of a file that has been gone through once: there are some, and each has an id of its own.
+
+    Attributes:
+        file: The texts.
+        count: How many can be used.
+        rejected: Those that cannot.
+    """
+
+    file: RecordsFile[NamedText]
+    count: int
+    rejected: RejectedFile
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        """Id and text of each, read again."""
+        return ((name, text) for name, text, _ in self.file.into(_Unheeded()))
+
+
+class _Unheeded:
+    def append(self, row: Rejected) -> None:
+        """They were told before."""
+
+
+def check_texts(path: str | Path, *, column: str = "auto", rejected: str | Path) -> CheckedTexts:
+    """Go through the texts of a file, to know before a long work on them that all of it can be done.
+
+    Args:
+        path, column: As of :func:`open_texts`.
+        rejected: Where to write the records that cannot be used, as JSON lines.
+
+    Raises:
+        InputError: As :func:`read_texts`.
+    """
+    file = open_texts(path, column=column)
+    with RejectedFile(rejected) as bad:
+        count = sum(1 for _ in file.into(bad))
+    return CheckedTexts(file, count, bad)
 
 
 def text_columns(table: Table, column: str, part: Literal["text", "document"] = "text") -> tuple[str, str | None]:

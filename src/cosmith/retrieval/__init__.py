@@ -19,6 +19,8 @@ _PUBLIC = {
     "stored_bytes": "cosmith.retrieval.vector_forms",
     "Index": "cosmith.retrieval.index",
     "IndexCard": "cosmith.retrieval.index",
+    "VectorFolder": "cosmith.retrieval.vector_shards",
+    "encode_stream": "cosmith.retrieval.streaming",
     "rerank": "cosmith.retrieval.reranking",
     "search_best_chunk": "cosmith.retrieval.best_chunk",
     "search_dense": "cosmith.retrieval.dense",
@@ -26,9 +28,9 @@ _PUBLIC = {
     "search_sparse": "cosmith.retrieval.sparse",
 }
 
-__all__ = ["VECTOR_FORMS", "BestSoFar", "Bm25", "ChunkTable", "Hits", "Index", "IndexCard", "VectorForm", "as_stored",
-           "int8_codes", "rerank", "search_best_chunk", "search_dense", "search_late_interaction", "search_sparse",
-           "sign_bits", "stored_bytes"]  # fmt: skip
+__all__ = ["VECTOR_FORMS", "BestSoFar", "Bm25", "ChunkTable", "Hits", "Index", "IndexCard", "VectorFolder",
+           "VectorForm", "as_stored", "encode_stream", "int8_codes", "rerank", "search_best_chunk", "search_dense",
+           "search_late_interaction", "search_sparse", "sign_bits", "stored_bytes"]  # fmt: skip
 
 if TYPE_CHECKING:
     from cosmith.retrieval.best_chunk import ChunkTable, search_best_chunk
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from cosmith.retrieval.lexical import Bm25
     from cosmith.retrieval.reranking import rerank
     from cosmith.retrieval.sparse import search_sparse
+    from cosmith.retrieval.streaming import encode_stream
     from cosmith.retrieval.vector_forms import (
         VECTOR_FORMS,
         VectorForm,
@@ -47,6 +50,7 @@ if TYPE_CHECKING:
         sign_bits,
         stored_bytes,
     )
+    from cosmith.retrieval.vector_shards import VectorFolder
 
 
 def __getattr__(name: str) -> Any:
