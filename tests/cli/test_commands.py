@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as parquet
 import pytest
 from typer.main import get_command
 from typer.testing import CliRunner, Result
@@ -242,6 +243,33 @@ def test_encode_gives_the_encoders_vectors_and_says_what_it_left_out(world: Path
     assert [row["line"] for row in rejected] == [2, 4]
     ids = [json.loads(line)["_id"] for line in (tmp_path / "vectors.ids.jsonl").read_text().splitlines()]
     assert ids == ["1", "3"]
+
+
+def test_encode_lists_what_is_cut_and_goes_on_only_with_the_same(world: Path, tmp_path: Path) -> None:
+    texts, vectors = tmp_path / "texts.jsonl", tmp_path / "vectors"
+    rows = [{"_id": f"n{number}", "text": "word " * (100 if number == 3 else number + 1)} for number in range(5)]
+    texts.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    encode = ["encode", world / "model", texts, "--output", vectors, "--shard-size", 2, "--precision", "float32"]
+    done = cosmith(*encode, "--token-counts", "--json")
+    assert done.exit_code == 0, done.stderr
+    said, tokens = json.loads(done.stdout), Encoder.load(world / "model").tokenize([row["text"] for row in rows])
+    assert (said["texts"], said["cut"], said["tokens"]) == (5, 1, int(tokens.full_lengths.sum()))
+    cut = [json.loads(line) for line in Path(said["cut_file"]).read_text().splitlines()]
+    assert cut == [{"_id": "n3", "tokens": int(tokens.full_lengths[3])}]
+    read = parquet.read_table(vectors)
+    assert read["_id"].to_pylist() == [row["_id"] for row in rows]
+    assert read["tokens"].to_pylist() == tokens.full_lengths.tolist()
+    (vectors / "000001.parquet").unlink()  # as if killed there
+    first = (vectors / "000000.parquet").stat().st_mtime_ns
+    assert cosmith(*encode, "--token-counts").exit_code == 0
+    assert (vectors / "000000.parquet").stat().st_mtime_ns == first
+    assert parquet.read_table(vectors).equals(read)
+    refused = cosmith(*encode, "--token-counts", "--prompt", "query")
+    assert "made otherwise: prompt the default there, query here" in refused.stderr
+    texts.write_text(texts.read_text().replace("n2", "m2"))
+    assert "000001.parquet: is of other texts than number 3 to 4" in cosmith(*encode, "--token-counts").stderr
+    texts.write_text(texts.read_text().replace("m2", "n1"))
+    assert f"{texts}:3 [_id]: the id 'n1' stands on line 2 already" in cosmith(*encode, "--token-counts").stderr
 
 
 def test_of_pairs_index_takes_the_answers_and_encode_asks(world: Path, tmp_path: Path) -> None:
