@@ -265,7 +265,7 @@ def test_encode_lists_what_is_cut_and_goes_on_only_with_the_same(world: Path, tm
     assert (vectors / "000000.parquet").stat().st_mtime_ns == first
     assert parquet.read_table(vectors).equals(read)
     refused = cosmith(*encode, "--token-counts", "--prompt", "query")
-    assert "made otherwise: prompt the default there, query here" in refused.stderr
+    assert "made otherwise: prompt none there, query here" in refused.stderr
     texts.write_text(texts.read_text().replace("n2", "m2"))
     assert "000001.parquet: is of other texts than number 3 to 4" in cosmith(*encode, "--token-counts").stderr
     texts.write_text(texts.read_text().replace("m2", "n1"))

@@ -163,8 +163,8 @@ def test_a_damaged_index_says_which_file_is(words_encoder, tmp_path):
     (folder / "index.json").write_text(json.dumps(card | {"count": 5}))
     with pytest.raises(InputError, match="5 of 64"):
         Index.load(folder)
-    (folder / "index.json").write_text(json.dumps(card | {"format": 4}))
-    with pytest.raises(InputError, match="format 4"):
+    (folder / "index.json").write_text(json.dumps(card | {"format": 5}))
+    with pytest.raises(InputError, match="format 5"):
         Index.load(folder)
     (folder / "index.json").write_text("[]")
     with pytest.raises(InputError, match=r"index\.json"):

@@ -115,7 +115,7 @@ def test_other_texts_are_refused_where_shards_stand(encoder: Encoder, tmp_path: 
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"prompt": "query"}, "prompt the default there, query here"),
+        ({"prompt": "query"}, "prompt none there, query here"),
         ({"dim": 8}, "dimensions 32 there, 8 here"),
         ({"form": "npy"}, "shards kept as parquet there, npy here"),
         ({"rows": 6}, "texts a shard 5 there, 6 here"),

@@ -16,6 +16,7 @@ from cosmith.atomic import write_json
 from cosmith.errors import InputError, nearest
 from cosmith.evaluation.significance import Comparison, Interval, by_set, paired_difference
 from cosmith.evaluation.tables import markdown_table, terminal_table
+from cosmith.models.fingerprint_parts import EmbeddingFingerprint
 from cosmith.phrases import counted_as
 
 _FORMAT = 1
@@ -88,6 +89,7 @@ class Scores:
         unit: What they are called.
         breakdown: The parts that the value is made of, where it has some.
         sets: How many of the queries belong to each set, in order, where each set counts alike, whatever its size.
+        fingerprint: Of the vectors, part by part; None where it is not known, or they are none of one model.
     """
 
     task: str
@@ -100,6 +102,7 @@ class Scores:
     unit: str = "queries"
     breakdown: Breakdown | None = field(default=None, repr=False)
     sets: tuple[int, ...] = field(default=(), repr=False)
+    fingerprint: EmbeddingFingerprint | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.main not in self.values:
@@ -260,6 +263,7 @@ class Scores:
             "per_query": {metric: values.tolist() for metric, values in self.per_query.items()},
             "breakdown": None if self.breakdown is None else asdict(self.breakdown),
             "sets": list(self.sets),
+            "fingerprint": None if self.fingerprint is None else self.fingerprint.as_json(),
         }
 
     @classmethod
@@ -286,6 +290,7 @@ class Scores:
                 unit=str(about["unit"]),
                 breakdown=Breakdown(**about["breakdown"]) if about.get("breakdown") else None,
                 sets=tuple(map(int, about.get("sets", ()))),
+                fingerprint=EmbeddingFingerprint.from_json(about.get("fingerprint")),
             )
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             if isinstance(error, InputError):

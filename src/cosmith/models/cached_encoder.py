@@ -9,7 +9,7 @@ import numpy.typing as npt
 import xxhash
 
 from cosmith.models.batched import distinct_of
-from cosmith.models.embedding_fingerprint import computed_in, embedding_fingerprint
+from cosmith.models.fingerprint_parts import computed_in, embedding_fingerprint
 from cosmith.models.protocol import TextEncoder
 from cosmith.models.vector_cache import VectorCache
 
@@ -52,6 +52,11 @@ class CachedEncoder:
         """The most tokens of a text that are read."""
         return self.encoder.max_length
 
+    @property
+    def precision(self) -> str:
+        """In what the model computes here."""
+        return computed_in(self.encoder)
+
     def fingerprint(self) -> str:
         """The encoder's."""
         return self._fingerprint or self.encoder.fingerprint()
@@ -92,6 +97,6 @@ class CachedEncoder:
         return found
 
     def _keys(self, texts: Sequence[str], prompt: str | None, instruction: str) -> list[bytes]:
-        said = (self.fingerprint(), computed_in(self.encoder), self.dimension, prompt, instruction)
+        said = (self.fingerprint(), self.precision, self.dimension, prompt, instruction)
         before = xxhash.xxh3_128_digest(repr(said).encode("utf-8", "surrogatepass"))
         return [xxhash.xxh3_128_digest(before + text.encode("utf-8", "surrogatepass")) for text in texts]

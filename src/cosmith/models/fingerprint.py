@@ -8,7 +8,7 @@ import torch
 import xxhash
 
 from cosmith.models.backbone import described
-from cosmith.models.embedding_fingerprint import spec_parts
+from cosmith.models.fingerprint_parts import spec_parts
 from cosmith.models.folder import ModelSpec
 from cosmith.models.tokenization import TextTokenizer
 
@@ -34,7 +34,7 @@ def fingerprint_of(module: torch.nn.Module, config: Any, tokenizer: TextTokenize
 
 
 def parts_of(module: torch.nn.Module, config: Any, tokenizer: TextTokenizer, spec: ModelSpec) -> dict[str, str]:
-    """The same part by part, see :class:`~cosmith.models.embedding_fingerprint.EmbeddingFingerprint`.
+    """The same part by part, see :class:`~cosmith.models.fingerprint_parts.EmbeddingFingerprint`.
 
     Args:
         module, config, tokenizer, spec: As of :func:`fingerprint_of`.

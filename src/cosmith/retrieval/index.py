@@ -30,6 +30,7 @@ from cosmith.data.arrow_files import map_batch, write_batch
 from cosmith.data.chunking import Chunk
 from cosmith.data.texts import TextTable
 from cosmith.errors import InputError
+from cosmith.models.fingerprint_parts import EmbeddingFingerprint, embedding_fingerprint, vectors_fingerprint
 from cosmith.retrieval.best_chunk import ChunkTable, search_best_chunk
 from cosmith.retrieval.dense import search_dense
 from cosmith.retrieval.hits import Hits
@@ -37,8 +38,8 @@ from cosmith.retrieval.hits import Hits
 if TYPE_CHECKING:
     from cosmith.models import TextEncoder
 
-FORMAT = 3
-_READABLE = (2, FORMAT)  # 2: from before chunks
+FORMAT = 4
+_READABLE = (2, 3, FORMAT)  # 2: from before chunks, 3: from before fingerprints by their parts
 _ENCODED_AT_A_TIME = 32_768
 """Documents handed to the encoder at once: enough to sort by length, few enough to hold."""
 
@@ -57,6 +58,7 @@ class IndexCard:
         instruction: The instruction that the model was given, and is given for queries where a search says no other.
         format: The version of the layout.
         chunks: How many chunks the documents were cut into, each with a vector; None: a vector a document.
+        fingerprint: Of the vectors, part by part; None in indexes of earlier releases.
     """
 
     model: str
@@ -68,6 +70,7 @@ class IndexCard:
     instruction: str = ""
     format: int = FORMAT
     chunks: int | None = None
+    fingerprint: EmbeddingFingerprint | None = None
 
     @property
     def vectors(self) -> int:
@@ -151,6 +154,7 @@ class Index:
             prompt=prompt,
             instruction=instruction,
             chunks=None if cut is None else len(cut),
+            fingerprint=vectors_fingerprint(encoder, prompt=prompt, instruction=instruction, dim=dim),
         )
         ids, texts = list(documents), list(documents.values())
         batch = pa.record_batch(
@@ -215,7 +219,8 @@ class Index:
         Raises:
             InputError: When its fingerprint is another.
         """
-        require_maker(encoder, what="index", model=self.card.model, fingerprint=self.card.encoder)
+        made = self.card.fingerprint
+        require_maker(encoder, what="index", model=self.card.model, fingerprint=self.card.encoder, parts=made)
 
     @property
     def ids(self) -> list[str]:
@@ -283,23 +288,27 @@ def model_name(encoder: object) -> str:
     return name if isinstance(name, str) and name else type(encoder).__name__
 
 
-def require_maker(encoder: TextEncoder, *, what: str, model: str, fingerprint: str) -> None:
+def require_maker(
+    encoder: TextEncoder, *, what: str, model: str, fingerprint: str, parts: EmbeddingFingerprint | None = None
+) -> None:
     """Refuse to search vectors with an encoder that did not make them.
 
     Args:
         encoder: Would make the queries.
         what: What was made, ``index`` or ``vectors``.
         model, fingerprint: Name and fingerprint of what made it; both "" where that is not known.
+        parts: The fingerprint part by part, where that is known.
 
     Raises:
-        InputError: When the encoder's fingerprint is another.
+        InputError: When the encoder's fingerprint is another, saying which parts are where they are known.
     """
     asked = encoder.fingerprint()
     if asked != fingerprint:
         made = f"made by {model} ({fingerprint})" if fingerprint else "made by a model that was not said"
+        differences = [] if parts is None else parts.of_model().differences(embedding_fingerprint(encoder))
         raise InputError(
             f"the {what} {'were' if what.endswith('s') else 'was'} {made}, but searched with {model_name(encoder)}"
-            f" ({asked}): their vectors cannot be compared",
+            f" ({asked}): their vectors cannot be compared" + (f" ({'; '.join(differences)})" if differences else ""),
             field="encoder",
             remedy=f"Search with the model that made the {what}, or build the {what} again with this one.",
         )
@@ -370,7 +379,12 @@ def _write(
         if chunks is not None:
             write_array(place / "chunks.npy", (len(chunks), 3), np.int64, [chunks.to_array()])
         write_batch(place / "documents.arrow", documents)
-        write_json(place / "index.json", asdict(card))
+        write_json(place / "index.json", _card_as_json(card))
+
+
+def _card_as_json(card: IndexCard) -> dict[str, Any]:
+    made = None if card.fingerprint is None else card.fingerprint.as_json()
+    return asdict(replace(card, fingerprint=None)) | {"fingerprint": made}
 
 
 def _read_chunks(path: Path, card: IndexCard) -> ChunkTable:
@@ -386,7 +400,7 @@ def _read_card(path: Path) -> IndexCard:
         about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         version = about["format"]
         if version in _READABLE:
-            return IndexCard(**about)
+            return IndexCard(**about | {"fingerprint": EmbeddingFingerprint.from_json(about.get("fingerprint"))})
     except (FileNotFoundError, NotADirectoryError) as error:
         if not path.parent.exists():
             raise InputError("there is no such index", path=path.parent, remedy="Check the path.") from error

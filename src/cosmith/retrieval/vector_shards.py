@@ -29,7 +29,7 @@ from cosmith.data.ragged import Float32
 from cosmith.errors import InputError, nearest
 from cosmith.models.batched import distinct_of
 from cosmith.models.dimensions import checked_dim
-from cosmith.models.embedding_fingerprint import EmbeddingFingerprint, vectors_fingerprint
+from cosmith.models.fingerprint_parts import EmbeddingFingerprint, vectors_fingerprint
 from cosmith.retrieval import vectors
 from cosmith.retrieval.vectors import StoredAs, require_finite_of
 
@@ -245,7 +245,9 @@ class ShardWriter:
         distinct, places = distinct_of([text for _, text in texts])
         made, tokens, cut = self._encoded(distinct)
         require_finite_of(made, distinct)
-        rows = made.astype(self.stored_as, copy=False)[places]
+        rows = made.astype(self.stored_as, copy=False)
+        if len(distinct) < len(ids):  # otherwise they stand in order, and one copy is enough
+            rows = rows[places]
         of_each = None if tokens is None else tokens[places]
         said = {
             "texts": len(ids),
@@ -281,7 +283,7 @@ class ShardWriter:
             columns["tokens"] = pa.array(tokens, pa.int32())
         with atomic_file(self.path(number), "wb") as handle:
             # Vectors repeat nothing: a dictionary of their numbers, or compression, only costs time and memory.
-            parquet.write_table(pa.table(columns), handle, use_dictionary=False)
+            parquet.write_table(pa.table(columns), handle, use_dictionary=False, compression="none")
 
     def _write_array(self, number: int, ids: list[str], rows: npt.NDArray[Any], tokens: Any) -> None:
         with atomic_file(_ids_path(self.folder, number)) as handle:

@@ -18,7 +18,7 @@ from cosmith.errors import InputError
 from cosmith.models.batched import Item, batched, distinct_of
 from cosmith.models.batching import ACCELERATOR_TOKENS, STATIC_TOKENS
 from cosmith.models.dimensions import checked_dim
-from cosmith.models.embedding_fingerprint import spec_parts
+from cosmith.models.fingerprint_parts import spec_parts
 from cosmith.models.folder import ModelSpec, read_spec
 from cosmith.models.lengths import UNLIMITED
 from cosmith.models.measure import TokenMeasure

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _HASHED = ("weights", "architecture", "tokenizer", "model")
 """Parts whose values tell people nothing."""
 
+_USE = ("prompt", "instruction", "dimensions", "precision", "kept as")
+"""Parts that say how a model was used: those of queries may be others than those of documents."""
+
 _SHOWN = 60  # characters of a value
 
 
@@ -41,6 +44,10 @@ class EmbeddingFingerprint:
     def extended(self, more: Mapping[str, str]) -> EmbeddingFingerprint:
         """With more parts, or other values of some."""
         return EmbeddingFingerprint({**self.parts, **more})
+
+    def of_model(self) -> EmbeddingFingerprint:
+        """Without the parts that say how the model was used."""
+        return EmbeddingFingerprint({name: value for name, value in self.parts.items() if name not in _USE})
 
     def differences(self, here: EmbeddingFingerprint) -> list[str]:
         """In words, where another one differs: ``["maximum length 256 there, 128 here", "other weights"]``."""
@@ -83,15 +90,10 @@ def vectors_fingerprint(
         prompt, instruction, dim: As of :meth:`cosmith.models.TextEncoder.encode`.
         form: As what the vectors are kept: ``float32``, ``float16``, or the name of a compressed form.
     """
-    return embedding_fingerprint(encoder).extended(
-        {
-            "prompt": "the default" if prompt is None else prompt,
-            "instruction": instruction or "none",
-            "dimensions": str(dim or encoder.dimension),
-            "precision": computed_in(encoder),
-            "kept as": form,
-        }
-    )
+    asked = {"prompt": prompt, "instruction": instruction or None}
+    used = {"dimensions": str(dim or encoder.dimension), "precision": computed_in(encoder), "kept as": form}
+    said = {name: text for name, text in asked.items() if text is not None}
+    return embedding_fingerprint(encoder).extended(said | used)
 
 
 def spec_parts(spec: ModelSpec) -> dict[str, str]:
@@ -108,9 +110,8 @@ def spec_parts(spec: ModelSpec) -> dict[str, str]:
         "projection": ", ".join(head) or "none",
         "normalisation": "unit length",
         "prompts": json.dumps(dict(sorted(spec.prompts.items())), ensure_ascii=False),
-        "default prompt": spec.default_prompt or "none",
         "maximum length": "none" if spec.max_length is None else str(spec.max_length),
-    }
+    } | ({} if spec.default_prompt is None else {"default prompt": spec.default_prompt})
 
 
 def computed_in(encoder: object) -> str:
@@ -125,4 +126,4 @@ def computed_in(encoder: object) -> str:
 
 
 def _shown(value: str | None) -> str:
-    return "not said" if value is None else one_line(value, _SHOWN)
+    return "none" if value is None else one_line(value, _SHOWN)
