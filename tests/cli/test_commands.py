@@ -301,6 +301,20 @@ def test_encode_refuses_a_dim_that_the_model_has_not(world: Path, tmp_path: Path
     assert "End it in .npy" in other.stderr
 
 
+def test_an_index_in_a_compressed_form_is_searched_as_any(world: Path, tmp_path: Path) -> None:
+    folder, form = tmp_path / "index", "cut16+int8, rescored x4 by float32"
+    index = ["index", world / "model", world / "documents.jsonl", "--output", folder, "--precision", "float32"]
+    done = cosmith(*index, "--form", form)
+    assert f"{len(DOCUMENTS)} documents ({form}: 16 + 128 bytes a vector, in float32 128) of" in done.stdout
+    said = json.loads(cosmith(*index, "--form", form, "--chunk-tokens", 12, "--json").stdout)
+    assert (said["form"], said["bytes"], said["finer_bytes"]) == (form, 16, 128)
+    found = json.loads(cosmith("search", folder, "red apples", "-k", 2, "--json").stdout)
+    assert found["hits"][0]["id"] == "a"
+    assert found["hits"][0]["score"] == pytest.approx(1.0, abs=1e-4)
+    refused = cosmith(*index, "--form", "pca16+int9")
+    assert refused.stderr.startswith("error: [--form]: 'pca16+int9': there is no code 'int9'.")
+
+
 def test_index_and_search(world: Path, tmp_path: Path) -> None:
     folder = tmp_path / "index"
     for texts in (world / "documents.jsonl", world / "task"):  # a file, and the corpus of a BEIR folder

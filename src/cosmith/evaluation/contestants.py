@@ -20,7 +20,7 @@ from cosmith.evaluation.tasks.retrieval import (
 from cosmith.evaluation.tasks.subsets import SubsetsTask
 from cosmith.evaluation.trec import cut_offs_for, read_run_on
 from cosmith.models.fingerprint_parts import EmbeddingFingerprint, vectors_fingerprint
-from cosmith.retrieval.index import model_name
+from cosmith.retrieval.makers import model_name
 
 if TYPE_CHECKING:
     from cosmith.data import Collection

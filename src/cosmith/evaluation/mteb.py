@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from cosmith.errors import InputError
 from cosmith.models.dimensions import checked_dim
-from cosmith.retrieval.index import model_name
+from cosmith.retrieval.makers import model_name
 
 if TYPE_CHECKING:
     from cosmith.models import TextEncoder

@@ -16,7 +16,7 @@ from cosmith.errors import InputError
 from cosmith.evaluation.scores import Scores, asked
 from cosmith.evaluation.significance import Comparison
 from cosmith.evaluation.tables import markdown_table, terminal_table
-from cosmith.retrieval.index import model_name
+from cosmith.retrieval.makers import model_name
 from cosmith.retrieval.vector_forms import VectorForm, as_stored, require_forms, stored_bytes
 
 if TYPE_CHECKING:

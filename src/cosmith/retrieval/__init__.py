@@ -18,7 +18,7 @@ _PUBLIC = {
     "sign_bits": "cosmith.retrieval.vector_forms",
     "stored_bytes": "cosmith.retrieval.vector_forms",
     "Index": "cosmith.retrieval.index",
-    "IndexCard": "cosmith.retrieval.index",
+    "IndexCard": "cosmith.retrieval.index_card",
     "VectorFolder": "cosmith.retrieval.vector_shards",
     "encode_stream": "cosmith.retrieval.streaming",
     "rerank": "cosmith.retrieval.reranking",
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from cosmith.retrieval.best_chunk import ChunkTable, search_best_chunk
     from cosmith.retrieval.dense import BestSoFar, search_dense
     from cosmith.retrieval.hits import Hits
-    from cosmith.retrieval.index import Index, IndexCard
+    from cosmith.retrieval.index import Index
+    from cosmith.retrieval.index_card import IndexCard
     from cosmith.retrieval.late_interaction import search_late_interaction
     from cosmith.retrieval.lexical import Bm25
     from cosmith.retrieval.reranking import rerank

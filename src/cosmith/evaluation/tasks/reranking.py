@@ -15,7 +15,7 @@ from cosmith.evaluation.tasks.kind import Kind
 from cosmith.evaluation.tasks.task import OfData, TaskTexts, encode_texts, scores_from
 from cosmith.phrases import one_line
 from cosmith.retrieval.hits import Hits
-from cosmith.retrieval.index import model_name
+from cosmith.retrieval.makers import model_name
 
 if TYPE_CHECKING:
     from cosmith.data.test_sets import CandidateLists

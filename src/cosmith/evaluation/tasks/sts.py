@@ -19,7 +19,7 @@ from cosmith.evaluation.scores import Scores
 from cosmith.evaluation.significance import interval_of
 from cosmith.evaluation.tasks.kind import Kind
 from cosmith.evaluation.tasks.task import OfData, TaskTexts, encode_texts, symmetric_prompt
-from cosmith.retrieval.index import model_name
+from cosmith.retrieval.makers import model_name
 
 if TYPE_CHECKING:
     from cosmith.data import StsPairs

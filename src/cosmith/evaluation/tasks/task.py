@@ -15,7 +15,7 @@ from cosmith.evaluation.scores import Breakdown, Scores
 from cosmith.evaluation.significance import bootstrap_intervals, interval_of
 from cosmith.evaluation.tasks.kind import Kind
 from cosmith.phrases import one_line
-from cosmith.retrieval.index import model_name
+from cosmith.retrieval.makers import model_name
 
 if TYPE_CHECKING:
     from cosmith.data.rows import Rejected

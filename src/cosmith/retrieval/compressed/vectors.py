@@ -21,7 +21,7 @@ from cosmith.retrieval.compressed.folder import read, write
 from cosmith.retrieval.compressed.form import Coding, SearchForm, parse_form
 from cosmith.retrieval.compressed.structures import StructuredVectors
 from cosmith.retrieval.dense import Positions, Scores
-from cosmith.retrieval.index import model_name, require_maker
+from cosmith.retrieval.makers import model_name, require_maker
 
 if TYPE_CHECKING:
     from cosmith.models import TextEncoder
