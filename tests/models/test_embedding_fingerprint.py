@@ -125,6 +125,7 @@ def test_an_exported_folder_says_of_what_it_was_made_and_a_dynamic_form_that_it_
     assert EmbeddingFingerprint.from_json(said["parts"]) == embedding_fingerprint(encoder)
     forms = {each.precision for each in load_encoder(folder, precision="float32").exported.variants}
     for precision in forms:
-        parts = embedding_fingerprint(load_encoder(folder, runtime="onnx", precision=precision)).parts
-        assert parts["runtime"].startswith(f"onnx {precision}")
-        assert ("dynamic" in parts["runtime"]) == (precision == "int8")
+        here = embedding_fingerprint(load_encoder(folder, runtime="onnx", precision=precision))
+        runtime = f"onnx {precision}" + (", dynamic" if precision == "int8" else "")
+        told = embedding_fingerprint(encoder).differences(here)
+        assert told == [f"runtime torch there, {runtime} here", "another graph"]

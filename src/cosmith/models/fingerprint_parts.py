@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cosmith.models.folder import ModelSpec
     from cosmith.models.protocol import TextEncoder
 
-_HASHED = ("weights", "architecture", "tokenizer", "model")
+_HASHED = ("weights", "architecture", "tokenizer", "graph", "model")
 """Parts whose values tell people nothing."""
 
 _USE = ("prompt", "instruction", "dimensions", "precision", "kept as")

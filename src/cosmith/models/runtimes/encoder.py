@@ -114,10 +114,12 @@ class RuntimeEncoder:
 
     def fingerprint_parts(self) -> Mapping[str, str]:
         """The same part by part, see :class:`cosmith.models.EmbeddingFingerprint`."""
-        runtime = self.variant.name
-        if self.precision == "int8":
-            runtime += " (dynamic: a vector depends on the texts of its micro-batch)"
-        said = {"weights": self.variant.digest, "tokenizer": self.tokenizer.fingerprint(), "runtime": runtime}
+        # The activations of int8 graphs are scaled batch by batch: a vector depends on the texts beside it.
+        runtime = self.variant.name + (", dynamic" if self.precision == "int8" else "")
+        exported = {} if self.exported.parts is None else self.exported.parts.parts
+        made_from = {name: exported[name] for name in ("weights", "architecture") if name in exported}
+        said = {**made_from, "tokenizer": self.tokenizer.fingerprint(), "runtime": runtime}
+        said["graph"] = self.variant.digest
         return said | spec_parts(self.spec)
 
     def tokenize(
