@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -214,6 +215,8 @@ def test_vectors_never_stand_beside_the_ids_of_other_texts(world: Path, monkeypa
         if Path("v.npy").exists():
             assert {name: Path(name).read_bytes() for name in before} == before
         assert Path("v.ids.jsonl").exists()
+        assert "v.npy.shards/000000.npy: is of other texts" in refused(*encode, documents[0], "-o", "v.npy")
+        shutil.rmtree("v.npy.shards")
 
 
 def test_a_place_that_cannot_be_written_is_found_before_the_work(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
