@@ -52,10 +52,10 @@ def work(way: str, pairs: Path, folder: Path) -> dict[str, float]:
         few.write_text("".join(islice(lines, 1000)), encoding="utf-8")
     write(way, few, folder / "few")  # what is imported and set up once
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
-    before = _status("VmRSS")
+    before = status_of("VmRSS")
     with Watch() as anonymous:
         write(way, pairs, folder / "all")
-    return {"before": before, "peak": _status("VmHWM"), "peak anonymous": max(anonymous)}
+    return {"before": before, "peak": status_of("VmHWM"), "peak anonymous": max(anonymous)}
 
 
 def write(way: str, pairs: Path, folder: Path) -> None:
@@ -89,12 +89,13 @@ class Watch:
     def _watch(self) -> None:
         while True:
             self.seen = self.seen or []
-            self.seen.append(_status("RssAnon"))
+            self.seen.append(status_of("RssAnon"))
             if self._ended.wait(0.02):
                 return
 
 
-def _status(key: str) -> float:
+def status_of(key: str) -> float:
+    """A number of the process's status, in MB: ``VmRSS``, ``VmHWM``, ``RssAnon``."""
     found = re.search(rf"^{key}:\s+(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE)
     return int(found[1]) / 1024 if found else float("nan")
 

@@ -234,6 +234,36 @@ class TestProgress:
             "Encoding: 100/100 texts",
         ]
 
+    def test_what_stood_before_says_nothing_of_the_rate(self, clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+        progress.set_style("plain")
+        with progress.track("Encoding", 100, "texts") as bar:
+            bar.skip(80)
+            clock.now = 4.0
+            bar.advance(10)
+        assert capsys.readouterr().err.splitlines()[0] == "Encoding: 90/100 texts, 2.5/s, 4 s left"
+
+    def test_without_a_total_there_is_no_time_left(self, clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+        progress.set_style("plain")
+        with progress.track("Encoding", None, "texts") as bar:
+            clock.now = 4.0
+            bar.advance(10)
+        assert capsys.readouterr().err.splitlines() == ["Encoding: 10 texts, 2.5/s"]
+
+    def test_what_is_counted_by_another_is_a_part_of_it(self, clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+        progress.set_style("plain")
+        with progress.track("Encoding", 100, "texts") as bar:
+            with progress.counted_by(bar, 50), progress.track("Batches", 5, "batches") as inner:
+                clock.now = 4.0
+                inner.advance(2)
+            with progress.untold(), progress.track("Reading", 9, "lines") as lines:
+                lines.advance(9)
+            with progress.counted_by(bar, 50):  # of which nothing is told
+                clock.now = 20.0
+        assert capsys.readouterr().err.splitlines() == [
+            "Encoding: 20/100 texts, 5.0/s, 16 s left",
+            "Encoding: 100/100 texts, 5.0/s, 0 s left",
+        ]
+
     def test_json_lines(self, clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
         progress.set_style("json")
         with progress.track("Encoding", 4, "texts") as bar:
@@ -266,7 +296,9 @@ class TestProgress:
         monkeypatch.setattr(progress, "_style", "silent")
         progress.set_style("live")
         with progress.track("Encoding", 4, "texts") as bar:
-            bar.advance(4, "done")
+            bar.skip(2)
+            with progress.counted_by(bar, 2), progress.track("Batches", 8) as inner:
+                inner.advance(8, "done")
         assert "4/4" in capsys.readouterr().err
 
     @pytest.mark.parametrize(

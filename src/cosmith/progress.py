@@ -10,7 +10,8 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from typing import Literal, Protocol
 
 Style = Literal["auto", "live", "plain", "json", "silent"]
@@ -22,9 +23,15 @@ class Bar(Protocol):
     def advance(self, amount: int = 1, status: str = "") -> None:
         """Count ``amount`` more units as done; ``status`` is shown behind them."""
 
+    def skip(self, amount: int) -> None:
+        """Count units as done that were done before, so that they say nothing of the rate."""
+
 
 class _Silent:
     def advance(self, amount: int = 1, status: str = "") -> None:
+        pass
+
+    def skip(self, amount: int) -> None:
         pass
 
 
@@ -33,9 +40,9 @@ class _Lines:
 
     interval = 10.0
 
-    def __init__(self, what: str, total: int, unit: str, as_json: bool) -> None:
+    def __init__(self, what: str, total: int | None, unit: str, as_json: bool) -> None:
         self.what, self.total, self.unit, self.as_json = what, total, unit, as_json
-        self.done, self.status = 0, ""
+        self.done, self.skipped, self.status = 0, 0, ""
         self.started = time.monotonic()
         self.due = self.started + 2.0
         self.said: int | None = None  # what was done when a line was last written
@@ -47,18 +54,25 @@ class _Lines:
             self.due = time.monotonic() + self.interval
             self.say()
 
+    def skip(self, amount: int) -> None:
+        self.done += amount
+        self.skipped += amount
+
     def say(self) -> None:
         self.said = self.done
         seconds = max(time.monotonic() - self.started, 1e-9)
-        rate = max(self.done, 0) / seconds
-        left = (self.total - self.done) / rate if rate else float("inf")
+        rate = max(self.done - self.skipped, 0) / seconds
         if self.as_json:
             line = json.dumps(
                 {"event": "progress", "what": self.what, "done": self.done, "total": self.total,
                  "unit": self.unit, "per_second": round(rate, 2), "status": self.status}
             )  # fmt: skip
         else:
-            line = f"{self.what}: {self.done:,}/{self.total:,} {self.unit}, {rate:,.1f}/s, {clock(left)} left"
+            line = f"{self.what}: {self.done:,}"
+            line += "" if self.total is None else f"/{self.total:,}"
+            line += f" {self.unit}, {rate:,.1f}/s"
+            if self.total is not None:
+                line += f", {clock((self.total - self.done) / rate if rate else float('inf'))} left"
             line += f"  {self.status}" if self.status else ""
         sys.stderr.write(line + "\n")
         sys.stderr.flush()
@@ -81,15 +95,19 @@ def set_style(style: Style) -> None:
 
 
 @contextmanager
-def track(what: str, total: int, unit: str = "") -> Iterator[Bar]:
+def track(what: str, total: int | None, unit: str = "") -> Iterator[Bar]:
     """Show the progress of a block.
 
     Args:
         what: What is being done, e.g. ``"Encoding documents"``.
-        total: How many units there are in all.
+        total: How many units there are in all; None: that is not known.
         unit: The plural name of a unit, e.g. ``"texts"``.
     """
-    if _style == "silent" or total <= 0:
+    whole = _whole.get()
+    if whole is not None:
+        whole.total += total or 0
+        yield whole
+    elif _style == "silent" or (total is not None and total <= 0):
         yield _Silent()
     elif _style == "live":
         with _live(what, total, unit) as bar:
@@ -101,7 +119,45 @@ def track(what: str, total: int, unit: str = "") -> Iterator[Bar]:
 
 
 @contextmanager
-def _live(what: str, total: int, unit: str) -> Iterator[Bar]:
+def counted_by(bar: Bar, amount: int) -> Iterator[None]:
+    """Have what is tracked within the block advance ``bar``, by ``amount`` of its units in all, and show nothing
+    else."""
+    part = _Part(bar, amount)
+    token = _whole.set(part)
+    try:
+        yield
+    finally:
+        _whole.reset(token)
+    bar.advance(amount - part.told)
+
+
+def untold() -> AbstractContextManager[None]:
+    """Have nothing shown of what is tracked within the block: that is part of something whose progress is shown."""
+    return counted_by(_Silent(), 0)
+
+
+class _Part:
+    """Progress that is a part of another's: ``amount`` units of ``bar`` when ``total`` of its own are done."""
+
+    def __init__(self, bar: Bar, amount: int) -> None:
+        self.bar, self.amount = bar, amount
+        self.total = self.done = self.told = 0
+
+    def advance(self, amount: int = 1, status: str = "") -> None:
+        self.done = min(self.done + amount, self.total)
+        now = self.amount * self.done // self.total if self.total else 0
+        self.bar.advance(now - self.told, status)
+        self.told = now
+
+    def skip(self, amount: int) -> None:
+        self.advance(amount)
+
+
+_whole: ContextVar[_Part | None] = ContextVar("whole", default=None)
+
+
+@contextmanager
+def _live(what: str, total: int | None, unit: str) -> Iterator[Bar]:
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -128,6 +184,9 @@ def _live(what: str, total: int, unit: str) -> Iterator[Bar]:
                 progress.update(task, advance=amount)
                 if status:
                     progress.update(task, status=status)
+
+            def skip(self, amount: int) -> None:
+                progress.reset(task, completed=amount, total=total)
 
         yield Live()
 

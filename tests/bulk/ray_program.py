@@ -10,7 +10,8 @@ import numpy as np
 
 from cosmith.bulk import Engine
 from cosmith.data.texts import TextTable
-from cosmith.retrieval.vectors import Encoding, write_vectors
+from cosmith.retrieval.streaming import write_vectors
+from cosmith.retrieval.vectors import Encoding
 
 TEXTS = [f"text {number}" for number in range(24)]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from cosmith.bulk import Engine, ShardJob, open_shards, run_shards
+from cosmith.bulk import Engine, ShardJob, run_shards
 from cosmith.errors import InputError
 
 
@@ -25,25 +25,12 @@ def job(folder: Path, count: int, made: list[int]) -> ShardJob:
 
 def test_only_missing_shards_are_made(tmp_path: Path) -> None:
     made: list[int] = []
-    open_shards(tmp_path / "shards", "one", 5, ".txt")
+    (tmp_path / "shards").mkdir()
     with pytest.raises(KeyboardInterrupt):
         run_shards(job(tmp_path / "shards", 5, made))
-    open_shards(tmp_path / "shards", "one", 5, ".txt")
     run_shards(job(tmp_path / "shards", 5, made))
     assert made == [0, 1, 2, 3, 3, 4]
     assert [each.read_text() for each in job(tmp_path / "shards", 5, made).paths] == ["0", "1", "2", "3", "4"]
-
-
-def test_shards_of_other_work_go_and_what_is_no_shard_is_left_alone(tmp_path: Path) -> None:
-    made = [3]
-    open_shards(tmp_path / "shards", "one", 5, ".txt")
-    run_shards(job(tmp_path / "shards", 5, made))
-    open_shards(tmp_path / "shards", "two", 2, ".txt")
-    assert job(tmp_path / "shards", 5, made).missing() == [0, 1, 2, 3, 4]
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "diary.txt").write_text("dear diary")
-    with pytest.raises(InputError, match="holds something else than shards"):
-        open_shards(tmp_path / "mine", "one", 5, ".txt")
 
 
 @pytest.mark.parametrize(

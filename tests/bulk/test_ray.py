@@ -31,7 +31,8 @@ from cosmith.mining.synthesis import Budget, Endpoint, Passage, SynthesisSetting
 from cosmith.models import tiny_cross_encoder, tiny_encoder
 from cosmith.recipes import load_recipe, parse_document, run_recipe
 from cosmith.retrieval import Index, vectors
-from cosmith.retrieval.vectors import Encoding, write_vectors
+from cosmith.retrieval.streaming import write_vectors
+from cosmith.retrieval.vectors import Encoding
 
 ray = pytest.importorskip("ray")
 pytestmark = pytest.mark.slow
@@ -79,7 +80,7 @@ def test_a_worker_killed_while_encoding_costs_and_doubles_nothing(tmp_path: Path
     found = write_vectors(encoding, texts, tmp_path / "ray", RAY)
     assert (tmp_path / "dead").exists()
     assert files(tmp_path / "ray") == files(tmp_path / "local")
-    read = [parquet.read_table(file) for file in found]
+    read = [parquet.read_table(file) for file in found.files]
     assert [each for table in read for each in table["_id"].to_pylist()] == texts
     whole = np.concatenate([np.stack(table["vector"].to_pylist()) for table in read])
     assert np.array_equal(whole.astype(np.float32), encoding.encoder.encode(texts))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as parquet
 import pytest
 from typer.main import get_command
 from typer.testing import CliRunner, Result
@@ -244,6 +245,33 @@ def test_encode_gives_the_encoders_vectors_and_says_what_it_left_out(world: Path
     assert ids == ["1", "3"]
 
 
+def test_encode_lists_what_is_cut_and_goes_on_only_with_the_same(world: Path, tmp_path: Path) -> None:
+    texts, vectors = tmp_path / "texts.jsonl", tmp_path / "vectors"
+    rows = [{"_id": f"n{number}", "text": "word " * (100 if number == 3 else number + 1)} for number in range(5)]
+    texts.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    encode = ["encode", world / "model", texts, "--output", vectors, "--shard-size", 2, "--precision", "float32"]
+    done = cosmith(*encode, "--token-counts", "--json")
+    assert done.exit_code == 0, done.stderr
+    said, tokens = json.loads(done.stdout), Encoder.load(world / "model").tokenize([row["text"] for row in rows])
+    assert (said["texts"], said["cut"], said["tokens"]) == (5, 1, int(tokens.full_lengths.sum()))
+    cut = [json.loads(line) for line in Path(said["cut_file"]).read_text().splitlines()]
+    assert cut == [{"_id": "n3", "tokens": int(tokens.full_lengths[3])}]
+    read = parquet.read_table(vectors)
+    assert read["_id"].to_pylist() == [row["_id"] for row in rows]
+    assert read["tokens"].to_pylist() == tokens.full_lengths.tolist()
+    (vectors / "000001.parquet").unlink()  # as if killed there
+    first = (vectors / "000000.parquet").stat().st_mtime_ns
+    assert cosmith(*encode, "--token-counts").exit_code == 0
+    assert (vectors / "000000.parquet").stat().st_mtime_ns == first
+    assert parquet.read_table(vectors).equals(read)
+    refused = cosmith(*encode, "--token-counts", "--prompt", "query")
+    assert "made otherwise: prompt none there, query here" in refused.stderr
+    texts.write_text(texts.read_text().replace("n2", "m2"))
+    assert "000001.parquet: is of other texts than number 3 to 4" in cosmith(*encode, "--token-counts").stderr
+    texts.write_text(texts.read_text().replace("m2", "n1"))
+    assert f"{texts}:3 [_id]: the id 'n1' stands on line 2 already" in cosmith(*encode, "--token-counts").stderr
+
+
 def test_of_pairs_index_takes_the_answers_and_encode_asks(world: Path, tmp_path: Path) -> None:
     pairs = tmp_path / "faq.jsonl"
     pairs.write_text('{"question": "how to sort", "answer": "call sorted"}\n')
@@ -271,6 +299,20 @@ def test_encode_refuses_a_dim_that_the_model_has_not(world: Path, tmp_path: Path
     other = cosmith("encode", world / "model", world / "documents.jsonl", "-o", tmp_path / "vectors.txt")
     assert other.exit_code == 1
     assert "End it in .npy" in other.stderr
+
+
+def test_an_index_in_a_compressed_form_is_searched_as_any(world: Path, tmp_path: Path) -> None:
+    folder, form = tmp_path / "index", "cut16+int8, rescored x4 by float32"
+    index = ["index", world / "model", world / "documents.jsonl", "--output", folder, "--precision", "float32"]
+    done = cosmith(*index, "--form", form)
+    assert f"{len(DOCUMENTS)} documents ({form}: 16 + 128 bytes a vector, in float32 128) of" in done.stdout
+    said = json.loads(cosmith(*index, "--form", form, "--chunk-tokens", 12, "--json").stdout)
+    assert (said["form"], said["bytes"], said["finer_bytes"]) == (form, 16, 128)
+    found = json.loads(cosmith("search", folder, "red apples", "-k", 2, "--json").stdout)
+    assert found["hits"][0]["id"] == "a"
+    assert found["hits"][0]["score"] == pytest.approx(1.0, abs=1e-4)
+    refused = cosmith(*index, "--form", "pca16+int9")
+    assert refused.stderr.startswith("error: [--form]: 'pca16+int9': there is no code 'int9'.")
 
 
 def test_index_and_search(world: Path, tmp_path: Path) -> None:

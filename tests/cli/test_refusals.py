@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -189,7 +190,8 @@ def test_a_nul_is_put_aside_but_not_in_a_test_set(world: Path) -> None:
 
 
 def test_vectors_that_are_not_finite_are_not_written(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Encoder, "encode", lambda *_, **__: np.full((4, 32), np.nan, dtype=np.float32))
+    for way in ("encode", "encode_tokens"):
+        monkeypatch.setattr(Encoder, way, lambda *_, **__: np.full((4, 32), np.nan, dtype=np.float32))
     assert "not finite for the text 'red apples'" in refused("encode", "../model", "../documents.jsonl", "-o", "v.npy")
     assert not list(Path().iterdir())
 
@@ -213,6 +215,8 @@ def test_vectors_never_stand_beside_the_ids_of_other_texts(world: Path, monkeypa
         if Path("v.npy").exists():
             assert {name: Path(name).read_bytes() for name in before} == before
         assert Path("v.ids.jsonl").exists()
+        assert "v.npy.shards/000000.npy: is of other texts" in refused(*encode, documents[0], "-o", "v.npy")
+        shutil.rmtree("v.npy.shards")
 
 
 def test_a_place_that_cannot_be_written_is_found_before_the_work(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:

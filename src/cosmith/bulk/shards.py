@@ -7,16 +7,9 @@ taken for dead, stands there once.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-
-from cosmith.atomic import make_folder, write_json
-from cosmith.errors import InputError
-
-_MANIFEST = "manifest.json"
-_FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -54,35 +47,3 @@ class ShardJob:
     def missing(self) -> list[int]:
         """The numbers of those that do not stand there yet."""
         return [number for number in range(self.count) if not self.path(number).is_file()]
-
-
-def open_shards(folder: Path, fingerprint: str, count: int, suffix: str) -> None:
-    """Make a folder ready for shards: those of the same work stay, those of another one go.
-
-    Args:
-        folder: The folder; it is known by its ``manifest.json``.
-        fingerprint: A hash over all that the shards depend on.
-        count: How many there are.
-        suffix: How their names end.
-
-    Raises:
-        InputError: When the folder holds something else than shards.
-        StorageError: When it cannot be written.
-    """
-    said = {"format": _FORMAT, "fingerprint": fingerprint, "shards": count, "suffix": suffix}
-    manifest = folder / _MANIFEST
-    if _read(manifest) == said:
-        return
-    if folder.exists() and not manifest.is_file() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError("holds something else than shards", path=folder, remedy="Choose a new folder, or empty it.")
-    make_folder(folder)
-    for file in folder.glob(f"[0-9]*{suffix}"):
-        file.unlink()
-    write_json(manifest, said)
-
-
-def _read(manifest: Path) -> object:
-    try:
-        return json.loads(manifest.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None

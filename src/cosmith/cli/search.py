@@ -26,6 +26,7 @@ from cosmith.phrases import counted
 
 if TYPE_CHECKING:
     from cosmith.data.chunking import Chunking
+    from cosmith.retrieval.compressed import SearchForm
 
 
 def index(
@@ -51,6 +52,10 @@ def index(
     chunk_overlap: Annotated[
         int, typer.Option("--chunk-overlap", help="Tokens of a chunk that the next one repeats, at most.")
     ] = 0,
+    form: Annotated[
+        str | None,
+        typer.Option("--form", help='A compressed form of the vectors, e.g. "rabitq, rescored x4 by int8".'),
+    ] = None,
     engine: EngineOption = "local",
     address: AddressOption = None,
     workers: WorkersOption = None,
@@ -68,6 +73,7 @@ def index(
     if chunk_overlap and chunk_tokens is None:
         raise InputError("is given without --chunk-tokens", field="--chunk-overlap", remedy="Say both, or neither.")
     chunking = None if chunk_tokens is None else _chunking(chunk_tokens, chunk_overlap)
+    kept_as = None if form is None else _form(form)
     rejected = beside(output, ".rejected.jsonl")
     read = texts_of(texts, column, manner, rejected=rejected, part="document")
     encoder = load_reading_encoder(model, precision, runtime=runtime)
@@ -78,17 +84,31 @@ def index(
     )
     built = Index.build(
         encoder, documents, chunks=chunks, dim=dim, folder=output, model=model_reference(model),
-        instruction=instruction, engine=makes,
+        instruction=instruction, form=kept_as, engine=makes,
     )  # fmt: skip
     texts_read = read.texts if chunks is None else [chunk.in_context for chunk in chunks]
     cut = report_cut(encoder, texts_read, manner, prompt="document", instruction=instruction)
     value = {"documents": len(built), "dim": built.card.dim, "index": str(output), "columns": read.columns, "cut": cut}
     value |= rejected_value(read.rejected, rejected) | {"chunks": built.card.chunks}
+    first, finer = built.bytes
+    value |= {"form": built.card.form, "bytes": first, "finer_bytes": finer}
     count = counted(len(built), "document")
     if chunks is not None:
         count += f" in {counted(len(chunks), 'chunk')}"
+    if kept_as is not None:
+        told = f"{first:,.0f}" + (f" + {finer:,.0f}" if finer else "")
+        count += f" ({kept_as}: {told} bytes a vector, in float32 {4 * built.card.dim:,})"
     text = f'{count}{of_columns(read)} in {output}. Search there: cosmith search {quote(str(output))} "your words"'
     manner.result(text, value)
+
+
+def _form(said: str) -> SearchForm:
+    from cosmith.retrieval.compressed import parse_form
+
+    try:
+        return parse_form(said)
+    except InputError as error:
+        raise InputError(error.problem, field="--form", remedy=error.remedy) from error
 
 
 def _chunking(tokens: int, overlap: int) -> Chunking:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -13,13 +13,14 @@ from cosmith.errors import ColumnError, InputError
 from cosmith.phrases import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence, Sized
 
-    from cosmith.data import Cut, Rejected, TextsRead
+    from cosmith.data import Cut, Rejected, RejectedFile, TextsRead
     from cosmith.data.documents import Document, DocumentFiles
     from cosmith.data.records_file import RecordsFile
     from cosmith.evaluation.tasks import EvaluationTask
     from cosmith.models import ReadingEncoder
+    from cosmith.retrieval import VectorFolder
 
 
 def texts_of(
@@ -33,13 +34,51 @@ def texts_of(
     if is_document_folder(path):
         return _texts_of_documents(path, manner, rejected)
     try:
-        file = path / "corpus.jsonl" if (path / "queries.jsonl").is_file() else path
-        read = read_texts(file, column=column, part=part, rejected=rejected)
+        read = read_texts(_file_of(path), column=column, part=part, rejected=rejected)
     except ColumnError as error:
         raise error.told_as("--column", "--column ") from error
-    manner.note(f"{counted(len(read.texts), 'text')}{of_columns(read)} in {file}")
+    manner.note(f"{counted(len(read.texts), 'text')}{of_columns(read)} in {read.path}")
     warn_of_rejected(read.rejected, rejected, manner)
     return read
+
+
+@dataclass(frozen=True)
+class TextStream:
+    """Texts to be gone through as they are needed.
+
+    Attributes:
+        texts: Id and text of each.
+        count: How many there are.
+        rejected: Those that cannot be used.
+        columns: The column of each part that was found.
+    """
+
+    texts: Iterable[tuple[str, str]]
+    count: int
+    rejected: Sequence[Rejected] | RejectedFile
+    columns: Mapping[str, str]
+
+
+def stream_of(path: Path, column: str, manner: Manner, *, rejected: Path) -> TextStream:
+    """The same texts as :func:`texts_of`, of files read once to check them and again as they are needed."""
+    from cosmith.data import check_texts
+    from cosmith.data.documents import is_document_folder
+
+    if is_document_folder(path):
+        read = texts_of(path, column, manner, rejected=rejected)
+        return TextStream(list(zip(read.ids, read.texts, strict=True)), len(read.texts), read.rejected, read.columns)
+    try:
+        checked = check_texts(_file_of(path), column=column, rejected=rejected)
+    except ColumnError as error:
+        raise error.told_as("--column", "--column ") from error
+    found = TextStream(checked, checked.count, checked.rejected, checked.file.columns)
+    manner.note(f"{counted(found.count, 'text')}{of_columns(found)} in {checked.file.path}")
+    warn_of_rejected(found.rejected, rejected, manner)
+    return found
+
+
+def _file_of(path: Path) -> Path:
+    return path / "corpus.jsonl" if (path / "queries.jsonl").is_file() else path
 
 
 def _texts_of_documents(folder: Path, manner: Manner, rejected_file: Path) -> TextsRead:
@@ -80,17 +119,21 @@ def documents_of(
         raise error.told_as("--column", "--column ") from error
 
 
-def of_columns(read: TextsRead) -> str:
+def of_columns(read: TextsRead | TextStream) -> str:
     """Which column the texts were read from, as part of a sentence."""
     names = [repr(read.columns[part]) for part in ("title", "text") if part in read.columns]
     return f" of the column{'s' if len(names) > 1 else ''} {' and '.join(names)}" if names else ""
 
 
-def warn_of_rejected(rows: Sequence[Rejected], written: Path | None, manner: Manner, *, otherwise: str = "") -> None:
+def warn_of_rejected(
+    rows: Sequence[Rejected] | RejectedFile, written: Path | None, manner: Manner, *, otherwise: str = ""
+) -> None:
     """Say how many rows of a file could not be used, and where they are written down with the reason for each; or,
     where they are not, what writes them down."""
-    if rows:
-        first = rows[0]
+    from cosmith.data import RejectedFile
+
+    first = rows.first if isinstance(rows, RejectedFile) else next(iter(rows), None)
+    if first is not None:
         where = f"; all are in {written}" if written else f"; {otherwise}"
         manner.warn(
             f"put aside {counted(len(rows), 'row')} that cannot be used, e.g. {first.path}:{first.line}:"
@@ -124,7 +167,7 @@ def require_other(output: Path, *inputs: Path | None) -> None:
             )  # fmt: skip
 
 
-def rejected_value(rows: Sequence[Rejected], written: Path | None) -> dict[str, object]:
+def rejected_value(rows: Sized, written: Path | None) -> dict[str, object]:
     """How many rows could not be used, and the file that lists them, for the JSON of a result."""
     return {"rejected": len(rows), "rejected_file": str(written) if rows and written else None}
 
@@ -140,6 +183,19 @@ def report_cut(
     )
     warn_of_cut(encoder, [cut], manner)
     return cut.count
+
+
+def warn_of_cut_in(found: VectorFolder, encoder: ReadingEncoder, written: Path, manner: Manner) -> None:
+    """Say how many of the texts of a folder of vectors are longer than the model reads, and write down which."""
+    from cosmith.atomic import write_json_lines
+    from cosmith.data import Cut
+
+    if not found.cut:
+        written.unlink(missing_ok=True)  # of an earlier call
+        return
+    write_json_lines(written, ({"_id": name, "tokens": tokens} for name, tokens in found.cut_texts()))
+    told = Cut("texts", found.cut, found.texts, encoder.max_length).describe()
+    manner.warn(f"{encoder.name}: {told}; which they are stands in {written}")
 
 
 def task_cut(encoder: ReadingEncoder, task: EvaluationTask, manner: Manner) -> list[dict[str, object]]:

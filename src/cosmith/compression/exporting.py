@@ -26,6 +26,7 @@ from cosmith.compression.quantisation import (
 from cosmith.errors import InputError, nearest
 from cosmith.models import Encoder
 from cosmith.models.batching import micro_batches
+from cosmith.models.fingerprint_parts import embedding_fingerprint
 from cosmith.models.runtimes.description import (
     DESCRIPTION,
     RUNTIME_PRECISIONS,
@@ -123,6 +124,7 @@ def export(
             special=tuple(words.all_special_ids),
             variants=(),
             normalises=model.normalises,
+            parts=embedding_fingerprint(encoder),
         )
         reference = model.encode(sample, prompt="document", show_progress="Encoding with torch")
         before = [task.evaluate(model, seed=seed, model=model.name) for task in tasks]

@@ -14,7 +14,17 @@ from cosmith.data.cut import Cut
 from cosmith.data.general import general_check_collection
 from cosmith.data.judged_rows import JudgedFiles
 from cosmith.data.passages import Passage, passages_of
-from cosmith.data.readers import ClassesRead, StsPairs, TextsRead, read_classes, read_sts, read_texts
+from cosmith.data.readers import (
+    CheckedTexts,
+    ClassesRead,
+    StsPairs,
+    TextsRead,
+    check_texts,
+    open_texts,
+    read_classes,
+    read_sts,
+    read_texts,
+)
 from cosmith.data.row_lines import write_rows
 from cosmith.data.row_readers import RowsFile, RowsRead, open_judged_rows, open_rows, read_rows
 from cosmith.data.rows import Rejected, RejectedFile, SourceSettings, Task, TrainingRow, reasons, write_rejected
@@ -49,6 +59,7 @@ def __getattr__(name: str) -> Any:
 
 
 __all__ = [
+    "CheckedTexts",
     "ClassesRead",
     "Click",
     "ClickedDocument",
@@ -82,6 +93,7 @@ __all__ = [
     "WeakPairs",
     "build_python_docs",
     "check_split",
+    "check_texts",
     "clicked_rows",
     "collect_functions",
     "example_pairs",
@@ -91,6 +103,7 @@ __all__ = [
     "open_judged_rows",
     "open_rows",
     "open_table",
+    "open_texts",
     "overlap_with_collection",
     "overlap_with_pairs",
     "passages_of",

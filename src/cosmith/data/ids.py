@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from array import array
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import gettempdir
 
 import numpy as np
 
 from cosmith.data.columns import find_column
-from cosmith.data.record_values import name_of, shown
+from cosmith.data.ragged import Int64
+from cosmith.data.record_values import UnusableError, name_of, shown
 from cosmith.data.records import Record, Table
+from cosmith.data.spools import Spool
 from cosmith.data.texts import text_hash
 from cosmith.errors import InputError
 from cosmith.phrases import counted
+
+_HASHES_AT_ONCE = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,7 @@ class TextIds:
 
 
 class SeenIds:
-    """Where ids have stood, so that one that stands twice is refused; in memory are 20 bytes for each.
+    """Where ids have stood, so that one that stands twice is refused; a file without a name holds 8 bytes for each.
 
     Args:
         ids: How the texts are called.
@@ -60,8 +65,7 @@ class SeenIds:
 
     def __init__(self, ids: TextIds) -> None:
         self._ids = ids
-        self._hashes, self._lines, self._files = array("q"), array("q"), array("i")
-        self._paths: dict[Path, int] = {}
+        self._hashes = None if ids.column is None else Spool(Path(gettempdir()), "q")
 
     def add(self, record: Record) -> str:
         """Take a record, and give its id.
@@ -70,10 +74,8 @@ class SeenIds:
             UnusableError: It has none.
         """
         given = self._ids.of(record)
-        if self._ids.column is not None:  # lines are different by themselves
+        if self._hashes is not None:  # lines are different by themselves
             self._hashes.append(text_hash(given.encode()))
-            self._lines.append(record.line)
-            self._files.append(self._paths.setdefault(record.path or self._ids.table.path, len(self._paths)))
         return given
 
     def require_unique(self) -> None:
@@ -82,25 +84,45 @@ class SeenIds:
         Raises:
             InputError: It does; it names both places.
         """
-        hashes = np.array(self._hashes, dtype=np.int64)
-        order = np.argsort(hashes, kind="stable")
-        same = hashes[order[1:]] == hashes[order[:-1]]
-        if not same.any():
+        if self._hashes is None:
             return
-        second = int(order[1:][same].min())
-        first = int(np.flatnonzero(hashes == hashes[second])[0])
-        (path, line), (other, earlier) = self._place(second), self._place(first)
-        given = next(
-            self._ids.of(record)
-            for record in self._ids.table.records()
-            if record.line == line and (record.path or self._ids.table.path) == path
-        )
-        more = f"; {counted(int(same.sum()) - 1, 'more such line')}" if same.sum() > 1 else ""
+        twice = np.unique(np.concatenate([np.empty(0, np.int64), *_repeated(self._hashes)]))
+        if not len(twice):
+            return
+        first: dict[str, tuple[Path, int]] = {}
+        again: list[tuple[str, Path, int]] = []
+        for record, given in self._called(set(twice.tolist())):
+            place = (record.path or self._ids.table.path, record.line)
+            if given in first:
+                again.append((given, *place))
+            else:
+                first[given] = place
+        if not again:  # two ids of one hash
+            return
+        given, path, line = again[0]
+        other, earlier = first[given]
+        more = f"; {counted(len(again) - 1, 'more such line')}" if len(again) > 1 else ""
         raise InputError(
             f"the id {shown(given)} stands on line {earlier}{'' if other == path else f' of {other}'} already{more}",
             path=path, line=line, field=self._ids.column,
             remedy="Remove one of the two, or give each text an id of its own.",
         )  # fmt: skip
 
-    def _place(self, number: int) -> tuple[Path, int]:
-        return list(self._paths)[self._files[number]], self._lines[number]
+    def _called(self, hashes: set[int]) -> Iterator[tuple[Record, str]]:
+        """The records whose ids have one of these hashes, and the ids."""
+        for record in self._ids.table.records():
+            try:
+                given = "" if record.problem else self._ids.of(record)
+            except UnusableError:
+                continue
+            if given and text_hash(given.encode()) in hashes:
+                yield record, given
+
+
+def _repeated(hashes: Spool) -> Iterator[Int64]:
+    """The hashes that stand in more than one place; those of one remainder at a time, so that few are held."""
+    parts = -(-len(hashes) // _HASHES_AT_ONCE)
+    for part in range(parts):
+        held = np.concatenate([block[block % parts == part] for block in hashes.blocks()])
+        held.sort()
+        yield held[1:][held[1:] == held[:-1]]

@@ -5,7 +5,7 @@ Each finds the columns by their names, and puts aside the rows that cannot be us
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cosmith.data.columns import find_column, require_column
-from cosmith.data.ids import SeenIds, TextIds
+from cosmith.data.ids import TextIds
 from cosmith.data.record_values import (
     name_of,
     score_of,
@@ -22,9 +22,13 @@ from cosmith.data.record_values import (
     usable,
 )
 from cosmith.data.records import Record, Table
-from cosmith.data.rows import Rejected
+from cosmith.data.records_file import RecordsFile
+from cosmith.data.rows import Rejected, RejectedFile, write_rejected
 from cosmith.data.tables import open_table
 from cosmith.data.texts import document_text
+
+NamedText = tuple[str, str, str]
+"""The id of a text, the text, and its title, empty where it has none."""
 
 
 @dataclass(frozen=True)
@@ -122,22 +126,84 @@ def read_texts(
     Raises:
         InputError: As :func:`read_rows`; and when an id stands twice.
     """
+    file = open_texts(path, column=column, part=part)
+    bad: list[Rejected] = []
+    try:
+        read = list(file.into(bad))
+    finally:
+        if rejected is not None:
+            write_rejected(rejected, bad)
+    names, texts, titles = ([each[part] for each in read] for part in range(3))
+    return TextsRead(names, texts, titles, bad, file.columns, file.path)
+
+
+def open_texts(
+    path: str | Path, *, column: str = "auto", part: Literal["text", "document"] = "text"
+) -> RecordsFile[NamedText]:
+    """The texts of a file as :func:`read_texts` reads them, one after another, anew each time that they are asked for.
+
+    Args:
+        path, column, part: As of :func:`read_texts`.
+
+    Returns:
+        Id, text and title of each; that no record can be used, or that an id stands twice, shows when all were gone
+        through.
+
+    Raises:
+        InputError: As :func:`read_rows`.
+    """
     table = open_table(path)
     text_column, title_column = text_columns(table, column, part)
     ids = TextIds.among(table, text_column)
-    seen = SeenIds(ids)
 
-    def named_text(record: Record) -> tuple[str, str, str]:
+    def named_text(record: Record) -> NamedText:
         title = "" if title_column is None else str(record.values.get(title_column) or "").strip()
         text = titled_text(record, text_column, title_column)
-        return seen.add(record), text, title
+        return ids.of(record), text, title
 
-    read, bad = usable(table, named_text, rejected)
-    seen.require_unique()
     found = {"text": text_column, "title": title_column, "id": ids.column} if table.named else {}
     columns = {each: name for each, name in found.items() if name is not None}
-    names, texts, titles = ([each[part] for each in read] for part in range(3))
-    return TextsRead(names, texts, titles, bad, columns, table.path)
+    return RecordsFile.of(table, named_text, columns, ids)
+
+
+@dataclass(frozen=True)
+class CheckedTexts:
+    """Texts of a file that has been gone through once: there are some, and each has an id of its own.
+
+    Attributes:
+        file: The texts.
+        count: How many can be used.
+        rejected: Those that cannot.
+    """
+
+    file: RecordsFile[NamedText]
+    count: int
+    rejected: RejectedFile
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        """Id and text of each, read again."""
+        return ((name, text) for name, text, _ in self.file.into(_Unheeded()))
+
+
+class _Unheeded:
+    def append(self, row: Rejected) -> None:
+        """They were told before."""
+
+
+def check_texts(path: str | Path, *, column: str = "auto", rejected: str | Path) -> CheckedTexts:
+    """Go through the texts of a file, to know before a long work on them that all of it can be done.
+
+    Args:
+        path, column: As of :func:`open_texts`.
+        rejected: Where to write the records that cannot be used, as JSON lines.
+
+    Raises:
+        InputError: As :func:`read_texts`.
+    """
+    file = open_texts(path, column=column)
+    with RejectedFile(rejected) as bad:
+        count = sum(1 for _ in file.into(bad))
+    return CheckedTexts(file, count, bad)
 
 
 def text_columns(table: Table, column: str, part: Literal["text", "document"] = "text") -> tuple[str, str | None]:

@@ -178,13 +178,18 @@ class RejectedFile:
     Attributes:
         path: The file.
         reasons: How many there were for each reason.
+        first: The first of them.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.reasons: Counter[str] = Counter()
+        self.first: Rejected | None = None
         self._open = ExitStack()
         self._handle: IO[str] | None = None
+
+    def __len__(self) -> int:
+        return self.reasons.total()
 
     def append(self, row: Rejected) -> None:
         """Take a row.
@@ -192,6 +197,7 @@ class RejectedFile:
         Raises:
             StorageError: The file cannot be written.
         """
+        self.first = self.first or row
         self.reasons[row.reason] += 1
         if self._handle is None:
             self._handle = self._open.enter_context(atomic_file(self.path))

@@ -31,7 +31,7 @@ from cosmith.retrieval.compressed import (
 from cosmith.retrieval.compressed.transforms import unit_rows
 from cosmith.retrieval.dense import Positions
 from cosmith.retrieval.hits import Hits
-from cosmith.retrieval.index import model_name
+from cosmith.retrieval.makers import model_name
 
 if TYPE_CHECKING:
     from cosmith.evaluation.tasks.task import EvaluationTask

@@ -19,8 +19,9 @@ from cosmith.evaluation.tasks.retrieval import (
 )
 from cosmith.evaluation.tasks.subsets import SubsetsTask
 from cosmith.evaluation.trec import cut_offs_for, read_run_on
-from cosmith.retrieval.index import model_name
+from cosmith.models.fingerprint_parts import EmbeddingFingerprint, vectors_fingerprint
 from cosmith.retrieval.lexical import Bm25Scorer
+from cosmith.retrieval.makers import model_name
 
 if TYPE_CHECKING:
     from cosmith.data import Collection
@@ -138,12 +139,14 @@ class Contestant:
             scores = score_hits(
                 hits, collection, model=self.name, ks=ks, main=task.main, seed=seed, resamples=resamples
             )
-            return scores, hits
+            return replace(scores, fingerprint=self._fingerprint), hits
         if isinstance(task, RerankingTask):
             ranked = self._ranked(task)
-            return task.score_ranked(ranked, model=self.name, seed=seed, resamples=resamples), ranked
+            scores = task.score_ranked(ranked, model=self.name, seed=seed, resamples=resamples)
+            return replace(scores, fingerprint=self._fingerprint), ranked
         if self.encoder is not None:
-            return task.evaluate(self.encoder, dim=self.dim, seed=seed, resamples=resamples, model=self.name), None
+            scores = task.evaluate(self.encoder, dim=self.dim, seed=seed, resamples=resamples, model=self.name)
+            return replace(scores, fingerprint=self._fingerprint), None
         assert isinstance(task, SubsetsTask)
         assert self.scorer is not None
         return task.evaluate_scorer(self.scorer, seed=seed, resamples=resamples, model=self.name), None
@@ -153,6 +156,13 @@ class Contestant:
             return task.ranked(self.encoder, dim=self.dim)
         assert self.scorer is not None
         return task.ranked_by(self.scorer, model=self.name)
+
+    @property
+    def _fingerprint(self) -> EmbeddingFingerprint | None:
+        """That of its vectors; each kind of task asks for prompts of its own, so none is said."""
+        if self.encoder is None:
+            return None
+        return vectors_fingerprint(self.encoder, prompt=None, instruction="", dim=self.dim)
 
     def require_scorable(self, task: EvaluationTask) -> None:
         """Refuse a task of a kind that it cannot be scored on.

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from cosmith.errors import InputError
 from cosmith.models.dimensions import checked_dim
 from cosmith.models.similarity import encode_unscaled, leaves_unit_rows, similarity_of
-from cosmith.retrieval.index import model_name
+from cosmith.retrieval.makers import model_name
 from cosmith.retrieval.similarities import paired_similarities, similarities
 
 if TYPE_CHECKING:

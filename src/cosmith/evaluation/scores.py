@@ -16,6 +16,7 @@ from cosmith.atomic import write_json
 from cosmith.errors import InputError, nearest
 from cosmith.evaluation.significance import Comparison, Interval, by_set, paired_difference
 from cosmith.evaluation.tables import markdown_table, terminal_table
+from cosmith.models.fingerprint_parts import EmbeddingFingerprint
 from cosmith.phrases import counted_as
 
 _FORMAT = 1
@@ -90,6 +91,7 @@ class Scores:
         sets: How many of the queries belong to each set, in order, where each set counts alike, whatever its size.
         resampled: Metric → float64 ``[resamples]``, its values over other queries, of metrics that are no means over
             queries; not written to files.
+        fingerprint: Of the vectors, part by part; None where it is not known, or they are none of one model.
     """
 
     task: str
@@ -103,6 +105,7 @@ class Scores:
     breakdown: Breakdown | None = field(default=None, repr=False)
     sets: tuple[int, ...] = field(default=(), repr=False)
     resampled: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict, repr=False, compare=False)
+    fingerprint: EmbeddingFingerprint | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.main not in self.values:
@@ -264,6 +267,7 @@ class Scores:
             "per_query": {metric: values.tolist() for metric, values in self.per_query.items()},
             "breakdown": None if self.breakdown is None else asdict(self.breakdown),
             "sets": list(self.sets),
+            "fingerprint": None if self.fingerprint is None else self.fingerprint.as_json(),
         }
 
     @classmethod
@@ -290,6 +294,7 @@ class Scores:
                 unit=str(about["unit"]),
                 breakdown=Breakdown(**about["breakdown"]) if about.get("breakdown") else None,
                 sets=tuple(map(int, about.get("sets", ()))),
+                fingerprint=EmbeddingFingerprint.from_json(about.get("fingerprint")),
             )
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             if isinstance(error, InputError):

@@ -17,7 +17,7 @@ from cosmith.evaluation.scores import Scores, asked
 from cosmith.evaluation.significance import Comparison
 from cosmith.evaluation.tables import markdown_table, terminal_table
 from cosmith.models.similarity import Similarity, encode_unscaled, leaves_unit_rows, similarity_of
-from cosmith.retrieval.index import model_name
+from cosmith.retrieval.makers import model_name
 from cosmith.retrieval.vector_forms import VectorForm, as_stored, int8_codes, require_forms, stored_bytes
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ _PUBLIC = {
     "CachedEncoder": "cosmith.models.cached_encoder",
     "CrossEncoder": "cosmith.models.cross_encoder",
     "Embedder": "cosmith.models.protocol",
+    "EmbeddingFingerprint": "cosmith.models.fingerprint_parts",
     "Encoder": "cosmith.models.encoder",
     "LateInteractionEncoder": "cosmith.models.late_interaction",
     "LateInteractionSpec": "cosmith.models.late_interaction",
@@ -33,6 +34,7 @@ _PUBLIC = {
     "VectorCache": "cosmith.models.vector_cache",
     "append_end_token": "cosmith.models.end_token",
     "default_cache_path": "cosmith.models.vector_cache",
+    "embedding_fingerprint": "cosmith.models.fingerprint_parts",
     "distil_static": "cosmith.models.from_vocabulary",
     "find_model": "cosmith.models.packaged",
     "has_bf16": "cosmith.models.precision",
@@ -48,6 +50,7 @@ _PUBLIC = {
     "tiny_cross_encoder": "cosmith.models.tiny",
     "tiny_encoder": "cosmith.models.tiny",
     "train_tokenizer": "cosmith.models.from_scratch",
+    "vectors_fingerprint": "cosmith.models.fingerprint_parts",
 }
 
 if TYPE_CHECKING:
@@ -57,6 +60,7 @@ if TYPE_CHECKING:
     from cosmith.models.cross_encoder import CrossEncoder
     from cosmith.models.encoder import Encoder
     from cosmith.models.end_token import append_end_token
+    from cosmith.models.fingerprint_parts import EmbeddingFingerprint, embedding_fingerprint, vectors_fingerprint
     from cosmith.models.from_scratch import initialise, train_tokenizer
     from cosmith.models.from_vocabulary import distil_static, initialise_static
     from cosmith.models.kinds import ModelKind, kind_of
@@ -87,6 +91,7 @@ __all__ = [
     "CachedEncoder",
     "CrossEncoder",
     "Embedder",
+    "EmbeddingFingerprint",
     "Encoder",
     "LateInteractionEncoder",
     "LateInteractionSpec",
@@ -107,6 +112,7 @@ __all__ = [
     "append_end_token",
     "default_cache_path",
     "distil_static",
+    "embedding_fingerprint",
     "find_model",
     "has_bf16",
     "initialise",
@@ -121,6 +127,7 @@ __all__ = [
     "tiny_cross_encoder",
     "tiny_encoder",
     "train_tokenizer",
+    "vectors_fingerprint",
 ]
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import xxhash
 
 from cosmith.models.batched import distinct_of
+from cosmith.models.fingerprint_parts import computed_in, embedding_fingerprint
 from cosmith.models.protocol import TextEncoder
 from cosmith.models.similarity import Similarity, encode_unscaled, leaves_unit_rows, similarity_of
 from cosmith.models.vector_cache import VectorCache
@@ -64,9 +64,18 @@ class CachedEncoder:
         """Whether the encoder has no other vectors than those of length one."""
         return leaves_unit_rows(self.encoder)
 
+    @property
+    def precision(self) -> str:
+        """In what the model computes here."""
+        return computed_in(self.encoder)
+
     def fingerprint(self) -> str:
         """The encoder's."""
         return self._fingerprint or self.encoder.fingerprint()
+
+    def fingerprint_parts(self) -> Mapping[str, str]:
+        """The encoder's."""
+        return embedding_fingerprint(self.encoder).parts
 
     def encode(
         self,
@@ -127,19 +136,8 @@ class CachedEncoder:
         return vectors
 
     def _keys(self, texts: Sequence[str], prompt: str | None, instruction: str) -> list[bytes]:
-        said: tuple[object, ...] = (self.fingerprint(), self._precision, self.dimension, prompt, instruction)
+        said: tuple[object, ...] = (self.fingerprint(), self.precision, self.dimension, prompt, instruction)
         if not self.normalises:  # files of earlier releases have unit rows of such models
             said += ("unscaled",)
         before = xxhash.xxh3_128_digest(repr(said).encode("utf-8", "surrogatepass"))
         return [xxhash.xxh3_128_digest(before + text.encode("utf-8", "surrogatepass")) for text in texts]
-
-    @property
-    def _precision(self) -> str:
-        """In what the model computes: where it says ``auto``, what that means here."""
-        encoder: Any = self.encoder
-        precision = getattr(encoder, "precision", "")
-        if precision != "auto":
-            return str(precision)
-        from cosmith.models.precision import resolve_precision
-
-        return resolve_precision("auto", encoder.device)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,10 +17,11 @@ from cosmith.errors import InputError
 from cosmith.models.adapters import has_adapter
 from cosmith.models.attention import set_attention, set_bidirectional
 from cosmith.models.backbone import load_parts
+from cosmith.models.batched import Item
 from cosmith.models.batching import STATIC_TOKENS
 from cosmith.models.dimensions import checked_dim
 from cosmith.models.dropout import use_fast_dropout
-from cosmith.models.fingerprint import fingerprint_of
+from cosmith.models.fingerprint import fingerprint_of, parts_of
 from cosmith.models.folder import DenseSpec, LatentAttentionSpec, ModelSpec
 from cosmith.models.forward import TokenStates, run
 from cosmith.models.inference import encode_texts
@@ -246,6 +247,10 @@ class Encoder(TrainableModel):
         """A hash over weights, configuration, tokenizer, pooling, head, prompts and maximum length."""
         return fingerprint_of(self.module, self._backbone.config, self.tokenizer, self._said)
 
+    def fingerprint_parts(self) -> Mapping[str, str]:
+        """The same part by part, see :class:`cosmith.models.EmbeddingFingerprint`."""
+        return parts_of(self.module, self._backbone.config, self.tokenizer, self._said)
+
     # ---------------------------------------------------------------- texts to tokens
 
     def tokenize(
@@ -351,19 +356,26 @@ class Encoder(TrainableModel):
         Raises:
             InputError: When ``dim`` is larger than the model's, or the model has no such prompt.
         """
-        width = checked_dim(dim, self.dimension)
         self._reader.prompt(prompt, instruction)  # an unknown prompt shall fail before anything is done
+        tokenize = partial(self.tokenize, prompt=prompt, instruction=instruction)
+        return self._encoded(texts, tokenize, dim, normalize, token_budget, show_progress)
+
+    def encode_tokens(
+        self, tokens: RaggedTokens, *, dim: int | None = None, show_progress: str | None = None
+    ) -> np.ndarray:
+        """Encode what :meth:`tokenize` made of texts: float32 ``[len(tokens), dim]``, unit rows, see :meth:`encode`."""
+        return self._encoded(range(len(tokens)), tokens.take, dim, True, None, show_progress)
+
+    def _encoded(
+        self, items: Sequence[Item], tokenize: Callable[[Sequence[Item]], RaggedTokens], dim: int | None,
+        normalize: bool, token_budget: int | None, show_progress: str | None,
+    ) -> np.ndarray:  # fmt: skip
+        width = checked_dim(dim, self.dimension)
         return encode_texts(
-            texts,
-            tokenize=partial(self.tokenize, prompt=prompt, instruction=instruction),
-            embed=partial(self._finished, width, normalize),
-            module=self.module,
-            width=width,
-            padded=not self.variable_length,
-            context=self.compute_in,
-            token_budget=token_budget or (STATIC_TOKENS if self.is_static else None),
-            show_progress=show_progress,
-        )
+            items, tokenize=tokenize, embed=partial(self._finished, width, normalize), module=self.module, width=width,
+            padded=not self.variable_length, context=self.compute_in,
+            token_budget=token_budget or (STATIC_TOKENS if self.is_static else None), show_progress=show_progress,
+        )  # fmt: skip
 
     def encode_unscaled(self, texts: Sequence[str], **how: Any) -> np.ndarray:
         """As :meth:`encode`, with its arguments: vectors as the model's modules leave them, unit rows or not."""

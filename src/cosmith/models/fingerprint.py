@@ -1,4 +1,4 @@
-"""A hash over everything that a model's vectors depend on."""
+"""What a model's vectors depend on: as one hash, and part by part."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import torch
 import xxhash
 
 from cosmith.models.backbone import described
+from cosmith.models.fingerprint_parts import spec_parts
 from cosmith.models.folder import ModelSpec
 from cosmith.models.tokenization import TextTokenizer
 
@@ -30,6 +31,23 @@ def fingerprint_of(module: torch.nn.Module, config: Any, tokenizer: TextTokenize
         digest.update(repr((latent and (latent.latents, latent.heads), spec.include_prompt)).encode())
     add_weights(digest, module)
     return digest.hexdigest()
+
+
+def parts_of(module: torch.nn.Module, config: Any, tokenizer: TextTokenizer, spec: ModelSpec) -> dict[str, str]:
+    """The same part by part, see :class:`~cosmith.models.fingerprint_parts.EmbeddingFingerprint`.
+
+    Args:
+        module, config, tokenizer, spec: As of :func:`fingerprint_of`.
+    """
+    weights = xxhash.xxh3_128()
+    add_weights(weights, module)
+    return {
+        "weights": weights.hexdigest(),
+        "architecture": xxhash.xxh3_128_hexdigest(repr(described(config)).encode()),
+        "tokenizer": tokenizer.fingerprint(),
+        "runtime": "torch",
+        **spec_parts(spec),
+    }
 
 
 def add_weights(digest: xxhash.xxh3_128, module: torch.nn.Module) -> None:

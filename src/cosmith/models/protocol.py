@@ -74,6 +74,11 @@ class ReadingEncoder(TextEncoder, Protocol):
     ) -> RaggedTokens:
         """Texts with their prompt → tokens."""
 
+    def encode_tokens(
+        self, tokens: RaggedTokens, *, dim: int | None = None, show_progress: str | None = None
+    ) -> np.ndarray:
+        """Encode what :meth:`tokenize` made of texts: float32 ``[len(tokens), dim]``, as :meth:`encode` would."""
+
     def token_key(self, *, prompt: str | None = None, instruction: str = "", max_length: int | None = None) -> str:
         """A key for stored tokens: equal exactly when :meth:`tokenize` would give the same for every text."""
 

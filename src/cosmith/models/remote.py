@@ -96,6 +96,17 @@ class RemoteEncoder:
         said = [service.url.rstrip("/"), service.model, dict(service.parameters), self.prompts]
         return xxhash.xxh3_128_hexdigest(json.dumps(said, sort_keys=True).encode())
 
+    def fingerprint_parts(self) -> Mapping[str, str]:
+        """The same part by part, see :class:`cosmith.models.EmbeddingFingerprint`."""
+        service = self.service
+        said = {
+            "address": service.url.rstrip("/"),
+            "service's model": service.model,
+            "parameters": json.dumps(dict(service.parameters), sort_keys=True),
+            "prompts": json.dumps(self.prompts),
+        }
+        return said | {"runtime": "a service"}
+
     def encode(
         self,
         texts: Sequence[str],

@@ -18,7 +18,9 @@ _PUBLIC = {
     "sign_bits": "cosmith.retrieval.vector_forms",
     "stored_bytes": "cosmith.retrieval.vector_forms",
     "Index": "cosmith.retrieval.index",
-    "IndexCard": "cosmith.retrieval.index",
+    "IndexCard": "cosmith.retrieval.index_card",
+    "VectorFolder": "cosmith.retrieval.vector_shards",
+    "encode_stream": "cosmith.retrieval.streaming",
     "rerank": "cosmith.retrieval.reranking",
     "search_best_chunk": "cosmith.retrieval.best_chunk",
     "search_dense": "cosmith.retrieval.dense",
@@ -26,19 +28,21 @@ _PUBLIC = {
     "search_sparse": "cosmith.retrieval.sparse",
 }
 
-__all__ = ["VECTOR_FORMS", "BestSoFar", "Bm25", "ChunkTable", "Hits", "Index", "IndexCard", "VectorForm", "as_stored",
-           "int8_codes", "rerank", "search_best_chunk", "search_dense", "search_late_interaction", "search_sparse",
-           "sign_bits", "stored_bytes"]  # fmt: skip
+__all__ = ["VECTOR_FORMS", "BestSoFar", "Bm25", "ChunkTable", "Hits", "Index", "IndexCard", "VectorFolder",
+           "VectorForm", "as_stored", "encode_stream", "int8_codes", "rerank", "search_best_chunk", "search_dense",
+           "search_late_interaction", "search_sparse", "sign_bits", "stored_bytes"]  # fmt: skip
 
 if TYPE_CHECKING:
     from cosmith.retrieval.best_chunk import ChunkTable, search_best_chunk
     from cosmith.retrieval.dense import BestSoFar, search_dense
     from cosmith.retrieval.hits import Hits
-    from cosmith.retrieval.index import Index, IndexCard
+    from cosmith.retrieval.index import Index
+    from cosmith.retrieval.index_card import IndexCard
     from cosmith.retrieval.late_interaction import search_late_interaction
     from cosmith.retrieval.lexical import Bm25
     from cosmith.retrieval.reranking import rerank
     from cosmith.retrieval.sparse import search_sparse
+    from cosmith.retrieval.streaming import encode_stream
     from cosmith.retrieval.vector_forms import (
         VECTOR_FORMS,
         VectorForm,
@@ -47,6 +51,7 @@ if TYPE_CHECKING:
         sign_bits,
         stored_bytes,
     )
+    from cosmith.retrieval.vector_shards import VectorFolder
 
 
 def __getattr__(name: str) -> Any:

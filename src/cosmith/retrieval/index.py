@@ -2,7 +2,8 @@
 
     index.json        format, model, fingerprint, sizes
     vectors.npy       float32 [documents or chunks, dim], memory-mapped: unit rows, or of a model that is compared
-                      otherwise than by cosine as its modules leave them
+                      otherwise than by cosine as its modules leave them; or
+    compressed/       unit rows in a compressed form, see :mod:`cosmith.retrieval.compressed.vectors`
     documents.arrow   id and text of each, memory-mapped
     chunks.npy        int64 [chunks, 3], where documents were cut: number of the document, start, stop in its text
 
@@ -12,13 +13,12 @@ one with the other gives plausible nonsense; so an index refuses every encoder b
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -31,67 +31,39 @@ from cosmith.data.arrow_files import map_batch, write_batch
 from cosmith.data.chunking import Chunk
 from cosmith.data.texts import TextTable
 from cosmith.errors import InputError
-from cosmith.models.similarity import Similarity, encode_compared, require_cosine, similarity_of
-from cosmith.retrieval.best_chunk import ChunkTable, search_best_chunk
-from cosmith.retrieval.dense import search_dense
+from cosmith.models.fingerprint_parts import vectors_fingerprint
+from cosmith.models.similarity import encode_compared, require_cosine, similarity_of
+from cosmith.retrieval.best_chunk import ChunkTable, best_chunks_of, depth_in_chunks, search_best_chunk
+from cosmith.retrieval.compressed.form import SearchForm, parse_form
+from cosmith.retrieval.compressed.vectors import CompressedVectors
+from cosmith.retrieval.dense import Positions, Scores, search_dense
 from cosmith.retrieval.hits import Hits
+from cosmith.retrieval.index_card import REBUILD, IndexCard, card_as_json, read_card
+from cosmith.retrieval.makers import model_name, require_maker
 
 if TYPE_CHECKING:
     from cosmith.models import TextEncoder
 
-FORMAT = 4
-_READABLE = (2, 3, FORMAT)  # 2: from before chunks; 3: from before other similarities than the cosine
 _ENCODED_AT_A_TIME = 32_768
 """Documents handed to the encoder at once: enough to sort by length, few enough to hold."""
-
-
-@dataclass(frozen=True)
-class IndexCard:
-    """What an index says about itself (``index.json``).
-
-    Attributes:
-        model: The name of the model that made the vectors, for people.
-        encoder: Its fingerprint, which decides whether it may search.
-        dimension: The length of the model's full vectors.
-        dim: The length of the vectors kept.
-        count: How many documents there are.
-        prompt: The prompt that the documents were encoded with.
-        instruction: The instruction that the model was given, and is given for queries where a search says no other.
-        format: The version of the layout.
-        chunks: How many chunks the documents were cut into, each with a vector; None: a vector a document.
-        similarity: By what vectors are compared.
-    """
-
-    model: str
-    encoder: str
-    dimension: int
-    dim: int
-    count: int
-    prompt: str
-    instruction: str = ""
-    format: int = FORMAT
-    chunks: int | None = None
-    similarity: Similarity = "cosine"
-
-    @property
-    def vectors(self) -> int:
-        """How many vectors there are."""
-        return self.count if self.chunks is None else self.chunks
+_CHUNKS_A_DOCUMENT = 4
+"""So many of the best chunks are looked for at first, for each document wanted."""
 
 
 class Index:
-    """Documents that can be searched by meaning; exact.
+    """Documents that can be searched by meaning; exact, but in the forms whose vectors are not.
 
     Attributes:
         card: What the index says about itself.
-        vectors: float32 ``[documents, dim]`` or ``[chunks, dim]``; unit rows, where they are compared by cosine.
+        vectors: float32 ``[documents, dim]`` or ``[chunks, dim]``, unit rows where they are compared by cosine; or
+            these in a compressed form.
         chunks: Which chunks the documents were cut into; None: each document has one vector.
     """
 
     def __init__(
         self,
         card: IndexCard,
-        vectors: npt.NDArray[np.float32],
+        vectors: npt.NDArray[np.float32] | CompressedVectors,
         documents: pa.RecordBatch,
         chunks: ChunkTable | None = None,
     ) -> None:
@@ -113,6 +85,7 @@ class Index:
         model: str | None = None,
         prompt: str = "document",
         instruction: str = "",
+        form: SearchForm | str | None = None,
         engine: Engine = LOCAL,
     ) -> Index:
         """Encode a corpus, to be searched by the model's own similarity.
@@ -129,22 +102,28 @@ class Index:
             model: A name of the encoder for people; by default its own.
             prompt: The encoder's prompt for documents.
             instruction: What takes the place of ``{task}`` in prompts, of the documents and later of the queries.
+            form: Keep and search the vectors in a compressed form, e.g. ``"pca128+rabitq, rescored x4 by int8"``, see
+                :mod:`cosmith.retrieval.compressed.form`; it is fit on these vectors. None: float32, searched exactly.
             engine: Who encodes: this process, or a Ray cluster whose machines all see the folder. Its shards stand in
                 ``FOLDER.shards`` until the index does; a call that was killed goes on there.
 
         Raises:
             InputError: When there are no documents, the chunks are not theirs, ``dim`` is not within 1 and the model's
-                dimension, the folder holds something else than an index, or another engine than the local one has none
-                or is to encode for a model that is compared otherwise than by cosine.
+                dimension, the form is not known or does not go with the vectors, the folder holds something else than
+                an index, another engine than the local one has none, or that or a form is asked for of a model that is
+                compared otherwise than by cosine.
             StorageError: When the folder cannot be written.
         """
         dim = checked_dim(dim, encoder.dimension, "the model's vectors")
+        kept_as = parse_form(form) if isinstance(form, str) else form
         if folder is not None:
             require_replaceable(Path(folder), "index.json", "an index")  # before the work, not after it
         elif engine.kind != "local":
             raise InputError("several processes need a folder for what they make", field="folder", remedy="Give one.")
         if engine.kind != "local":
             require_cosine(encoder, "several processes make vectors that are compared")
+        if kept_as is not None:
+            require_cosine(encoder, "vectors in a compressed form are compared")
         if not documents:
             raise InputError("there are no documents to index", field="documents")
         cut = None if chunks is None else list(chunks)
@@ -158,6 +137,10 @@ class Index:
             prompt=prompt,
             instruction=instruction,
             chunks=None if cut is None else len(cut),
+            fingerprint=vectors_fingerprint(
+                encoder, prompt=prompt, instruction=instruction, dim=dim, form=str(kept_as or "float32")
+            ),
+            form=None if kept_as is None else str(kept_as),
             similarity=similarity_of(encoder),
         )
         ids, texts = list(documents), list(documents.values())
@@ -166,7 +149,8 @@ class Index:
         )
         read = texts if cut is None else [chunk.in_context for chunk in cut]
         if folder is None:
-            return cls(card, np.concatenate(list(_encoded(encoder, read, card))), batch, table)
+            vectors = np.concatenate(list(_encoded(encoder, read, card)))
+            return cls(card, vectors if kept_as is None else _compressed(vectors, card), batch, table)
         place = Path(folder)
         shards = place.with_name(f"{place.name}.shards")
         encoded = (
@@ -205,12 +189,18 @@ class Index:
             documents were cut those of the best chunk of each, and the hits say where it stands.
 
         Raises:
-            InputError: When the encoder is another, ``k`` is less than one, or ``dim`` more than the index keeps.
+            InputError: When the encoder is another, ``k`` is less than one, or ``dim`` more than the index keeps, or
+                less in a compressed form.
         """
         self.require(encoder)
         dim = checked_dim(dim, self.card.dim, "the vectors of this index")
         told = self.card.instruction if instruction is None else instruction
+        if isinstance(self.vectors, CompressedVectors) and dim < self.card.dim:
+            raise InputError(f"is {dim}, but vectors in the form {self.card.form!r} are compared whole", field="dim",
+                             remedy=f"Leave it out, or build the index with fewer than {self.card.dim}.")  # fmt: skip
         queries = encode_compared(encoder, list(texts), prompt=prompt, instruction=told, dim=dim)
+        if isinstance(self.vectors, CompressedVectors):
+            return self._search_compressed(self.vectors, queries, k)
         by = self.card.similarity
         vectors = self.vectors[:, :dim]
         if by == "cosine" and dim < self.card.dim:
@@ -220,17 +210,31 @@ class Index:
         positions, scores, best = search_best_chunk(queries, vectors, self.chunks.offsets, k, similarity=by)
         return replace(Hits.from_positions(self._names, positions, scores), spans=self.chunks.spans[best])
 
+    def _search_compressed(self, vectors: CompressedVectors, queries: npt.NDArray[np.float32], k: int) -> Hits:
+        if self.chunks is None:
+            return Hits.from_positions(self._names, *vectors.search(queries, k))
+        positions, scores, best = _search_chunks(vectors, queries, self.chunks, k)
+        return replace(Hits.from_positions(self._names, positions, scores), spans=self.chunks.spans[best])
+
+    @property
+    def bytes(self) -> tuple[float, float]:
+        """Of a vector: in what is searched, and in what only the best are looked up in, 0 without rescoring."""
+        if isinstance(self.vectors, CompressedVectors):
+            return self.vectors.bytes, self.vectors.finer_bytes
+        return 4 * self.card.dim, 0
+
     def require(self, encoder: TextEncoder) -> None:
         """Refuse an encoder that did not make this index.
 
         Raises:
             InputError: When its fingerprint, or its similarity, is another.
         """
-        require_maker(encoder, what="index", model=self.card.model, fingerprint=self.card.encoder)
+        made = self.card.fingerprint
+        require_maker(encoder, what="index", model=self.card.model, fingerprint=self.card.encoder, parts=made)
         if (found := similarity_of(encoder)) != self.card.similarity:
             raise InputError(
                 f"the index is searched by {self.card.similarity}, but {model_name(encoder)} is compared by {found}",
-                field="encoder", remedy=_REBUILD,
+                field="encoder", remedy=REBUILD,
             )  # fmt: skip
 
     @property
@@ -265,7 +269,8 @@ class Index:
             InputError: When the folder holds something else than an index.
             StorageError: When it cannot be written.
         """
-        _write(Path(folder), self.card, self._documents, [self.vectors], self.chunks)
+        kept = self.vectors if isinstance(self.vectors, CompressedVectors) else [self.vectors]
+        _write(Path(folder), self.card, self._documents, kept, self.chunks)
         return Index.load(folder)
 
     @classmethod
@@ -276,49 +281,19 @@ class Index:
             InputError: When it is no index, is damaged, or is of a later format.
         """
         folder = Path(folder)
-        card = _read_card(folder / "index.json")
+        card = read_card(folder / "index.json")
         kind = pa.large_string()
         documents, _ = map_batch(folder / "documents.arrow", {"id": kind, "text": kind})
-        vectors = map_array(folder / "vectors.npy", np.float32, _REBUILD)
-        if vectors.shape != (card.vectors, card.dim) or documents.num_rows != card.count:
+        vectors = _read_vectors(folder, card)
+        found = (len(vectors), vectors.dimension) if isinstance(vectors, CompressedVectors) else vectors.shape
+        if found != (card.vectors, card.dim) or documents.num_rows != card.count:
             raise InputError(
-                f"{documents.num_rows} documents and vectors {vectors.shape} do not match index.json, which says"
+                f"{documents.num_rows} documents and vectors {found} do not match index.json, which says"
                 f" {card.count} and {card.vectors} of {card.dim} numbers",
                 path=folder,
-                remedy=_REBUILD,
+                remedy=REBUILD,
             )
         return cls(card, vectors, documents, None if card.chunks is None else _read_chunks(folder / "chunks.npy", card))
-
-
-_REBUILD = "Build the index again, with `cosmith index` or Index.build."
-
-
-def model_name(encoder: object) -> str:
-    """What to call a model: its ``name`` where it has one, else its class."""
-    name = getattr(encoder, "name", None)
-    return name if isinstance(name, str) and name else type(encoder).__name__
-
-
-def require_maker(encoder: TextEncoder, *, what: str, model: str, fingerprint: str) -> None:
-    """Refuse to search vectors with an encoder that did not make them.
-
-    Args:
-        encoder: Would make the queries.
-        what: What was made, ``index`` or ``vectors``.
-        model, fingerprint: Name and fingerprint of what made it; both "" where that is not known.
-
-    Raises:
-        InputError: When the encoder's fingerprint is another.
-    """
-    asked = encoder.fingerprint()
-    if asked != fingerprint:
-        made = f"made by {model} ({fingerprint})" if fingerprint else "made by a model that was not said"
-        raise InputError(
-            f"the {what} {'were' if what.endswith('s') else 'was'} {made}, but searched with {model_name(encoder)}"
-            f" ({asked}): their vectors cannot be compared",
-            field="encoder",
-            remedy=f"Search with the model that made the {what}, or build the {what} again with this one.",
-        )
 
 
 def checked_dim(dim: int | None, available: int, what: str) -> int:
@@ -379,37 +354,57 @@ def _write(
     folder: Path,
     card: IndexCard,
     documents: pa.RecordBatch,
-    vectors: Iterable[npt.NDArray[np.float32]],
+    vectors: Iterable[npt.NDArray[np.float32]] | CompressedVectors,
     chunks: ChunkTable | None,
 ) -> None:
     require_replaceable(folder, "index.json", "an index")
     with atomic_folder(folder) as place:
-        write_array(place / "vectors.npy", (card.vectors, card.dim), np.float32, vectors)
+        if isinstance(vectors, CompressedVectors):
+            vectors.save(place / "compressed")
+        else:
+            whole = place / "vectors.npy"
+            write_array(whole, (card.vectors, card.dim), np.float32, vectors)
+            if card.form is not None:
+                _compressed(map_array(whole, np.float32, REBUILD), card).save(place / "compressed")
+                whole.unlink()
         if chunks is not None:
             write_array(place / "chunks.npy", (len(chunks), 3), np.int64, [chunks.to_array()])
         write_batch(place / "documents.arrow", documents)
-        write_json(place / "index.json", asdict(card))
+        write_json(place / "index.json", card_as_json(card))
+
+
+def _compressed(vectors: npt.NDArray[np.float32], card: IndexCard) -> CompressedVectors:
+    """Vectors in the form that the card names."""
+    assert card.form is not None
+    built = CompressedVectors.build(vectors, card.form)
+    return replace(built, model=card.model, encoder=card.encoder, fingerprint=card.fingerprint)
+
+
+def _read_vectors(folder: Path, card: IndexCard) -> npt.NDArray[np.float32] | CompressedVectors:
+    if card.form is None:
+        return map_array(folder / "vectors.npy", np.float32, REBUILD)
+    vectors = CompressedVectors.load(folder / "compressed")
+    if str(vectors.form) != card.form or vectors.encoder != card.encoder:
+        raise InputError("does not match the index.json above it", path=folder / "compressed", remedy=REBUILD)
+    return vectors
+
+
+def _search_chunks(
+    vectors: CompressedVectors, queries: npt.NDArray[np.float32], chunks: ChunkTable, k: int
+) -> tuple[Positions, Scores, Positions]:
+    """The best documents by their best chunk: as many chunks are found as have that many documents among them."""
+    most = depth_in_chunks(chunks.offsets, k)
+    depth = min(_CHUNKS_A_DOCUMENT * k, most)
+    while True:
+        found = best_chunks_of(*vectors.search(queries, depth), chunks.offsets, k)
+        if depth >= most or not np.isneginf(found[1]).any():
+            return found
+        depth = min(2 * depth, most)
 
 
 def _read_chunks(path: Path, card: IndexCard) -> ChunkTable:
-    array = map_array(path, np.int64, _REBUILD)
+    array = map_array(path, np.int64, REBUILD)
     table = ChunkTable.from_array(array, card.count) if array.shape == (card.vectors, 3) else None
     if table is None:
-        raise InputError("does not match the documents and vectors beside it", path=path, remedy=_REBUILD)
+        raise InputError("does not match the documents and vectors beside it", path=path, remedy=REBUILD)
     return table
-
-
-def _read_card(path: Path) -> IndexCard:
-    try:
-        about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        version = about["format"]
-        if version in _READABLE:
-            return IndexCard(**about)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        if not path.parent.exists():
-            raise InputError("there is no such index", path=path.parent, remedy="Check the path.") from error
-        remedy = "Name a folder that `cosmith index` or Index.build made."
-        raise InputError("is not an index: there is no index.json", path=path.parent, remedy=remedy) from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"is not the card of an index ({error})", path=path, remedy=_REBUILD) from error
-    raise InputError(f"is of format {version}; this version reads {FORMAT}", path=path, remedy=_REBUILD)

@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as parquet
 import xxhash
 
 from cosmith.atomic import atomic_file
-from cosmith.bulk import LOCAL, Engine, ShardJob, open_shards, run_shards
+from cosmith.bulk import LOCAL, Engine, ShardJob, run_shards
 from cosmith.data.array_files import map_array, write_array_to
 from cosmith.data.ragged import Float32, Int64
 from cosmith.data.texts import TextTable
@@ -145,13 +143,7 @@ class Encoding:
         vectors = self.encoder.encode(
             texts, prompt=self.prompt, instruction=self.instruction, dim=self.dim, show_progress=told
         )
-        finite = np.isfinite(vectors).all(axis=1)
-        if not finite.all():
-            raise InputError(
-                f"a vector is not finite for the text {texts[int(finite.argmin())][:80]!r}",
-                field="vectors",
-                remedy="The model that made it gives NaN or infinity: check its weights and its precision.",
-            )
+        require_finite_of(vectors, texts)
         return vectors.astype(self.stored_as, copy=False)
 
     def write_array(self, shard: int, path: Path) -> None:
@@ -185,45 +177,19 @@ def encode_in_shards(encoding: Encoding, folder: Path | None, engine: Engine = L
     return found
 
 
-@dataclass(frozen=True, eq=False)
-class _NamedVectors:
-    encoding: Encoding
-    ids: Any  # Arrow's strings
-
-    def write(self, shard: int, path: Path) -> None:
-        """Write the ids and the vectors of a shard as a Parquet file."""
-        rows, vectors = self.encoding.rows, self.encoding.vectors(shard)
-        lists = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), vectors.shape[1])
-        with atomic_file(path, "wb") as handle:
-            parquet.write_table(pa.table({"_id": self.ids.slice(shard * rows, rows), "vector": lists}), handle)
-
-
-def write_vectors(encoding: Encoding, ids: Sequence[str], folder: Path, engine: Engine = LOCAL) -> list[Path]:
-    """Write the vectors of some texts as a folder of Parquet files with the columns ``_id`` and ``vector``.
-
-    A call that was killed goes on behind the shards that stand there; those of other texts, ids or of another model go.
-
-    Args:
-        encoding: The texts, and how they are encoded.
-        ids: Their ids [n].
-        folder: The folder; beside the shards ``000000.parquet`` and so on, it has a ``manifest.json``.
-        engine: Who makes them.
-
-    Returns:
-        The files, in the order of the texts.
+def require_finite_of(vectors: npt.NDArray[Any], texts: Sequence[str]) -> None:
+    """Refuse vectors that are not finite, naming the text of the first.
 
     Raises:
-        InputError: When a vector is not finite, or the folder holds something else.
-        StorageError: When a shard cannot be written.
+        InputError: In that case.
     """
-    named = _NamedVectors(encoding, pa.array(ids, pa.large_string()))
-    digest = xxhash.xxh3_128(f"{encoding.key()} {encoding.rows}\n".encode())
-    for each in ids:
-        digest.update(f"{len(each)} {each}".encode("utf-8", "surrogatepass"))
-    open_shards(folder, digest.hexdigest(), encoding.shards, ".parquet")
-    job = _job(encoding, folder, ".parquet", named.write)
-    run_shards(job, engine)
-    return job.paths
+    finite = np.isfinite(vectors).all(axis=1)
+    if not finite.all():
+        raise InputError(
+            f"a vector is not finite for the text {texts[int(finite.argmin())][:80]!r}",
+            field="vectors",
+            remedy="The model that made it gives NaN or infinity: check its weights and its precision.",
+        )
 
 
 def _job(encoding: Encoding, folder: Path, suffix: str, make: Any) -> ShardJob:

@@ -16,7 +16,7 @@ from cosmith.evaluation.tasks.task import OfData, TaskTexts, encode_compared_tex
 from cosmith.models.similarity import similarity_of
 from cosmith.phrases import one_line
 from cosmith.retrieval.hits import Hits
-from cosmith.retrieval.index import model_name
+from cosmith.retrieval.makers import model_name
 from cosmith.retrieval.similarities import similarities
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from cosmith.evaluation.tasks.kind import Kind
 from cosmith.evaluation.tasks.task import OfData, TaskTexts, encode_compared_texts
 from cosmith.models.similarity import similarity_of
 from cosmith.retrieval.hits import Hits
-from cosmith.retrieval.index import model_name
 from cosmith.retrieval.lexical import Bm25
+from cosmith.retrieval.makers import model_name
 
 if TYPE_CHECKING:
     from cosmith.data import Collection

@@ -17,7 +17,7 @@ from cosmith.evaluation.significance import Interval, bootstrap_intervals, inter
 from cosmith.evaluation.tasks.kind import Kind
 from cosmith.models.similarity import encode_compared, encode_unscaled
 from cosmith.phrases import one_line
-from cosmith.retrieval.index import model_name
+from cosmith.retrieval.makers import model_name
 
 if TYPE_CHECKING:
     from cosmith.data.rows import Rejected

@@ -7,7 +7,7 @@ maximum length, lower-casing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -15,6 +15,7 @@ import xxhash
 
 from cosmith.atomic import write_json
 from cosmith.errors import InputError, nearest
+from cosmith.models.fingerprint_parts import EmbeddingFingerprint
 from cosmith.models.folder import inside, read_object, required_value, typed_value
 
 ExportRuntime = Literal["onnx", "openvino"]
@@ -83,6 +84,7 @@ class ExportedModel:
         special: The numbers of all of its special tokens.
         variants: The graphs.
         normalises: Whether the graphs give unit rows.
+        parts: The fingerprint of the model that was exported, part by part; None in folders of earlier releases.
     """
 
     dimension: int
@@ -93,10 +95,12 @@ class ExportedModel:
     special: tuple[int, ...]
     variants: tuple[Variant, ...]
     normalises: bool
+    parts: EmbeddingFingerprint | None = None
 
     def write(self, folder: Path) -> None:
         """Write it into a folder."""
-        write_json(folder / DESCRIPTION, {"format": _FORMAT} | asdict(self))
+        parts = None if self.parts is None else self.parts.as_json()
+        write_json(folder / DESCRIPTION, {"format": _FORMAT} | asdict(replace(self, parts=None)) | {"parts": parts})
 
     @classmethod
     def read(cls, folder: Path) -> ExportedModel:
@@ -127,6 +131,7 @@ class ExportedModel:
             special=tuple(special),
             variants=tuple(_variant(each, path) for each in listed),
             normalises=said["format"] == _UNIT_ROWS_FORMAT or required_value(said, "normalises", bool, path),
+            parts=EmbeddingFingerprint.from_json(said.get("parts")),
         )
 
     def choose(self, runtime: str, precision: str, folder: Path) -> tuple[Variant, ...]:

@@ -15,9 +15,10 @@ import xxhash
 
 from cosmith.data.tokens import RaggedTokens
 from cosmith.errors import InputError
-from cosmith.models.batched import batched, distinct_of
+from cosmith.models.batched import Item, batched, distinct_of
 from cosmith.models.batching import ACCELERATOR_TOKENS, STATIC_TOKENS
 from cosmith.models.dimensions import checked_dim
+from cosmith.models.fingerprint_parts import spec_parts
 from cosmith.models.folder import ModelSpec, read_spec
 from cosmith.models.lengths import UNLIMITED
 from cosmith.models.measure import TokenMeasure
@@ -122,6 +123,16 @@ class RuntimeEncoder:
                 self.spec.default_prompt, self.max_length)  # fmt: skip
         return xxhash.xxh3_128_hexdigest(repr(said).encode("utf-8", "surrogatepass"))
 
+    def fingerprint_parts(self) -> Mapping[str, str]:
+        """The same part by part, see :class:`cosmith.models.EmbeddingFingerprint`."""
+        # The activations of int8 graphs are scaled batch by batch: a vector depends on the texts beside it.
+        runtime = self.variant.name + (", dynamic" if self.precision == "int8" else "")
+        exported = {} if self.exported.parts is None else self.exported.parts.parts
+        made_from = {name: exported[name] for name in ("weights", "architecture") if name in exported}
+        said = {**made_from, "tokenizer": self.tokenizer.fingerprint(), "runtime": runtime}
+        said["graph"] = self.variant.digest
+        return said | spec_parts(self.spec)
+
     def tokenize(
         self, texts: Sequence[str], *, prompt: str | None = None, instruction: str = "", max_length: int | None = None
     ) -> RaggedTokens:
@@ -162,9 +173,7 @@ class RuntimeEncoder:
             InputError: When ``dim`` is larger than the model's, or the model has no such prompt.
         """
         vectors, places = self._left(texts, prompt, instruction, dim, show_progress, token_budget)
-        if not self.normalises or vectors.shape[1] < self.dimension:
-            vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-        found: npt.NDArray[np.float32] = vectors[places]
+        found: npt.NDArray[np.float32] = self._of_length_one(vectors)[places]
         return found
 
     def encode_unscaled(
@@ -183,6 +192,18 @@ class RuntimeEncoder:
         found: npt.NDArray[np.float32] = vectors[places]
         return found
 
+    def encode_tokens(
+        self, tokens: RaggedTokens, *, dim: int | None = None, show_progress: str | None = None
+    ) -> npt.NDArray[np.float32]:
+        """Encode what :meth:`tokenize` made of texts: float32 ``[len(tokens), dim]``, unit rows, see :meth:`encode`."""
+        return self._of_length_one(self._encoded(range(len(tokens)), tokens.take, dim, None, show_progress))
+
+    def _of_length_one(self, vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Rows that the graph left, perhaps cut, made unit length in place where they are not."""
+        if not self.normalises or vectors.shape[1] < self.dimension:
+            vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        return vectors
+
     def _left(
         self,
         texts: Sequence[str],
@@ -193,13 +214,21 @@ class RuntimeEncoder:
         token_budget: int | None,
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
         """What the graph gives for the different texts, cut ``[different, dim]``, and which of them each text is."""
-        width = checked_dim(dim, self.dimension)
+        checked_dim(dim, self.dimension)
         self._reader.prompt(prompt, instruction)  # an unknown prompt shall fail before anything is done
         distinct, places = distinct_of(texts)
-        vectors = np.empty((len(distinct), self.dimension), dtype=np.float32)
+        tokenize = partial(self.tokenize, prompt=prompt, instruction=instruction)
+        return self._encoded(distinct, tokenize, dim, token_budget, show_progress), places
+
+    def _encoded(
+        self, items: Sequence[Item], tokenize: Callable[[Sequence[Item]], RaggedTokens], dim: int | None,
+        token_budget: int | None, show_progress: str | None,
+    ) -> npt.NDArray[np.float32]:  # fmt: skip
+        width = checked_dim(dim, self.dimension)
+        vectors = np.empty((len(items), self.dimension), dtype=np.float32)
         for numbers, rows in batched(
-            distinct,
-            tokenize=partial(self.tokenize, prompt=prompt, instruction=instruction),
+            items,
+            tokenize=tokenize,
             embed=self.embed,
             share_out=lambda work, batches: in_threads(work, batches, nullcontext, self.threads),
             token_budget=token_budget or self._token_budget,
@@ -207,7 +236,7 @@ class RuntimeEncoder:
             show_progress=show_progress,
         ):
             vectors[numbers] = rows
-        return vectors[:, :width], places
+        return vectors[:, :width]
 
     @property
     def _token_budget(self) -> int:

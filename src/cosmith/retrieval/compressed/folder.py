@@ -14,6 +14,7 @@ import xxhash
 from cosmith.atomic import atomic_folder, require_replaceable, write_json
 from cosmith.data.array_files import map_array, write_array
 from cosmith.errors import InputError
+from cosmith.models.fingerprint_parts import EmbeddingFingerprint
 from cosmith.retrieval.compressed.coding import BLOCK, FittedCoding, StoredCodes
 from cosmith.retrieval.compressed.faiss_library import load_faiss
 from cosmith.retrieval.compressed.form import Coding, SearchForm, parse_form
@@ -32,7 +33,7 @@ def write(
     first: StoredCodes | StructuredVectors,
     finer: StoredCodes | None,
     *,
-    made: Mapping[str, str],
+    made: Mapping[str, Any],
 ) -> None:
     """Write a folder, atomically; ``made``: the name and fingerprint of what made the vectors."""
     require_replaceable(folder, "vectors.json", "compressed vectors")
@@ -73,8 +74,11 @@ def _write_transform(transform: Transform | None, place: Path, name: str) -> dic
     return {"transform": {"renormalise": transform.renormalise}}
 
 
-def read(folder: Path) -> tuple[SearchForm, int, StoredCodes | StructuredVectors, StoredCodes | None, str, str]:
-    """Open a folder: form, dimension, first and finer part, the name and fingerprint of what made the vectors.
+def read(
+    folder: Path,
+) -> tuple[SearchForm, int, StoredCodes | StructuredVectors, StoredCodes | None, str, str, EmbeddingFingerprint | None]:
+    """Open a folder: form, dimension, first and finer part, the name and fingerprint of what made the vectors, and that
+    of these part by part.
 
     Raises:
         InputError: When it holds no compressed vectors, is damaged, or of another format.
@@ -97,7 +101,7 @@ def read(folder: Path) -> tuple[SearchForm, int, StoredCodes | StructuredVectors
     for part in (first, finer):
         if part is not None and len(part) != count:
             raise InputError(f"holds {len(part)} vectors in one part, and {count} in all", path=folder, remedy=_REMEDY)
-    return form, dimension, first, finer, model, encoder
+    return form, dimension, first, finer, model, encoder, EmbeddingFingerprint.from_json(about.get("fingerprint"))
 
 
 def _read_card(folder: Path) -> dict[str, Any]:

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cosmith.errors import InputError
+from cosmith.models.fingerprint_parts import EmbeddingFingerprint, embedding_fingerprint
 from cosmith.retrieval.compressed.coding import StoredCodes, Vectors, require_finite_vectors
 from cosmith.retrieval.compressed.folder import read, write
 from cosmith.retrieval.compressed.form import Coding, SearchForm, parse_form
 from cosmith.retrieval.compressed.structures import StructuredVectors
 from cosmith.retrieval.dense import Positions, Scores
-from cosmith.retrieval.index import model_name, require_maker
+from cosmith.retrieval.makers import model_name, require_maker
 
 if TYPE_CHECKING:
     from cosmith.models import TextEncoder
@@ -37,6 +38,7 @@ class CompressedVectors:
         finer: What puts them in order; None where nothing is rescored.
         model: The name of the model that made the vectors, for people; "" where it was not said.
         encoder: Its fingerprint; "" likewise.
+        fingerprint: That of the vectors, part by part; None where it is not known.
     """
 
     form: SearchForm
@@ -45,6 +47,7 @@ class CompressedVectors:
     finer: StoredCodes | None = None
     model: str = ""
     encoder: str = ""
+    fingerprint: EmbeddingFingerprint | None = None
 
     @classmethod
     def build(
@@ -71,8 +74,10 @@ class CompressedVectors:
         else:
             first = StructuredVectors.build(vectors, form.first, seed=seed)
         finer = None if form.by is None else StoredCodes.build(vectors, form.by, seed=seed)
-        known = ("", "") if encoder is None else (model_name(encoder), encoder.fingerprint())
-        return cls(form, vectors.shape[1], first, finer, *known)
+        if encoder is None:
+            return cls(form, vectors.shape[1], first, finer)
+        made = embedding_fingerprint(encoder).extended({"dimensions": str(vectors.shape[1]), "kept as": str(form)})
+        return cls(form, vectors.shape[1], first, finer, model_name(encoder), encoder.fingerprint(), made)
 
     def __len__(self) -> int:
         """How many vectors there are."""
@@ -121,7 +126,9 @@ class CompressedVectors:
         Raises:
             InputError: When its fingerprint is another, or it is not known what made them.
         """
-        require_maker(encoder, what="vectors", model=self.model, fingerprint=self.encoder)
+        require_maker(
+            encoder, what="vectors", model=self.model, fingerprint=self.encoder, parts=self.fingerprint
+        )  # fmt: skip
 
     def save(self, folder: str | Path) -> CompressedVectors:
         """Write them, in place of such that are there, and give them back memory-mapped from that folder.
@@ -132,7 +139,11 @@ class CompressedVectors:
         """
         write(
             Path(folder), self.form, self.dimension, self.first, self.finer,
-            made={"model": self.model, "encoder": self.encoder},
+            made={
+                "model": self.model,
+                "encoder": self.encoder,
+                "fingerprint": None if self.fingerprint is None else self.fingerprint.as_json(),
+            },
         )  # fmt: skip
         return CompressedVectors.load(folder)
 
