@@ -34,10 +34,10 @@ def plan(
     ],
     kept: Annotated[float, typer.Option("--keep", help="The share of the full model's quality to be kept.")] = 0.97,
     document_bytes: Annotated[
-        float | None, typer.Option("--bytes", help="The most bytes of a document's vector, in what is searched.")
+        int | None, typer.Option("--bytes", help="The most bytes of a document's vector, in what is searched.")
     ] = None,
     finer_bytes: Annotated[
-        float | None,
+        int | None,
         typer.Option("--finer-bytes", help="The most bytes of a document's finer copy, on a disk; 0: no rescoring."),
     ] = None,
     latency: Annotated[

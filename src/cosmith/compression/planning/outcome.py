@@ -130,9 +130,7 @@ def decide(
     """
     if not candidates:
         raise InputError("there is nothing to choose from", field="runtimes", remedy="Name others.")
-    if not full.quality > 0:
-        raise InputError(f"{model} scores {full.quality:.4f} in float32, of which no share can be kept", field="tasks",
-                         remedy="Give a task on which the model is of use.")  # fmt: skip
+    require_useful(full.quality, model)
     sure = fewest_items(full.scores) >= ENOUGH_ITEMS and full.interval is not None
     judged = [
         replace(each, excesses=limits.excesses(each.taken(sure=sure)))
@@ -147,6 +145,17 @@ def decide(
     nearest = min(judged, key=lambda each: (len(each.excesses), max(each.excesses.values()), each.expense))
     reasons = _nearly(judged, nearest, limits, sure)
     return Plan(model, limits, tuple(judged), whole, None, nearest, sure, tuple(reasons), tuple(notes))
+
+
+def require_useful(quality: float, model: str) -> None:
+    """Refuse a model that scores nothing.
+
+    Raises:
+        InputError: In this case: no share of it could be kept.
+    """
+    if not quality > 0:
+        raise InputError(f"{model} scores {quality:.4f} in float32, of which no share can be kept", field="tasks",
+                         remedy="Give a task on which the model is of use.")  # fmt: skip
 
 
 def _reasons(chosen: Candidate, full: Candidate, limits: Limits, sure: bool, within: int, of: int) -> list[str]:

@@ -23,7 +23,7 @@ from cosmith.compression.planning.model_forms import (
     parse_model_forms,
     write_form,
 )
-from cosmith.compression.planning.outcome import Plan, decide
+from cosmith.compression.planning.outcome import Plan, decide, require_useful
 from cosmith.compression.planning.quality import change_interval, quality_interval, quality_of
 from cosmith.compression.planning.search_time import SearchTime, search_time
 from cosmith.compression.planning.vector_choices import WHOLE, require_forms, usual_forms, without_search
@@ -146,6 +146,7 @@ def plan(
         remember = remembering or remembered
         whole = remember(encoder)
         swept = {FULL: _sweep(whole, vector_forms, work, str(FULL))}
+        require_useful(quality_of([row.scores for row in swept[FULL][WHOLE]], work.kinds), encoder.name)
         times = _search_times(whole, vector_forms, queries, corpus_size, work)
         fewer, told = _worth_trying(swept[FULL], times, made, limits, sizes, work)
         for each in made:
