@@ -73,3 +73,10 @@ def test_bad_input_is_refused_by_the_name_of_its_option(world: Path, said: list[
     told = compress(world / "dense", "--task", world / "task", *said)
     assert told.exit_code == 1
     assert problem in told.stderr
+
+
+def test_what_is_no_dense_model_is_refused(world: Path) -> None:
+    for model in ("bm25", "https://localhost/v1#model"):
+        told = compress(model, "--task", world / "task")
+        assert told.exit_code == 1
+        assert f"[MODEL]: {model} is no model whose weights are here" in told.stderr

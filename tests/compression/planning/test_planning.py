@@ -177,8 +177,6 @@ def test_tasks_and_folders_that_cannot_be(
 ) -> None:
     with pytest.raises(InputError, match="nothing to score on"):
         plan(model, [])
-    with pytest.raises(InputError, match="no query with a relevant document"):
-        plan(model, [task_of("empty", Collection("empty", {"d": "a text"}, {"q": "a query"}, {}))])
     with pytest.raises(InputError, match="is a way to search, and no task searches"):
         plan(model, [pairs], forms="hnsw-sq8")
     (tmp_path / "mine.txt").write_text("mine")

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cosmith.cli.compare import read_all
-from cosmith.cli.contestants import model_names
+from cosmith.cli.contestants import BM25, model_names
 from cosmith.cli.manner import manner_of
 from cosmith.cli.sweeps import lengths_of
-from cosmith.cli.texts import task_cut
+from cosmith.cli.texts import require_used, task_cut
 from cosmith.cli.vectors import CACHE_OPTION, open_vectors, remembering, tell_of_vectors
 from cosmith.errors import InputError
 
@@ -90,6 +90,7 @@ def plan(
     from cosmith.compression import plan as make_plan
     from cosmith.evaluation.choosing import sampled
     from cosmith.recipes.artefacts import load_encoder
+    from cosmith.services import is_address
 
     manner = manner_of(context)
     if output is not None:
@@ -104,6 +105,11 @@ def plan(
             kept,
         )
         read = read_all(tasks, kind, split, instruction, output, manner)
+        if model == BM25 or is_address(model):
+            raise InputError(f"{model} is no model whose weights are here", field="MODEL",
+                             remedy="Name a dense or static model.")  # fmt: skip
+        encoder = load_encoder(model, "float32")
+        require_used(instruction or "", "query", encoder)
         parts = [sampled(task, sample, seed=seed) for task in read] if sample else read
         vectors = open_vectors(manner) if cache else None
         found = make_plan(
@@ -117,7 +123,6 @@ def plan(
         raise InputError(
             error.problem, path=error.path, field=_OPTIONS[error.field], remedy=error.remedy
         ) from error  # fmt: skip
-    encoder = load_encoder(model, "float32")
     cut = {task.name: task_cut(encoder, task, manner) for task in parts}
     told = [found.table()]
     if sample:
