@@ -31,10 +31,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+COMMON = ["--runtimes", "torch float32", "--forms", "int8; pca4+binary", "--corpus-size", 500]
+
+
 def test_a_table_a_report_and_a_model(world: Path, tmp_path: Path) -> None:
-    common = [world / "dense", "--task", world / "task", "--runtimes", "torch float32", "--forms", "int8; pca4+binary",
-              "--corpus-size", 500]  # fmt: skip
-    told = compress(*common, "--keep", 0.2, "--output", tmp_path / "out")
+    told = compress(world / "dense", "--task", world / "task", *COMMON, "--keep", 0.2, "--output", tmp_path / "out")
     assert told.exit_code == 0, told.output
     assert "Recommended: torch float32 with vectors as" in told.stdout
     form = json.loads((tmp_path / "out" / "model" / "plan.json").read_text())["form"]
@@ -49,12 +50,15 @@ def test_a_table_a_report_and_a_model(world: Path, tmp_path: Path) -> None:
     assert page.count("<svg") == 3
     assert "bytes a document" in page
     assert not re.search(r"<(script|link|img)\b|\bsrc=", page)
-    machine = compress(*common, "--keep", 1, "--bytes", 20, "--json")
+
+
+def test_where_nothing_fits_machines_are_told_what_is_nearest(world: Path) -> None:
+    machine = compress(world / "dense", "--task", world / "task", *COMMON, "--keep", 1, "--bytes", 20, "--json")
     assert machine.exit_code == 0, machine.output
     value = json.loads(machine.stdout)
     assert value["chosen"] is None
     assert value["nearest"]["over"]
-    assert value["vectors"]["made"] == 0  # they were kept
+    assert set(value["vectors"]) == {"memory", "disk", "made"}
 
 
 @pytest.mark.parametrize(
