@@ -189,3 +189,13 @@ def test_an_exported_model_cannot_be_planned(
 ) -> None:
     with pytest.raises(InputError, match="is an exported model, which has no weights for torch"):
         plan(exported_model[1], [task])
+
+
+def test_a_runtime_that_cannot_take_the_model_is_said(tmp_path: Path, task: EvaluationTask) -> None:
+    encoder = tiny_encoder("bert").set_prompts({"query": "ask: ", "document": "told: "})
+    encoder.set_pooling(include_prompt=False)
+    encoder.save(tmp_path / "model")
+    with pytest.raises(
+        InputError, match="none can be made: onnx int8 is left out: leaves its prompts out of the pooling"
+    ):
+        plan(tmp_path / "model", [task], runtimes="onnx int8")

@@ -55,7 +55,7 @@ def plan(
     ] = None,
     forms: Annotated[
         str | None,
-        typer.Option("--forms", help="How vectors are stored and searched, with semicolons. Default: some thirty."),
+        typer.Option("--forms", help="How vectors are stored and searched, with semicolons. Default: some twenty."),
     ] = None,
     dims: Annotated[
         str | None, typer.Option("--dims", help="Shorter lengths of the usual forms, e.g. 256,128. Default: halves.")

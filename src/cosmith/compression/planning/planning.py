@@ -102,7 +102,7 @@ def plan(
         tasks: On what; see :func:`~cosmith.evaluation.choosing.sampled` for parts of large ones.
         limits: What may be spent, and what has to be kept; None: at least 97 % of the full model's quality.
         corpus_size: Documents for which memory and search are told.
-        forms: Forms of vectors, see :func:`~cosmith.retrieval.compressed.parse_form`; None: some thirty.
+        forms: Forms of vectors, see :func:`~cosmith.retrieval.compressed.parse_form`; None: some twenty.
         dims: Shorter lengths that those have; none: the halves down to 32. Not with ``forms``.
         runtimes: Forms of the model, such as ``"torch, onnx int8"``; None: all that are usual and can be had here.
         folder: Where to write the recommended model, ready for use, with ``plan.json``; None: nowhere.
@@ -142,6 +142,8 @@ def plan(
     model_forms, notes = forms_here(encoder, asked_models)
     with TemporaryDirectory() as workshop:
         made, left_out = _make_all(encoder, str(model), model_forms, Path(workshop), work)
+        if asked_models is not None and not any(each.form in asked_models for each in made):
+            raise InputError("none can be made: " + " ".join(left_out), field="runtimes", remedy="Name others.")
         running = _run_all(made, queries, work)
         remember = remembering or remembered
         whole = remember(encoder)
