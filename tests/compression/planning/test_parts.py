@@ -107,3 +107,11 @@ def test_a_search_is_timed_for_the_stated_corpus(form: str) -> None:
     assert len(here.seconds) == 5
     assert min(here.seconds) > 0
     assert here.bytes == pytest.approx(CompressedVectors.build(enlarged(vectors, 2_000), form).bytes)
+
+
+def test_of_lists_each_vector_has_its_share_for_the_stated_corpus() -> None:
+    pytest.importorskip("faiss")
+    vectors, form = unit(100, 16), parse_form("ivf-rabitq")
+    large = search_time(vectors, unit(2, 16), form, 40_000)
+    assert large.measured_on == 20_000
+    assert large.bytes == pytest.approx(CompressedVectors.build(enlarged(vectors, 40_000), form).bytes)

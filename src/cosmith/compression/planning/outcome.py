@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -83,6 +83,11 @@ class Plan:
         told += [broken(name, self.limits.given()[name]) for name in each.excesses]
         return ", ".join(told + (["front: " + " ".join(each.fronts)] if each.fronts else []))
 
+    def _standing(self, each: Candidate) -> str:
+        named = ((self.chosen, "chosen"), (self.nearest, "nearest"), (self.full, "full"))
+        words = [word for other, word in named if each is other]
+        return ", ".join([*words, *([_short(each.fronts)] if each.fronts else [])])
+
     def _cells(self) -> tuple[str, list[str], list[list[str]]]:
         tasks = ", ".join(each.task for each in self.full.scores)
         shown = self.shown
@@ -92,11 +97,11 @@ class Plan:
         )
         rows = [
             [each.name, f"{each.quality:.4f}", kept_of(each), stored_of(each),
-             f"{1000 * each.latency:.1f}, {1000 * each.slow_latency:.1f}", size(each.memory),
-             f"{each.running.documents_per_second:,.0f}", self.marks(each)]
+             f"{_milliseconds(each.latency)}, {_milliseconds(each.slow_latency)}", size(each.memory),
+             f"{each.running.documents_per_second:,.0f}", _short(each.excesses), self._standing(each)]
             for each in shown
         ]  # fmt: skip
-        header = ["model; vectors", self.metric, "kept", "bytes", "ms p50, p95", "memory", "documents/s", ""]
+        header = ["model; vectors", self.metric, "kept", "bytes", "ms p50, p95", "memory", "texts/s", "breaks", "front"]
         return title, header, rows
 
 
@@ -108,6 +113,18 @@ def kept_of(each: Candidate) -> str:
 def stored_of(each: Candidate) -> str:
     """Bytes of a document: ``48 + 384``."""
     return f"{each.bytes:,.0f}" + (f" + {each.finer_bytes:,.0f}" if each.finer_bytes else "")
+
+
+_SHORT = {"latency": "ms", "finer_bytes": "finer", "keep": "kept"}
+
+
+def _short(names: Iterable[str]) -> str:
+    """Limits or costs by the names of their columns."""
+    return " ".join(_SHORT.get(name, name) for name in names)
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{1000 * seconds:,.0f}" if seconds >= 0.1 else f"{1000 * seconds:.1f}"
 
 
 def decide(
