@@ -73,7 +73,7 @@ def search_time(vectors: Vectors, queries: Vectors, form: SearchForm, corpus_siz
 
 def _share_of_lists(vectors: StructuredVectors, count: int) -> float:
     """Bytes of a vector in the centroids of the lists that so many vectors have."""
-    return 4 * vectors.index.d * lists_for(count) / count
+    return 4 * int(vectors.index.d) * lists_for(count) / count
 
 
 def enlarged(vectors: Vectors, count: int, *, seed: int = 0) -> Vectors:
