@@ -90,7 +90,9 @@ def for_comparing() -> dict[str, Any]:
 
 
 def for_compression() -> dict[str, Any]:
-    return {**with_a_test_set(), "encoder": tiny_encoder("bert", projection=256), "texts": SENTENCES}
+    encoder = tiny_encoder("bert", projection=256)
+    encoder.save("tuned")
+    return {**with_a_test_set(), "encoder": encoder, "texts": SENTENCES}
 
 
 def for_evaluation() -> dict[str, Any]:

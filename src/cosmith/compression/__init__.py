@@ -6,14 +6,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from cosmith.compression.exporting import export
     from cosmith.compression.fidelity import Fidelity, TaskChange
+    from cosmith.compression.planning import Limits, Plan, plan
 
 _PUBLIC = {
     "export": "cosmith.compression.exporting",
     "Fidelity": "cosmith.compression.fidelity",
     "TaskChange": "cosmith.compression.fidelity",
+    "Limits": "cosmith.compression.planning.limits",
+    "Plan": "cosmith.compression.planning.outcome",
+    "plan": "cosmith.compression.planning.planning",
 }
 
-__all__ = ["Fidelity", "TaskChange", "export"]
+__all__ = ["Fidelity", "Limits", "Plan", "TaskChange", "export", "plan"]
 
 
 def __getattr__(name: str) -> Any:

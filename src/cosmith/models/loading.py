@@ -28,7 +28,8 @@ def load_encoder(
     """Load a model to encode texts with.
 
     Args:
-        name_or_folder: A model folder, a packaged model, a hub id, or a folder that ``cosmith export`` made.
+        name_or_folder: A model folder, a packaged model, a hub id, a file of word vectors, or a folder that
+            ``cosmith export`` made.
         runtime: ``torch``, ``onnx``, ``openvino``, or ``auto``: of an exported folder the fastest form here, tried for
             half a second and remembered; of any other torch. Without torch, torch and transformers are not imported.
         precision: In what to compute: for torch ``auto``, ``float32`` or ``bf16``; for the others which of the exported
@@ -45,9 +46,7 @@ def load_encoder(
     if runs_in_torch(name_or_folder, runtime):
         if providers:
             raise InputError("are ONNX Runtime's, not torch's", field="providers", remedy="Leave them out.")
-        from cosmith.models.encoder import Encoder
-
-        return Encoder.load(name_or_folder, precision=precision, device=device)  # type: ignore[arg-type]
+        return load_in_torch(name_or_folder, precision=precision, device=device)
     from cosmith.models.runtimes.encoder import load_runtime
 
     return load_runtime(name_or_folder, runtime=runtime, precision=precision, providers=providers)

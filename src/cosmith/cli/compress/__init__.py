@@ -3,17 +3,13 @@ of its own."""
 
 import typer
 
-from cosmith.cli.compress import vectors
+from cosmith.cli.compress import plan, vectors
 
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Make vectors smaller, and know with error bars what it costs.\n\n"
+    help="Make models and vectors smaller and faster, and know with error bars what it costs.\n\n"
     'Example: cosmith compress vectors all-MiniLM-L6-v2 --task my-test-set --forms "int8; binary, rescored x4 by int8"',
 )
 app.command("vectors")(vectors.vectors)
-
-
-@app.callback()
-def of_what() -> None:
-    """Keeps the command's own name, though it is the only one."""
+app.command("plan")(plan.plan)

@@ -74,7 +74,7 @@ class StructuredVectors:
             index = faiss.index_factory(dimension, f"HNSW{_NEIGHBOURS},SQ8", faiss.METRIC_INNER_PRODUCT)
             index.hnsw.efConstruction = _CONSTRUCTION_BREADTH
         else:
-            index = faiss.index_factory(dimension, f"IVF{_lists(len(vectors))},RaBitQ", faiss.METRIC_INNER_PRODUCT)
+            index = faiss.index_factory(dimension, f"IVF{lists_for(len(vectors))},RaBitQ", faiss.METRIC_INNER_PRODUCT)
             index.qb = _QUERY_BITS
             index.cp.seed, index.cp.min_points_per_centroid = seed + 1, 1
         index.train(shortened)
@@ -118,7 +118,7 @@ def _transformed(vectors: Vectors, transform: Transform | None) -> Floats:
     return np.ascontiguousarray(vectors if transform is None else transform(vectors), dtype=np.float32)
 
 
-def _lists(count: int) -> int:
+def lists_for(count: int) -> int:
     """Four times the root of how many vectors there are, but no more than have 39 each, which k-means wants."""
     return max(1, min(round(4 * math.sqrt(count)), count // 39))
 
