@@ -24,10 +24,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from cosmith.atomic import atomic_folder, require_replaceable, write_json
+from cosmith.atomic import require_replaceable
 from cosmith.bulk import LOCAL, Engine
-from cosmith.data.array_files import map_array, write_array
-from cosmith.data.arrow_files import map_batch, write_batch
+from cosmith.data.arrow_files import map_batch
 from cosmith.data.chunking import Chunk
 from cosmith.data.texts import TextTable
 from cosmith.errors import InputError
@@ -38,7 +37,8 @@ from cosmith.retrieval.compressed.form import SearchForm, parse_form
 from cosmith.retrieval.compressed.vectors import CompressedVectors
 from cosmith.retrieval.dense import Positions, Scores, search_dense
 from cosmith.retrieval.hits import Hits
-from cosmith.retrieval.index_card import REBUILD, IndexCard, card_as_json, read_card
+from cosmith.retrieval.index_card import REBUILD, IndexCard, read_card
+from cosmith.retrieval.index_files import compressed, read_chunks, read_vectors, write_index
 from cosmith.retrieval.makers import model_name, require_maker
 
 if TYPE_CHECKING:
@@ -150,13 +150,13 @@ class Index:
         read = texts if cut is None else [chunk.in_context for chunk in cut]
         if folder is None:
             vectors = np.concatenate(list(_encoded(encoder, read, card)))
-            return cls(card, vectors if kept_as is None else _compressed(vectors, card), batch, table)
+            return cls(card, vectors if kept_as is None else compressed(vectors, card), batch, table)
         place = Path(folder)
         shards = place.with_name(f"{place.name}.shards")
         encoded = (
             _encoded(encoder, read, card) if engine.kind == "local" else _spread(encoder, read, card, shards, engine)
         )
-        _write(place, card, batch, encoded, table)
+        write_index(place, card, batch, encoded, table)
         shutil.rmtree(shards, ignore_errors=True)
         return cls.load(folder)
 
@@ -270,7 +270,7 @@ class Index:
             StorageError: When it cannot be written.
         """
         kept = self.vectors if isinstance(self.vectors, CompressedVectors) else [self.vectors]
-        _write(Path(folder), self.card, self._documents, kept, self.chunks)
+        write_index(Path(folder), self.card, self._documents, kept, self.chunks)
         return Index.load(folder)
 
     @classmethod
@@ -284,7 +284,7 @@ class Index:
         card = read_card(folder / "index.json")
         kind = pa.large_string()
         documents, _ = map_batch(folder / "documents.arrow", {"id": kind, "text": kind})
-        vectors = _read_vectors(folder, card)
+        vectors = read_vectors(folder, card)
         found = (len(vectors), vectors.dimension) if isinstance(vectors, CompressedVectors) else vectors.shape
         if found != (card.vectors, card.dim) or documents.num_rows != card.count:
             raise InputError(
@@ -293,7 +293,7 @@ class Index:
                 path=folder,
                 remedy=REBUILD,
             )
-        return cls(card, vectors, documents, None if card.chunks is None else _read_chunks(folder / "chunks.npy", card))
+        return cls(card, vectors, documents, None if card.chunks is None else read_chunks(folder / "chunks.npy", card))
 
 
 def checked_dim(dim: int | None, available: int, what: str) -> int:
@@ -350,45 +350,6 @@ def _unit(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return cut
 
 
-def _write(
-    folder: Path,
-    card: IndexCard,
-    documents: pa.RecordBatch,
-    vectors: Iterable[npt.NDArray[np.float32]] | CompressedVectors,
-    chunks: ChunkTable | None,
-) -> None:
-    require_replaceable(folder, "index.json", "an index")
-    with atomic_folder(folder) as place:
-        if isinstance(vectors, CompressedVectors):
-            vectors.save(place / "compressed")
-        else:
-            whole = place / "vectors.npy"
-            write_array(whole, (card.vectors, card.dim), np.float32, vectors)
-            if card.form is not None:
-                _compressed(map_array(whole, np.float32, REBUILD), card).save(place / "compressed")
-                whole.unlink()
-        if chunks is not None:
-            write_array(place / "chunks.npy", (len(chunks), 3), np.int64, [chunks.to_array()])
-        write_batch(place / "documents.arrow", documents)
-        write_json(place / "index.json", card_as_json(card))
-
-
-def _compressed(vectors: npt.NDArray[np.float32], card: IndexCard) -> CompressedVectors:
-    """Vectors in the form that the card names."""
-    assert card.form is not None
-    built = CompressedVectors.build(vectors, card.form)
-    return replace(built, model=card.model, encoder=card.encoder, fingerprint=card.fingerprint)
-
-
-def _read_vectors(folder: Path, card: IndexCard) -> npt.NDArray[np.float32] | CompressedVectors:
-    if card.form is None:
-        return map_array(folder / "vectors.npy", np.float32, REBUILD)
-    vectors = CompressedVectors.load(folder / "compressed")
-    if str(vectors.form) != card.form or vectors.encoder != card.encoder:
-        raise InputError("does not match the index.json above it", path=folder / "compressed", remedy=REBUILD)
-    return vectors
-
-
 def _search_chunks(
     vectors: CompressedVectors, queries: npt.NDArray[np.float32], chunks: ChunkTable, k: int
 ) -> tuple[Positions, Scores, Positions]:
@@ -400,11 +361,3 @@ def _search_chunks(
         if depth >= most or not np.isneginf(found[1]).any():
             return found
         depth = min(2 * depth, most)
-
-
-def _read_chunks(path: Path, card: IndexCard) -> ChunkTable:
-    array = map_array(path, np.int64, REBUILD)
-    table = ChunkTable.from_array(array, card.count) if array.shape == (card.vectors, 3) else None
-    if table is None:
-        raise InputError("does not match the documents and vectors beside it", path=path, remedy=REBUILD)
-    return table
