@@ -62,7 +62,7 @@ def test_the_last_weights_are_told_by_their_own_score(small_world: Path, tmp_pat
 
 
 def test_an_early_end_is_told(small_world: Path, tmp_path: Path) -> None:
-    result, told, page = trained(small_world, tmp_path / "run", "patience: 1\n    learning_rate: 0.3")
+    result, told, page = trained(small_world, tmp_path / "run", "patience: 1\n    learning_rate: 1.0e-9")
     assert result["steps"] < 8
     assert result["final_dev"] == pytest.approx(score(tmp_path / "run"), abs=1e-6)
     assert "stopped early, as the score on the development set rose no more" in told
