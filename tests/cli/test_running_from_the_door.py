@@ -135,7 +135,7 @@ def test_ctrl_c_elsewhere_exits_with_130(world: Path, tmp_path: Path, monkeypatc
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Encoder, "encode", interrupted)
+    monkeypatch.setattr(Encoder, "encode_tokens", interrupted)
     command = ["encode", world / "base", world / "pairs.csv", "--column", "frage", "--output", tmp_path / "v.npy"]
     result = cosmith(*command)
     assert result.exit_code == 130

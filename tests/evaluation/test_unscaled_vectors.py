@@ -157,7 +157,7 @@ def test_a_cache_keeps_one_kind_and_gives_both(tmp_path: Path) -> None:
                 encode_unscaled(kept, TEXTS, dim=dim), encoder.encode_unscaled(TEXTS, dim=dim)
             )
             np.testing.assert_allclose(kept.encode(TEXTS, dim=dim), encoder.encode(TEXTS, dim=dim), atol=1e-6)
-        assert (cache.counts.made, cache.counts.memory) == (48, 3 * 48)
+        assert (cache.counts.made, cache.counts.again) == (48, 3 * 48)
         assert similarity_of(kept) == "dot"
 
 
