@@ -26,6 +26,8 @@ from cosmith.data.test_sets import (
 )
 from cosmith.errors import InputError
 from cosmith.evaluation import sweep, sweep_compressed
+from cosmith.evaluation.choosing.candidates import storable
+from cosmith.evaluation.mteb import MtebEncoder
 from cosmith.evaluation.tasks import task_of
 from cosmith.models import CachedEncoder, VectorCache
 from cosmith.models.similarity import SIMILARITIES, encode_unscaled, similarity_of
@@ -188,3 +190,27 @@ def test_compressed_forms_are_refused_where_lengths_count(encoder: Unscaled) -> 
     else:
         with pytest.raises(InputError, match=f"compared by {encoder.similarity}"):
             sweep_compressed(encoder, task, ["int8"])
+
+
+@pytest.mark.parametrize(("scale", "said"), [(1e25, "too large to compare"), (np.nan, "not finite")])
+def test_vectors_that_no_inner_product_can_hold_are_refused(scale: float, said: str) -> None:
+    class Beyond(Unscaled):
+        def encode_unscaled(self, texts: Any, *, dim: int | None = None, **how: Any) -> np.ndarray:
+            return super().encode_unscaled(texts, dim=dim, **how) * np.float32(scale)
+
+    task = task_of("pairs", StsPairs([TEXTS[0], TEXTS[2]], [OTHERS[1], OTHERS[2]], [0.5, 1.0]))
+    with pytest.raises(InputError, match=rf"{said}.*for 4 of 4 texts, e.g. '0 is a text'"):
+        task.evaluate(Beyond("dot"))
+    with pytest.raises(InputError, match=f"{said}.*e.g. '0 is a text'"):
+        MtebEncoder(Beyond("dot"), meta=None).encode([{"text": TEXTS[:2]}])
+
+
+def test_forms_that_no_index_takes_are_not_recommended() -> None:
+    every = ["float32", "int8", "binary"]
+    assert storable(Unscaled("cosine"), every, "it") == (every, [])
+    forms, notes = storable(Unscaled("dot"), every, "it")
+    assert forms == ["float32"]
+    assert notes == [
+        "it is compared by dot, and vectors in coarser forms by cosine, so int8, binary is not tried of it."
+    ]
+    assert storable(Unscaled("dot"), ["float32"], "it") == (["float32"], [])

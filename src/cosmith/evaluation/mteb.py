@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cosmith.errors import InputError
+from cosmith.evaluation.tasks.task import comparable
 from cosmith.models.dimensions import checked_dim
 from cosmith.models.similarity import encode_unscaled, leaves_unit_rows, similarity_of
 from cosmith.retrieval.makers import model_name
@@ -58,12 +59,16 @@ class MtebEncoder:
 
         Returns:
             float32 ``[texts, dim]``, as the model's modules leave them; unit rows where an encoder has no others.
+
+        Raises:
+            InputError: When a vector holds what is not finite, which mteb would score without a word.
         """
         texts = [text for batch in inputs for text in batch["text"]]
         kind = None if prompt_type is None else str(getattr(prompt_type, "value", prompt_type))
         told = self._instruction(task_metadata, kind) if self._instructed else ""
         prompt = kind or ("query" if told else None)
-        return encode_unscaled(self.encoder, texts, prompt=prompt, instruction=told, dim=self._dim)
+        vectors = encode_unscaled(self.encoder, texts, prompt=prompt, instruction=told, dim=self._dim)
+        return comparable(vectors, texts, self.encoder)
 
     def _instruction(self, task_metadata: Any, kind: str | None) -> str:
         """What is told of a task: by the caller, or by the task itself, which may tell it of queries only."""

@@ -14,6 +14,7 @@ from cosmith.evaluation.choosing.cost import ModelCost, measure_cost
 from cosmith.evaluation.cut import texts_cut
 from cosmith.evaluation.sweeping import StoredFormEncoder
 from cosmith.evaluation.tasks import EvaluationTask
+from cosmith.models.similarity import similarity_of
 from cosmith.phrases import share
 from cosmith.retrieval.vector_forms import VECTOR_FORMS, VectorForm, require_forms, stored_bytes
 
@@ -88,9 +89,11 @@ def choose(
     options: list[Option] = []
     for name in lengths:
         encoder = load(places[name], name)
+        stored, left_out = storable(encoder, forms, name)
+        notes += left_out
         cost = measure_cost(places[name], queries, precision=precision, instruction=told)
         options += options_of(
-            encoder, cost, tasks, dims=lengths[name], forms=forms, name=name, remembering=remembering, seed=seed,
+            encoder, cost, tasks, dims=lengths[name], forms=stored, name=name, remembering=remembering, seed=seed,
             resamples=resamples,
         )  # fmt: skip
         notes += [f"{name}: {cut.describe()}" for task in tasks for cut in texts_cut(encoder, task) if cut.count]
@@ -121,6 +124,18 @@ def options_of(
                 option_of(name, dim, form, stored_bytes(dim, form), cost, scores, resamples=resamples, seed=seed)
             )
     return found
+
+
+def storable(encoder: TextEncoder, forms: Sequence[VectorForm], name: str) -> tuple[list[VectorForm], list[str]]:
+    """The forms in which a model's vectors can be searched, and those that are left out, in words."""
+    similarity = similarity_of(encoder)
+    if similarity == "cosine" or set(forms) == {"float32"}:
+        return list(forms), []
+    coarse = ", ".join(form for form in forms if form != "float32")
+    note = (
+        f"{name} is compared by {similarity}, and vectors in coarser forms by cosine, so {coarse} is not tried of it."
+    )
+    return ["float32"], [note]
 
 
 def lengths_to_try(dimensions: Mapping[str, int], dims: Sequence[int]) -> tuple[dict[str, list[int]], list[str]]:

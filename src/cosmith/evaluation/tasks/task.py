@@ -164,15 +164,36 @@ def _encoded(
     vectors = encode(
         texts.texts, prompt=texts.prompt, instruction=instruction, dim=dim, show_progress=f"Encoding {texts.what}"
     )
-    finite: npt.NDArray[np.bool_] = np.asarray(np.isfinite(vectors).all(axis=1))
-    if not finite.all():
-        text = one_line(texts.texts[int(finite.argmin())], 60)
-        raise InputError(
-            f"{model_name(encoder)} gives vectors that are not finite for {int((~finite).sum()):,} of {len(finite):,}"
-            f" {texts.what}, e.g. {text!r}",
-            field="encoder",
-            remedy="Load it in float32; if that does not help, its weights are damaged.",
-        )
+    return comparable(vectors, texts.texts, encoder, texts.what)
+
+
+def comparable(
+    vectors: npt.NDArray[np.floating], texts: Sequence[str], encoder: object, what: str = "texts"
+) -> npt.NDArray[np.float32]:
+    """Vectors ``[texts, dim]`` as float32, when all can be compared.
+
+    Args:
+        vectors: Of the texts.
+        texts: What they are of.
+        encoder: Made them.
+        what: What the texts are, in the plural.
+
+    Raises:
+        InputError: When one holds what is not finite, or what is so large that an inner product may not be.
+    """
+    most = np.sqrt(np.finfo(np.float32).max / max(1, vectors.shape[1]))
+    for good, problem in (
+        (np.isfinite(vectors).all(axis=1), "that are not finite"),
+        ((np.abs(vectors) < most).all(axis=1), "too large to compare in float32"),
+    ):
+        if not good.all():
+            text = one_line(texts[int(good.argmin())], 60)
+            raise InputError(
+                f"{model_name(encoder)} gives vectors {problem} for {int((~good).sum()):,} of {len(good):,} {what},"
+                f" e.g. {text!r}",
+                field="encoder",
+                remedy="Load it in float32; if that does not help, its weights are damaged.",
+            )
     return np.asarray(vectors, dtype=np.float32)
 
 
