@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from cosmith.errors import InputError
 from cosmith.evaluation import (
     Interval,
     Scores,
+    bootstrap_statistic,
     compare_models,
     holm,
     macro_difference,
@@ -21,6 +23,7 @@ from cosmith.evaluation import (
     paired_difference,
     sign_flip_p_value,
 )
+from cosmith.evaluation.correlation import resampled_spearman, spearman_contributions
 
 RNG = np.random.default_rng(0)
 DIFFICULTY = {"docs": RNG.random(120) * 0.6, "faq": RNG.random(40) * 0.6}
@@ -161,3 +164,72 @@ def test_what_cannot_be_compared_is_refused():
     other = Scores("docs", "b", "mrr@10", {"mrr@10": 0.5})
     with pytest.raises(InputError, match="main metric 'ndcg@10'"):
         compare_models([scored("a"), other])
+
+
+def correlated(model: str, task: str, noise: float, count: int = 8) -> Scores:
+    """Scores of pairs whose correlation is near 1, and few, so that what items add leaves its range."""
+    rng = np.random.default_rng(count + len(task))
+    gold = rng.permutation(count).astype(float)
+    found = gold + noise * rng.permutation(count)
+    statistic = resampled_spearman(found, gold)
+    value = float(statistic(np.ones((1, count)))[0])
+    return Scores(task, model, "spearman", {"spearman": value},
+                  per_query={"spearman": spearman_contributions(found, gold)},
+                  query_ids=tuple(map(str, range(count))), unit="pairs",
+                  resampled={"spearman": bootstrap_statistic(statistic, count, resamples=500)})  # fmt: skip
+
+
+@given(st.integers(4, 12), st.floats(-3, 3), st.floats(-3, 3), st.booleans())
+def test_means_of_correlations_and_their_differences_stay_in_range(count, noise, other_noise, resampled):
+    scores = [correlated(model, task, by, count) for task in ("x", "long")
+              for model, by in (("one", noise), ("other", other_noise))]  # fmt: skip
+    if not resampled:  # as they are read from files
+        scores = [replace(each, resampled={}) for each in scores]
+    table = compare_models(scores, resamples=500)
+    for macro in table.macro.values():
+        assert macro.interval is not None
+        assert -1 <= macro.interval.low <= macro.interval.high <= 1
+    for pair in table.pairs:
+        assert -2 <= pair.comparison.interval.low <= pair.comparison.interval.high <= 2
+        assert pair.comparison.detectable is None or pair.comparison.detectable <= 2
+
+
+def test_a_mean_of_tasks_takes_the_resamples_that_its_tasks_have():
+    # Two tasks whose resamples are the same numbers: drawn independently their mean varies less than each does.
+    scores = [replace(correlated("one", task, 1.0), resampled={"spearman": np.linspace(0, 1, 500)})
+              for task in ("x", "y")]  # fmt: skip
+    interval = compare_models(scores, resamples=500).macro["one"].interval
+    assert interval is not None
+    # The mean of two uniform values is triangular: 2.5 % lie below sqrt(0.05) / 2.
+    assert interval.low == pytest.approx(np.sqrt(0.05) / 2, abs=0.05)
+    assert interval.high == pytest.approx(1 - np.sqrt(0.05) / 2, abs=0.05)
+
+
+def test_a_difference_that_no_metric_can_have_is_not_said_to_show():
+    ids, rng = ("0", "1", "2"), np.random.default_rng(0)
+    one, other = (Scores("t", model, "spearman", {"spearman": value}, query_ids=ids,
+                         per_query={"spearman": value + 9 * np.array([-1, 0, 1]) * sign + rng.normal(0, 0.1, 3)})
+                  for model, value, sign in (("one", 0.5, 1), ("other", -0.5, -1)))  # fmt: skip
+    found = one.compare(other, resamples=300)
+    assert found.detectable is None
+    assert (found.interval.low, found.interval.high) == (-2, 2)
+    assert "no difference that the metric can have would show" in found.describe_detectable()
+
+
+def test_a_set_or_a_task_of_one_item_leaves_no_interval():
+    ids = tuple(map(str, range(5)))
+    one = Scores("sets", "one", "f1", {"f1": 0.5}, per_query={"f1": np.array([1, 0, 1, 0, 0.5])}, query_ids=ids,
+                 sets=(4, 1))  # fmt: skip
+    other = replace(one, model="other", values={"f1": 0.0}, per_query={"f1": np.zeros(5)})
+    found = one.compare(other, resamples=100)
+    assert not found.has_interval
+    assert found.to_dict()["interval"] is None
+    assert "(a set of 1 query: no interval)" in found.describe()
+    assert "a set of 1 query says nothing of how others differ" in found.describe_detectable()
+    table = compare_models([one, other, scored("one"), scored("other", gain=0.1)], resamples=100)
+    assert table.macro["one"].interval is None
+    mean = table.pairs[-1].comparison
+    assert not mean.has_interval
+    assert "1 item of a task, or of a set in one" in mean.describe()
+    assert "hardly differ" not in table.markdown()
+    assert table.to_dict()["pairs"][-1]["comparison"]["interval"] is None

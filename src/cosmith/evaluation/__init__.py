@@ -36,7 +36,7 @@ _PUBLIC = {
     "evaluate_run": "trec",
     "evaluate_sts": "tasks.sts",
     "explain_comparison": "comparison_report",
-    "holm": "significance",
+    "holm": "correction",
     "interval_of": "significance",
     "item_texts": "items",
     "judged_queries": "tasks.retrieval",
@@ -47,7 +47,7 @@ _PUBLIC = {
     "mean_score": "development",
     "mean_score_of": "reranked_search",
     "mean_sparse_score": "sparse_search",
-    "minimum_detectable_difference": "significance",
+    "minimum_detectable_difference": "detectable",
     "models_by_cut": "cut",
     "paired_difference": "significance",
     "read_qrels": "trec",
@@ -151,7 +151,9 @@ if TYPE_CHECKING:
     from cosmith.evaluation.comparison_report import ComparisonReport, TaskFound, explain_comparison
     from cosmith.evaluation.compressing import sweep_compressed
     from cosmith.evaluation.contestants import Contestant
+    from cosmith.evaluation.correction import holm
     from cosmith.evaluation.cut import models_by_cut, texts_cut
+    from cosmith.evaluation.detectable import minimum_detectable_difference
     from cosmith.evaluation.development import mean_score
     from cosmith.evaluation.items import item_texts
     from cosmith.evaluation.late_interaction_search import (
@@ -167,10 +169,8 @@ if TYPE_CHECKING:
         Interval,
         bootstrap_interval,
         bootstrap_intervals,
-        holm,
         interval_of,
         macro_difference,
-        minimum_detectable_difference,
         paired_difference,
         sign_flip_p_value,
     )

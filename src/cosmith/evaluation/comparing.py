@@ -8,16 +8,10 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from cosmith.errors import InputError
+from cosmith.evaluation.averaging import mean_difference, mean_interval
+from cosmith.evaluation.correction import holm
 from cosmith.evaluation.scores import Scores, asked
-from cosmith.evaluation.significance import (
-    Comparison,
-    Interval,
-    holm,
-    interval_of,
-    macro_difference,
-    macro_resamples,
-    sets_of_tasks,
-)
+from cosmith.evaluation.significance import Comparison, Interval
 from cosmith.evaluation.tables import markdown_table, terminal_table
 from cosmith.phrases import counted
 
@@ -71,11 +65,11 @@ class Macro:
 
     Attributes:
         value: The mean of the main metrics.
-        interval: Over other queries of the same tasks.
+        interval: Over other queries of the same tasks; None where a task, or a set of one, has one.
     """
 
     value: float
-    interval: Interval
+    interval: Interval | None
 
 
 @dataclass(frozen=True)
@@ -140,7 +134,7 @@ class ModelTable:
                 for task, of_task in self.scores.items()
             ],
             "macro": [{"model": model, **asdict(macro)} for model, macro in self.macro.items()],
-            "pairs": [asdict(pair) for pair in self.pairs],
+            "pairs": [asdict(pair) | {"comparison": pair.comparison.to_dict()} for pair in self.pairs],
         }  # fmt: skip
 
     def _cells(self) -> tuple[str, list[str], list[list[str]], list[str]]:
@@ -219,16 +213,12 @@ def compare_models(
     if len(by_task) > 1 and all(
         model in found and found[model].by_set() is not None for found in by_task.values() for model in models
     ):
-        for model in models:
-            values = [found[model].value for found in by_task.values()]
-            rows, tasks = sets_of_tasks([found[model].by_set() or [] for found in by_task.values()])
-            interval = interval_of(macro_resamples(rows, tasks=tasks, resamples=resamples, seed=seed), level)
-            macro[model] = Macro(sum(values) / len(values), interval)
+        of_model = {model: [found[model] for found in by_task.values()] for model in models}
+        for model, each in of_model.items():
+            interval = mean_interval(each, resamples=resamples, level=level, seed=seed)
+            macro[model] = Macro(sum(one.value for one in each) / len(each), interval)
         for first, second in combinations(models, 2):
-            rows, tasks = sets_of_tasks(
-                [found[first].paired(found[second]).differences() for found in by_task.values()]
-            )
-            found = macro_difference(rows, tasks=tasks, metric="mean", resamples=resamples, level=level, seed=seed)
+            found = mean_difference(of_model[first], of_model[second], resamples=resamples, level=level, seed=seed)
             pairs.append(ModelPair(MACRO, first, second, found, 1.0, False))
     adjusted = holm([pair.comparison.p_value for pair in pairs])
     tested = [

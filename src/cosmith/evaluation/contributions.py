@@ -135,3 +135,14 @@ def _surprise(names: Ints) -> Floats:
     _, number, counts = np.unique(names, return_inverse=True, return_counts=True)
     result: Floats = -np.log(counts / len(names))[number]
     return result
+
+
+def metric_range(metric: str, *values: float) -> tuple[float, float]:
+    """The least and the greatest value of a metric: of correlations -1 and 1, of shares 0 and 1.
+
+    Args:
+        metric: Its name, as scores have it.
+        values: Some of its values; where one lies outside, it is another kind of metric, of which no limits are known.
+    """
+    low, high = (-1.0 if metric.endswith(("spearman", "pearson")) else 0.0), 1.0
+    return (low, high) if all(low <= value <= high for value in values) else (-np.inf, np.inf)

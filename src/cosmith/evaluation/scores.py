@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from cosmith.atomic import write_json
 from cosmith.errors import InputError, nearest
+from cosmith.evaluation.contributions import metric_range
 from cosmith.evaluation.significance import Comparison, Interval, by_set, paired_difference
 from cosmith.evaluation.tables import markdown_table, terminal_table
 from cosmith.models.fingerprint_parts import EmbeddingFingerprint
@@ -92,6 +93,7 @@ class Scores:
         resampled: Metric → float64 ``[resamples]``, its values over other queries, of metrics that are no means over
             queries; not written to files.
         fingerprint: Of the vectors, part by part; None where it is not known, or they are none of one model.
+        total: How many queries there are, with those that the model cannot answer; None where that is not told.
     """
 
     task: str
@@ -106,6 +108,7 @@ class Scores:
     sets: tuple[int, ...] = field(default=(), repr=False)
     resampled: Mapping[str, npt.NDArray[np.float64]] = field(default_factory=dict, repr=False, compare=False)
     fingerprint: EmbeddingFingerprint | None = field(default=None, repr=False)
+    total: int | None = None
 
     def __post_init__(self) -> None:
         if self.main not in self.values:
@@ -157,9 +160,12 @@ class Scores:
         """
         metric = metric or self.main
         pairs = self.paired(other, metric)
+        if not pairs.query_ids:  # of words of which neither model knows any
+            return Comparison(metric, 0.0, Interval(0.0, 0.0, level), 1.0, 0, 0, 0, self.unit, left_out=pairs.left_out)
+        low, high = metric_range(metric, self.values[metric], other.values[metric])
         found = paired_difference(
-            pairs.first, pairs.second, sets=pairs.sets, metric=metric, unit=self.unit, resamples=resamples, level=level,
-            seed=seed,
+            pairs.first, pairs.second, sets=pairs.sets, metric=metric, unit=self.unit, greatest=high - low,
+            resamples=resamples, level=level, seed=seed,
         )  # fmt: skip
         return replace(found, left_out=pairs.left_out)
 
@@ -268,6 +274,7 @@ class Scores:
             "breakdown": None if self.breakdown is None else asdict(self.breakdown),
             "sets": list(self.sets),
             "fingerprint": None if self.fingerprint is None else self.fingerprint.as_json(),
+            "total": self.total,
         }
 
     @classmethod
@@ -295,6 +302,7 @@ class Scores:
                 breakdown=Breakdown(**about["breakdown"]) if about.get("breakdown") else None,
                 sets=tuple(map(int, about.get("sets", ()))),
                 fingerprint=EmbeddingFingerprint.from_json(about.get("fingerprint")),
+                total=None if about.get("total") is None else int(about["total"]),
             )
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             if isinstance(error, InputError):
@@ -330,7 +338,7 @@ def asked(scores: Sequence[Scores]) -> str:
     known = sorted({len(each.query_ids) if each.values.get("coverage", 1.0) > 0 else 0 for each in scores})
     told = f"{known[0]:,} to {known[-1]:,}" if len(known) > 1 else f"{known[0]:,}"
     # The coverage of a task of several sets is the mean of theirs, which the breakdown has.
-    totals = [
+    totals = [each.total for each in scores if each.total is not None] or [
         round(len(each.query_ids) / coverage)
         for each in scores
         if (coverage := each.values.get("coverage", 0.0)) > 0 and not each.sets
@@ -347,7 +355,8 @@ def _tabulated(scores: Sequence[Scores]) -> tuple[str, list[str], list[list[str]
     first = scores[0]
     for other in scores[1:]:
         first.require_same_task(other)
-    metrics = [metric for metric in first.reported if all(metric in each.values for each in scores)]
+    shown = dict.fromkeys([*first.reported, "coverage"])
+    metrics = [metric for metric in shown if all(metric in each.values for each in scores)]
     if not metrics:
         raise InputError(f"the scores on {first.task!r} have no metric in common", field="values")
     title = ", ".join(filter(None, (first.task, asked(scores))))
@@ -357,9 +366,12 @@ def _tabulated(scores: Sequence[Scores]) -> tuple[str, list[str], list[list[str]
         for other in scores[1:]
         if first.can_pair(other)
     ]
-    if min(first.sets or (len(first.query_ids),)) == 1:
+    fewest = min(first.sets or (len(first.query_ids),))
+    if fewest == 1:
         where = "a set of " if first.sets else ""
         notes.insert(0, f"{where}{counted_as(1, first.unit)}: no interval, since one says nothing of how others score")
+    elif not fewest and "coverage" in metrics:
+        notes.insert(0, f"{counted_as(0, first.unit)} of which {first.model} knows the words: no interval")
     return title, ["metric", *(each.model for each in scores)], rows, notes
 
 

@@ -8,13 +8,14 @@ product and Spearman's correlation needs no sorting.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from statistics import NormalDist
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from cosmith.errors import InputError
+from cosmith.evaluation.detectable import detectable_difference
 from cosmith.evaluation.resampling import NUMBERS_AT_A_TIME, bootstrap_statistic, finite_values
 from cosmith.phrases import counted_as
 
@@ -38,6 +39,10 @@ class Interval:
     def __str__(self) -> str:
         return f"[{self.low:.3f}, {self.high:.3f}]"
 
+    def within(self, lowest: float, highest: float) -> Interval:
+        """It with its ends kept within a range."""
+        return Interval(min(max(self.low, lowest), highest), min(max(self.high, lowest), highest), self.level)
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -54,8 +59,9 @@ class Comparison:
         unit: What is counted.
         left_out: Items that only one of the two has a value for, so that they cannot be paired.
         detectable: The smallest true difference that these queries would show, see
-            :func:`minimum_detectable_difference`; None where that cannot be said: there is one query, or none on which
-            the two differ.
+            :func:`~cosmith.evaluation.minimum_detectable_difference`; None where that cannot be said: there is no
+            interval, the two do not differ, or no difference that the metric can have would show.
+        fewest: Queries of the set that has the fewest, of a mean over tasks in any of them; by default all.
     """
 
     metric: str
@@ -68,6 +74,7 @@ class Comparison:
     unit: str = "queries"
     detectable: float | None = None
     left_out: int = 0
+    fewest: int | None = None
 
     @property
     def count(self) -> int:
@@ -76,8 +83,17 @@ class Comparison:
 
     @property
     def has_interval(self) -> bool:
-        """Whether the interval says anything: one query says nothing of how others differ."""
-        return self.count > 1
+        """Whether the interval says anything: one query, of a set or of all, says nothing of how others differ."""
+        return (self.count if self.fewest is None else self.fewest) > 1
+
+    @property
+    def few(self) -> str:
+        """Why there is no interval: ``1 query``, ``a set of 1 query``; empty where there is one."""
+        if self.has_interval:
+            return ""
+        if self.unit == "tasks":
+            return f"{counted_as(self.fewest or 0, 'items')} of a task, or of a set in one"
+        return ("a set of " if self.count > 1 else "") + counted_as(min(self.count, 1), self.unit)
 
     @property
     def is_clear(self) -> bool:
@@ -87,7 +103,7 @@ class Comparison:
     def describe(self) -> str:
         """One line: ``+0.064 [0.042, 0.085], p = 0.0001, 210 of 400 queries better, 90 worse, 100 equal``."""
         digits = 4 if self.p_value < 0.001 else 3
-        interval = str(self.interval) if self.has_interval else f"({counted_as(1, self.unit)}: no interval)"
+        interval = f"({self.few}: no interval)" if self.few else str(self.interval)
         return (
             f"{self.difference:+.3f} {interval}, p = {self.p_value:.{digits}f},"
             f" {self.wins} of {counted_as(self.count, self.unit)} better, {self.losses} worse, {self.ties} equal"
@@ -98,10 +114,20 @@ class Comparison:
         """One line: ``with 400 queries, true differences of 0.031 and more show (80 % power, 5 % level)``."""
         told = f"with {counted_as(self.count, self.unit)}"
         if not self.has_interval:
-            return f"{told} it cannot be said which differences show: it says nothing of how others differ"
-        if self.detectable is None:
-            return f"{told} it cannot be said which differences show: the two hardly differ"
-        return f"{told}, true differences of {self.detectable:.3f} and more show (80 % power, 5 % level)"
+            unknown = f"{told} it cannot be said which differences show"
+            if not self.count:
+                return unknown
+            few = "it" if self.count == 1 and self.unit != "tasks" else self.few
+            return f"{unknown}: {few} says nothing of how others differ"
+        if self.detectable is not None:
+            return f"{told}, true differences of {self.detectable:.3f} and more show (80 % power, 5 % level)"
+        if self.interval.low < self.interval.high:
+            return f"{told}, no difference that the metric can have would show dependably (80 % power, 5 % level)"
+        return f"{told} it cannot be said which differences show: the two hardly differ"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As what JSON can hold; without the interval where there is none."""
+        return asdict(self) | ({} if self.has_interval else {"interval": None})
 
 
 def interval_of(samples: Floats, level: float = 0.95) -> Interval:
@@ -165,6 +191,7 @@ def paired_difference(
     sets: Sequence[int] = (),
     metric: str = "",
     unit: str = "queries",
+    greatest: float = np.inf,
     resamples: int = 10_000,
     level: float = 0.95,
     seed: int = 0,
@@ -177,6 +204,7 @@ def paired_difference(
         sets: As :func:`bootstrap_intervals` has them.
         metric: What the values are.
         unit: What they belong to.
+        greatest: The greatest difference that the metric can have: the interval is kept within it.
         resamples: Of the bootstrap, and permutations of the test.
         level: Of the interval.
         seed: For both.
@@ -196,13 +224,14 @@ def paired_difference(
     return Comparison(
         metric=metric,
         difference=float(np.mean([row.mean() for row in rows])),
-        interval=interval,
+        interval=interval.within(-greatest, greatest),
         p_value=sign_flip_p_value(_shares(rows, _weights(rows)), permutations=resamples, seed=seed),
         wins=int((differences > 0).sum()),
         losses=int((differences < 0).sum()),
         ties=int((differences == 0).sum()),
         unit=unit,
-        detectable=_detectable(rows, _weights(rows)),
+        detectable=detectable_difference(rows, _weights(rows), greatest=greatest),
+        fewest=min(map(len, rows)),
     )
 
 
@@ -210,6 +239,7 @@ def macro_difference(
     differences: Sequence[npt.ArrayLike],
     *,
     tasks: Sequence[int] | None = None,
+    greatest: Sequence[float] | None = None,
     metric: str = "",
     resamples: int = 10_000,
     level: float = 0.95,
@@ -224,6 +254,7 @@ def macro_difference(
         differences: For each task the differences of the two systems by query, ``[queries of the task]``; for one of
             several sets, those of each set by themselves.
         tasks: The number of the task to which each belongs, from 0; by default each is a task.
+        greatest: The greatest difference that the metric of each can have: resampled ones are kept within it.
         metric: What the values are.
         resamples: Of the bootstrap, and permutations of the test.
         level: Of the interval.
@@ -236,7 +267,9 @@ def macro_difference(
         InputError: When there is no task, or one has no values or some that are not finite.
     """
     rows = [finite_values(each, "differences") for each in differences]
-    resampled = macro_resamples(rows, tasks=tasks, resamples=resamples, seed=seed)
+    most = np.full(len(rows), np.inf) if greatest is None else np.asarray(greatest)
+    ranges = [(-each, each) for each in most.tolist()]
+    resampled = macro_resamples(rows, tasks=tasks, ranges=ranges, resamples=resamples, seed=seed)
     numbers, weights = np.arange(len(rows)) if tasks is None else np.asarray(tasks), _weights(rows, tasks)
     means = np.bincount(numbers, weights * [row.mean() for row in rows])  # what each task adds to the whole
     return Comparison(
@@ -248,18 +281,25 @@ def macro_difference(
         losses=int((means < 0).sum()),
         ties=int((means == 0).sum()),
         unit="tasks",
-        detectable=_detectable(rows, weights),
+        detectable=detectable_difference(rows, weights, greatest=float(weights @ most)),
+        fewest=min(map(len, rows)),
     )
 
 
 def macro_resamples(
-    values: Sequence[npt.ArrayLike], *, tasks: Sequence[int] | None = None, resamples: int = 10_000, seed: int = 0
+    values: Sequence[npt.ArrayLike],
+    *,
+    tasks: Sequence[int] | None = None,
+    ranges: Sequence[tuple[float, float]] | None = None,
+    resamples: int = 10_000,
+    seed: int = 0,
 ) -> Floats:
     """The mean of several tasks' means over resamples of the queries within each.
 
     Args:
         values: For each task, or each set of one, a value ``[queries]`` or a row ``[queries, metrics]`` for each query.
         tasks: As :func:`macro_difference`.
+        ranges: Within what each one's means are kept: what items add to metrics that are no means may leave it.
         resamples: How many.
         seed: Every row has draws of its own.
 
@@ -275,10 +315,11 @@ def macro_resamples(
     for row in rows:
         finite_values(row.reshape(-1), "values")
     streams = np.random.SeedSequence(seed).generate_state(len(rows), np.uint64).tolist()
-    parts = zip(rows, _weights(rows, tasks).tolist(), streams, strict=True)
+    held = [(-np.inf, np.inf)] * len(rows) if ranges is None else ranges
+    parts = zip(rows, _weights(rows, tasks).tolist(), streams, held, strict=True)
     total = np.zeros(resamples) if rows[0].ndim == 1 else np.zeros((resamples, rows[0].shape[1]))
-    for row, weight, stream in parts:
-        total += weight * _resampled_means(row, resamples, stream)
+    for row, weight, stream, (low, high) in parts:
+        total += weight * np.clip(_resampled_means(row, resamples, stream), low, high)
     return total
 
 
@@ -305,32 +346,6 @@ def _shares(rows: Sequence[Floats], weights: Floats) -> Floats:
 def _resampled_means(values: Floats, resamples: int, seed: int) -> Floats:
     count = len(values)
     return bootstrap_statistic(lambda counts: counts @ values / count, count, resamples=resamples, seed=seed)
-
-
-def holm(p_values: npt.ArrayLike) -> list[float]:
-    """Adjust p-values for having been tested together (Holm 1979, Scandinavian Journal of Statistics 6:65-70).
-
-    With the m values ascending, the i-th (from 1) becomes the largest of (m - j + 1) p_j over j <= i, at most 1. Of
-    those at or below a level, the chance that even one is there by chance alone is at most that level, however the
-    tests depend on each other.
-
-    Args:
-        p_values: ``[tests]``, each between 0 and 1.
-
-    Returns:
-        The adjusted ones in the order given.
-
-    Raises:
-        InputError: When a value is none.
-    """
-    values = np.asarray(p_values, dtype=np.float64)
-    if values.ndim != 1 or not ((values >= 0) & (values <= 1)).all():
-        raise InputError("must be values between 0 and 1", field="p_values")
-    order = np.argsort(values, kind="stable")
-    stepped = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1)).clip(max=1.0)
-    adjusted = np.empty_like(values)
-    adjusted[order] = stepped
-    return [float(value) for value in adjusted]
 
 
 def sign_flip_p_value(differences: npt.ArrayLike, *, permutations: int = 10_000, seed: int = 0) -> float:
@@ -366,34 +381,3 @@ def sign_flip_p_value(differences: npt.ArrayLike, *, permutations: int = 10_000,
         heads = np.unpackbits(coins, axis=1, count=count)
         hits += int((np.abs(2 * (heads @ values) - total) >= extreme).sum())
     return (hits + 1) / (permutations + 1)
-
-
-def minimum_detectable_difference(values: npt.ArrayLike, *, power: float = 0.8, level: float = 0.95) -> float:
-    """The smallest true difference that these queries would show, so that one can tell "no better" from "cannot know".
-
-    (z of (1 + level) / 2 + z of power) x standard deviation / sqrt(queries), the normal approximation of a paired
-    test's power: 2.80 standard errors for a power of 80 % at 95 % (Bloom 1995, "Minimum detectable effects",
-    Evaluation Review 19:547-556).
-
-    Args:
-        values: The per-query differences of two systems, ``[queries]``, two or more.
-        power: How often the difference should be found.
-        level: At what confidence.
-    """
-    differences = finite_values(values, "values")
-    if len(differences) < 2:
-        raise InputError("needs two queries or more", field="values")
-    for name, share in (("power", power), ("level", level)):
-        if not 0 < share < 1:
-            raise InputError(f"must lie between 0 and 1, got {share}", field=name)
-    return _detectable([differences], np.ones(1), power=power, level=level) or 0.0
-
-
-def _detectable(rows: Sequence[Floats], weights: Floats, *, power: float = 0.8, level: float = 0.95) -> float | None:
-    """The minimum detectable difference of a weighted sum of means; None where the standard error is not known."""
-    if min(map(len, rows), default=0) < 2:
-        return None
-    variances = np.array([row.var(ddof=1) / len(row) for row in rows])
-    error = float(np.sqrt(weights**2 @ variances))
-    normal = NormalDist()
-    return (normal.inv_cdf((1 + level) / 2) + normal.inv_cdf(power)) * error or None

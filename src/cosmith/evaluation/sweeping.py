@@ -184,8 +184,8 @@ class Sweep:
                 "interval": None if interval is None else [interval.low, interval.high],
                 "values": dict(scores.values),
                 "change": None if change is None else {
-                    "difference": change.difference, "low": change.interval.low, "high": change.interval.high,
-                    "p_value": change.p_value,
+                    "difference": change.difference, "low": change.interval.low if change.has_interval else None,
+                    "high": change.interval.high if change.has_interval else None, "p_value": change.p_value,
                 },
                 "search": None if each.cost is None else asdict(each.cost),
             })  # fmt: skip
@@ -198,12 +198,17 @@ class Sweep:
         for each in self.forms:
             interval = each.scores.intervals.get(full.main)
             value = f"{each.scores.value:.4f}" + (f" {interval}" if interval else "")
-            change = "" if each.change is None else f"{each.change.difference:+.4f} {each.change.interval}"
-            rows.append([each.name, _stored(each), value, change, *_costs(each)])
+            rows.append([each.name, _stored(each), value, _changed(each.change), *_costs(each)])
         header = ["vectors", "bytes", full.main, "over the full ones"]
         if cost := self.forms[0].cost:
             header += [f"nearest {cost.k} found", "build CPU s", "queries/CPU s"]
         return title, header, rows
+
+
+def _changed(change: Comparison | None) -> str:
+    if change is None:
+        return ""
+    return f"{change.difference:+.4f}" + (f" {change.interval}" if change.has_interval else "")
 
 
 def _stored(each: SweptForm) -> str:

@@ -178,11 +178,13 @@ def _differences(compared: ModelTable) -> Markup | None:
         return None
     letters = compared.letters()
     named = {id(pair): f"{pair.task}: {letters[pair.first]} − {letters[pair.second]}" for pair in compared.pairs}
-    rows = [
-        IntervalRow(named[id(pair)], "difference", pair.comparison.difference, pair.comparison.interval.low,
-                    pair.comparison.interval.high)
-        for pair in compared.pairs
-    ]  # fmt: skip
+
+    def row(pair: ModelPair) -> IntervalRow:
+        found = pair.comparison
+        interval = found.interval if found.has_interval else Interval(found.difference, found.difference)
+        return IntervalRow(named[id(pair)], "difference", found.difference, interval.low, interval.high)
+
+    rows = [row(pair) for pair in compared.pairs]
     picture = figure(difference_chart(rows), "Differences", "95 % intervals, each by itself")
     header = ["", "difference", "p", "p after Holm", "better, equal, worse", "would show from"]
     cells = [[named[id(pair)], *_numbers(pair)] for pair in compared.pairs]

@@ -80,6 +80,7 @@ def _comparison(row: Mapping[str, Any]) -> Comparison:
         ties=row["ties"],
         unit=row.get("unit", "queries"),
         left_out=row.get("left_out", 0),
+        fewest=row.get("fewest"),
     )
 
 

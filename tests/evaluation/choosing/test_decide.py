@@ -115,3 +115,25 @@ def test_bad_budgets_and_nothing_to_choose_from_are_refused() -> None:
         Budget(latency=float("nan"))
     with pytest.raises(InputError, match="nothing to choose from"):
         decide([], Budget())
+
+
+def test_one_item_says_nothing_and_that_is_said() -> None:
+    one, worse = (option(name, np.array([value]), stored, cost(1)) for name, value, stored in
+                  (("one", 0.5, 8), ("worse", 0.25, 64)))  # fmt: skip
+    choice = decide([one, worse], Budget(), resamples=500)
+    assert one.interval is None
+    assert "[0.500, 0.500]" not in choice.table()
+    told = " ".join(choice.reasons)
+    assert "nothing else within it that was measured is cheaper" in told
+    assert "significantly worse" not in told
+    assert "too few items" in told
+    cheaper = option("cheap", np.array([0.25]), 4, cost(0.1))
+    assert "(1 item of a task, or of a set in one: no interval)" in " ".join(decide([one, cheaper], Budget()).reasons)
+
+
+def test_what_cannot_be_compared_is_not_called_worse() -> None:
+    bare = option("bare", HARD - 0.1, 256, cost(0.1))
+    scores = Scores("t", "bare", "m", {"m": bare.quality})
+    of_value = option_of("bare", 64, "float32", 256, cost(0.1), [scores])
+    told = " ".join(decide([of_value, BEST], Budget(), resamples=500).reasons)
+    assert "what is cheaper could not be compared with it item by item" in told

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from cosmith.data import StsPairs
 from cosmith.data.test_sets import Analogies, WordPairs
 from cosmith.errors import InputError
-from cosmith.evaluation.tasks import AnalogyTask, WordSimilarityTask
+from cosmith.evaluation import Scores, compare_models
+from cosmith.evaluation.tasks import AnalogyTask, StsTask, SubsetsTask, WordSimilarityTask
 from cosmith.evaluation.tasks.analogy import three_cos_add, three_cos_mul
 
 
@@ -39,9 +43,29 @@ def test_a_model_that_knows_no_word_scores_zero(table_encoder):
     data = WordPairs(["a", "b"], ["c", "d"], np.array([1.0, 2.0]))
     scores = WordSimilarityTask("tiny", data).evaluate(table_encoder({"x": [1.0, 0.0]}), resamples=10)
     assert scores.values == {"spearman": 0, "coverage": 0}
+    assert scores.query_ids == ()
+    table = " ".join(scores.table().split())
+    assert "tiny, 0 of 2 pairs" in table
+    assert "coverage 0.0000" in table
+    assert "1 pair" not in table
+    assert Scores.from_dict(scores.to_dict()).total == 2
+    compared = scores.compare(replace(scores, model="other"))
+    assert compared.describe().startswith("+0.000 (0 pairs: no interval), p = 1.000, 0 of 0 pairs better")
+    sts = StsTask("sts", StsPairs(["a", "b", "c"], ["x", "x", "x"], np.array([1.0, 2.0, 3.0])))
+    circle = table_encoder({"a": [1.0, 0.0], "b": [1.0, 1.0], "c": [0.0, 1.0], "x": [0.0, 1.0]})
+    known = [sts.evaluate(circle, resamples=10, model=model) for model in ("one", "other")]
+    unknown = [replace(scores, model=each.model) for each in known]
+    mean = compare_models([*known, *unknown], resamples=10)
+    assert mean.macro["one"].value == pytest.approx(known[0].value / 2)
+    assert mean.macro["one"].interval is None
+    assert not mean.pairs[-1].comparison.has_interval
     analogies = Analogies([("a", "b", "c", "d")], [""])
     scores = AnalogyTask("tiny", analogies).evaluate(table_encoder({"x": [1.0, 0.0]}), resamples=10)
     assert scores.values == {"3cosadd": 0, "3cosmul": 0, "coverage": 0}
+    assert "0 of 1 question" in " ".join(scores.table().split())
+    parts = tuple(WordSimilarityTask(name, data) for name in ("one", "other"))
+    of_sets = SubsetsTask("both", parts, by="language").evaluate(table_encoder({"x": [1.0, 0.0]}), resamples=10)
+    assert (of_sets.value, of_sets.sets, of_sets.intervals) == (0, (1, 1), {})
     with pytest.raises(InputError, match="all equal"):
         WordSimilarityTask("tiny", WordPairs(["a"], ["b"], np.array([1.0])))
 

@@ -8,8 +8,9 @@ from typing import Any
 
 from cosmith.compression.planning.candidate import Candidate, with_fronts
 from cosmith.compression.planning.limits import Limits, broken, described
-from cosmith.compression.planning.quality import ENOUGH_ITEMS, fewest_items
+from cosmith.compression.planning.quality import ENOUGH_ITEMS
 from cosmith.errors import InputError
+from cosmith.evaluation.averaging import fewest_items
 from cosmith.evaluation.significance import Interval
 from cosmith.evaluation.tables import markdown_table, terminal_table
 from cosmith.phrases import counted, share, size

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from cosmith.evaluation.averaging import resampled_difference, resampled_mean
 from cosmith.evaluation.scores import Scores
-from cosmith.evaluation.significance import Interval, interval_of, macro_resamples, sets_of_tasks
+from cosmith.evaluation.significance import Interval, interval_of
 from cosmith.evaluation.task_files import averages
 
 ENOUGH_ITEMS = 30
@@ -25,33 +26,35 @@ def quality_of(scores: Sequence[Scores], kinds: Sequence[str]) -> float:
 def quality_interval(
     scores: Sequence[Scores], kinds: Sequence[str], *, resamples: int = 10_000, seed: int = 0
 ) -> Interval | None:
-    """Where it would mostly lie with other items of the same tasks; None where some have no values by item."""
-    known = [found for each in scores if (found := each.by_set()) is not None]
-    if not resamples or len(known) < len(scores):
-        return None
-    return interval_of(_resampled(known, kinds, resamples, seed))
+    """Where it would mostly lie with other items of the same tasks; None where that cannot be told: some have no values
+    by item, or a task, or a set of one, has one item."""
+    parts = [
+        resampled_mean([scores[place] for place in places], resamples=resamples, seed=seed + number)
+        for number, places in enumerate(_places(kinds))
+    ]
+    return _interval_of_mean(parts)
 
 
 def change_interval(
     scores: Sequence[Scores], full: Sequence[Scores], kinds: Sequence[str], *, resamples: int = 10_000, seed: int = 0
 ) -> Interval | None:
-    """Where the difference of two qualities would mostly lie, item by item; None where they cannot be paired."""
-    if not resamples or not all(each.can_pair(other) for each, other in zip(scores, full, strict=True)):
-        return None
-    differences = [each.paired(other).differences() for each, other in zip(scores, full, strict=True)]
-    return interval_of(_resampled(differences, kinds, resamples, seed))
+    """Where the difference of two qualities would mostly lie, item by item; None as :func:`quality_interval`, and where
+    they cannot be paired."""
+    parts = [
+        resampled_difference(
+            [scores[place] for place in places], [full[place] for place in places], resamples=resamples,
+            seed=seed + number,
+        )
+        for number, places in enumerate(_places(kinds))
+    ]  # fmt: skip
+    return _interval_of_mean(parts)
 
 
-def fewest_items(scores: Sequence[Scores]) -> int:
-    """Items of the task that has the fewest."""
-    return min(len(each.query_ids) for each in scores)
+def _places(kinds: Sequence[str]) -> list[list[int]]:
+    """Of each kind, which tasks are of it."""
+    return [[place for place, kind in enumerate(kinds) if kind == name] for name in dict.fromkeys(kinds)]
 
 
-def _resampled(values: Sequence[Sequence[Floats]], kinds: Sequence[str], resamples: int, seed: int) -> Floats:
-    """The quality over resamples of the items within each set of each task, float64 ``[resamples]``."""
-    names = list(dict.fromkeys(kinds))
-    total = np.zeros(resamples)
-    for number, name in enumerate(names):
-        rows, tasks = sets_of_tasks([each for each, kind in zip(values, kinds, strict=True) if kind == name])
-        total += macro_resamples(rows, tasks=tasks, resamples=resamples, seed=seed + number)
-    return total / len(names)
+def _interval_of_mean(parts: Sequence[Floats | None]) -> Interval | None:
+    known = [part for part in parts if part is not None]
+    return interval_of(np.mean(known, axis=0)) if len(known) == len(parts) else None

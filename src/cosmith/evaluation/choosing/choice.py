@@ -11,16 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from cosmith.errors import InputError
+from cosmith.evaluation.averaging import fewest_items, mean_difference, mean_interval
 from cosmith.evaluation.choosing.cost import ModelCost
 from cosmith.evaluation.scores import Scores
-from cosmith.evaluation.significance import (
-    Comparison,
-    Interval,
-    interval_of,
-    macro_difference,
-    macro_resamples,
-    sets_of_tasks,
-)
+from cosmith.evaluation.significance import Comparison, Interval
 from cosmith.evaluation.tables import markdown_table, terminal_table
 from cosmith.phrases import counted, size
 from cosmith.retrieval.vector_forms import VectorForm
@@ -72,7 +66,8 @@ class Option:
         cost: What the model costs.
         scores: On each task.
         quality: The mean over the tasks of their main metrics.
-        interval: Of that, over other queries of the same tasks; None where scores are not known by query.
+        interval: Of that, over other queries of the same tasks; None where scores are not known by query, or a task,
+            or a set of one, has one item.
         broken: What of the budget it breaks, in words.
         front: Whether no other option is at least as good, as fast and as small, and better in one of these.
     """
@@ -146,7 +141,7 @@ class Choice:
             "budget": asdict(self.budget),
             "best": None if self.best is None else self.best.name,
             "chosen": None if self.chosen is None else told(self.chosen),
-            "behind": None if self.behind is None else asdict(self.behind),
+            "behind": None if self.behind is None else self.behind.to_dict(),
             "reasons": list(self.reasons),
             "notes": list(self.notes),
         }
@@ -173,11 +168,7 @@ def option_of(
     resamples: int = 10_000, seed: int = 0,
 ) -> Option:  # fmt: skip
     """An option with its quality and the interval of it."""
-    known = [found for each in scores if (found := each.by_set()) is not None]
-    interval = None
-    if resamples and len(known) == len(scores):
-        rows, tasks = sets_of_tasks(known)
-        interval = interval_of(macro_resamples(rows, tasks=tasks, resamples=resamples, seed=seed))
+    interval = mean_interval(scores, resamples=resamples, seed=seed)
     quality = float(np.mean([each.value for each in scores]))
     return Option(model, dimension, form, stored, cost, tuple(scores), quality, interval)
 
@@ -193,7 +184,7 @@ def decide(
 ) -> Choice:
     """Recommend the cheapest option within the budget that is not significantly worse than the best within it.
 
-    Each is compared with the best by a paired test over the tasks' items (:func:`macro_difference`), uncorrected for
+    Each is compared with the best by a paired test over the tasks' items (:func:`mean_difference`), uncorrected for
     how many there are: a correction would let worse ones pass. The cheapest is that of the least
     :meth:`Option.expense`.
 
@@ -230,7 +221,10 @@ def decide(
     ]
     chosen = min(passing, key=lambda each: (each.expense(), -each.quality))
     behind = compared.get(chosen.name)
-    return Choice(tuple(marked), budget, best, chosen, behind, (*_reasons(chosen, best, behind), *over), tuple(notes))
+    cheaper = [each for each in within if each.expense() < chosen.expense()]
+    known = all(compared.get(each.name) for each in cheaper)
+    reasons = _reasons(chosen, best, behind, _told_cheaper(len(cheaper), known=known))
+    return Choice(tuple(marked), budget, best, chosen, behind, (*reasons, *_told_few(best), *over), tuple(notes))
 
 
 def _on_front(option: Option, others: Sequence[Option]) -> bool:
@@ -246,25 +240,40 @@ def _on_front(option: Option, others: Sequence[Option]) -> bool:
 
 def _over(one: Option, other: Option, resamples: int, seed: int) -> Comparison | None:
     """What an option has over another by items that both have a value for; None where there are none."""
-    differences = []
-    for first, second in zip(one.scores, other.scores, strict=True):
-        if not first.can_pair(second):
-            return None
-        differences.append(first.paired(second).differences())
-    rows, tasks = sets_of_tasks(differences)
-    return macro_difference(rows, tasks=tasks, metric="quality", resamples=resamples, seed=seed)
+    if not all(first.can_pair(second) for first, second in zip(one.scores, other.scores, strict=True)):
+        return None
+    return mean_difference(one.scores, other.scores, metric="quality", resamples=resamples, seed=seed)
 
 
-def _reasons(chosen: Option, best: Option, behind: Comparison | None) -> list[str]:
+def _told_cheaper(count: int, *, known: bool) -> str:
+    """What is said of the options that are cheaper than the best, where that one is recommended."""
+    if not count:
+        return "nothing else within it that was measured is cheaper"
+    if not known:
+        return "what is cheaper could not be compared with it item by item"
+    return "whatever is cheaper is significantly worse"
+
+
+def _told_few(best: Option) -> list[str]:
+    if fewest_items(best.scores) > 1:
+        return []
+    return [
+        "These are too few items to choose by: a task, or a set of one, has at most one, which says nothing of how"
+        " others score."
+    ]
+
+
+def _reasons(chosen: Option, best: Option, behind: Comparison | None, cheaper: str) -> list[str]:
     told = (
         f"Recommended: {chosen.name}. It scores {chosen.quality:.4f} at {1000 * chosen.cost.latency:.2f} ms a query,"
         f" {chosen.bytes:,} bytes a vector and {size(chosen.cost.process)} of memory."
     )
     if behind is None:
-        return [told, "It is the best within the budget, and whatever is cheaper is significantly worse."]
+        return [told, f"It is the best within the budget, and {cheaper}."]
+    spread = f"({behind.few}: no interval)" if behind.few else str(behind.interval)
     verdict = (
         f"The best within the budget, {best.name}, scores {best.quality:.4f}; the difference of"
-        f" {behind.difference:+.4f} {behind.interval} is not significant (p = {behind.p_value:.2g})."
+        f" {behind.difference:+.4f} {spread} is not significant (p = {behind.p_value:.2g})."
     )
     if behind.detectable is not None:
         verdict += f" With these items differences of {behind.detectable:.3f} and more show; smaller ones may be there."

@@ -89,12 +89,12 @@ class AnalogyTask:
         answerable = np.array([number in among for number in range(len(words.texts))]) & known
         added: dict[str, npt.NDArray[np.float64]] = {}
         for metric, combine in (("3cosadd", three_cos_add), ("3cosmul", three_cos_mul)):
-            found = solved(vectors, questions[kept, :3], answerable, combine) if len(kept) else np.array([-1])
-            added[metric] = (found == questions[kept, 3]).astype(np.float64) if len(kept) else np.zeros(1)
+            found = solved(vectors, questions[kept, :3], answerable, combine) if len(kept) else kept
+            added[metric] = (found == questions[kept, 3]).astype(np.float64)
         return scores_from(
             self, encoder, values={"coverage": float(covered.mean())}, per_item=added,
-            item_ids=tuple(map(str, kept)) or ("none",), unit="questions", seed=seed, resamples=resamples, model=model,
-            breakdown=self._by_category(covered, added),
+            item_ids=tuple(map(str, kept)), unit="questions", seed=seed, resamples=resamples, model=model,
+            breakdown=self._by_category(covered, added), total=len(covered),
         )  # fmt: skip
 
     def _by_category(self, covered: npt.NDArray[np.bool_], added: dict[str, npt.NDArray[np.float64]]) -> Breakdown:

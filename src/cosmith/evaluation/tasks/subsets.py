@@ -128,16 +128,19 @@ class SubsetsTask:
             for part, scores, count in zip(self.parts, found, counts, strict=True)
         }
         per_item = {
-            metric: np.concatenate([scores.per_query[metric] for scores in found])
+            metric: np.concatenate([scores.per_query[metric] if scores.query_ids else np.zeros(1) for scores in found])
             for metric in shown
             if all(metric in scores.per_query for scores in found)
         }
         names = [part.name for part in self.parts]
         values = {metric: float(np.mean([each.values[metric] for each in found])) for metric in shared}
-        item_ids = [f"{name}/{item}" for name, each in zip(names, found, strict=True) for item in each.query_ids]
+        item_ids = [
+            f"{name}/{item}" for name, each in zip(names, found, strict=True) for item in each.query_ids or ("none",)
+        ]
         return scores_from(
             self, encoder, values=values, per_item=per_item, item_ids=item_ids, unit=found[0].unit, seed=seed,
-            resamples=resamples, model=model, breakdown=Breakdown(self.by, rows), sets=counts,
+            resamples=resamples, model=model, breakdown=Breakdown(self.by, rows),
+            sets=[max(count, 1) for count in counts],  # one of which nothing is known counts as 0
             resampled={
                 metric: np.mean([scores.resampled[metric] for scores in found], axis=0)
                 for metric in per_item

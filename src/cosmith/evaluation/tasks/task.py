@@ -212,6 +212,7 @@ def scores_from(
     sets: Sequence[int] = (),
     statistics: Mapping[str, Callable[[Floats], Floats]] | None = None,
     resampled: Mapping[str, Floats] | None = None,
+    total: int | None = None,
 ) -> Scores:
     """Scores with intervals for all metrics that are the mean of what each item adds.
 
@@ -229,10 +230,11 @@ def scores_from(
             :func:`~cosmith.evaluation.bootstrap_statistic`: what an item adds to a correlation is an approximation,
             and its resampled mean may leave the correlation's range.
         resampled: Of metrics of several sets, their values over resamples, where they are known already.
+        total: How many items there are, with those that the model knows nothing of.
 
     Where there is one item, or a set has one, there is no interval: one item says nothing of how items differ.
     """
-    means = {metric: float(added.mean()) for metric, added in per_item.items()}
+    means = {metric: float(added.mean()) if len(added) else 0.0 for metric, added in per_item.items()}
     intervals: dict[str, Interval] = {}
     over_resamples = dict(resampled or {})
     if resamples and min(sets or (len(item_ids),)) > 1:
@@ -258,4 +260,5 @@ def scores_from(
         breakdown=breakdown,
         sets=tuple(sets),
         resampled=over_resamples,
+        total=total,
     )

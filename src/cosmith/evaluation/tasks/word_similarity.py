@@ -80,7 +80,7 @@ class WordSimilarityTask:
         both = known[first] & known[second]
         kept = np.flatnonzero(both)
         values = {"coverage": float(both.mean()), "spearman": 0.0}
-        added = np.zeros(max(len(kept), 1))
+        added = np.zeros(len(kept))
         statistics = {}
         gold = self.data.scores[kept]
         if len(kept) >= 2 and gold.min() < gold.max():
@@ -90,8 +90,8 @@ class WordSimilarityTask:
             added = spearman_contributions(cosines, gold)
         return scores_from(
             self, encoder, values=values, per_item={"spearman": added},
-            item_ids=tuple(map(str, kept)) or ("none",), unit="pairs", seed=seed, resamples=resamples, model=model,
-            statistics=statistics,
+            item_ids=tuple(map(str, kept)), unit="pairs", seed=seed, resamples=resamples, model=model,
+            statistics=statistics, total=len(self.data),
         )  # fmt: skip
 
 

@@ -197,6 +197,7 @@ def _row(before: Scores, after: Scores, seed: int) -> dict[str, Any]:
         "unit": comparison.unit,
         "detectable": comparison.detectable,
         "left_out": comparison.left_out,
+        "fewest": comparison.fewest,
     }
 
 
