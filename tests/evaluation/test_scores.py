@@ -129,6 +129,11 @@ def test_scores_survive_json(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["scores.json"]
 
 
+def changed(**parts: object) -> str:
+    """What a file would hold of scores, with other parts."""
+    return json.dumps(scores().to_dict() | parts)
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
@@ -139,6 +144,17 @@ def test_scores_survive_json(tmp_path):
         (json.dumps(scores().to_dict() | {"values": {"ndcg@10": None}}), "not scores"),
         (json.dumps(scores().to_dict() | {"values": {"ndcg@10": float("nan")}}), "not finite"),
         (json.dumps(scores().to_dict() | {"query_ids": ["q"]}), "for 1 queries"),
+        (changed(query_ids=["q0"] * 2 + [f"q{i}" for i in range(2, 40)]), r"\[query_ids\]: 'q0' is named twice"),
+        (changed(values={"ndcg@10": float("inf")}), r"\[values.ndcg@10\]: is not finite"),
+        (changed(values={"ndcg@10": 0.9}), r"\[values.ndcg@10\]: is 0.9, but the mean of its values by query is 0.2"),
+        (
+            changed(per_query={"ndcg@10": [0.5, float("nan")] * 20}),
+            r"\[per_query.ndcg@10\]: ndcg@10 of 'q1' is not fin",
+        ),
+        (changed(intervals={"ndcg@10": {"low": float("nan"), "high": 1}}), r"\[intervals.ndcg@10\]: is no interval"),
+        (changed(intervals={"ndcg@10": {"low": 0.5, "high": 0.4}}), r"\[intervals.ndcg@10\]: is no interval"),
+        (changed(intervals={"ndcg@10": {"low": 0, "high": 1, "level": 95}}), r"\[intervals.ndcg@10\]: is no interval"),
+        (changed(intervals={"ndcg@10": {"low": "0", "high": 1}}), "not scores"),
     ],
 )
 def test_a_file_that_does_not_hold_scores_is_refused_by_name(tmp_path, text, problem):

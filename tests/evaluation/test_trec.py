@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from cosmith.data import Collection
 from cosmith.errors import InputError
 from cosmith.evaluation import (
+    Contestant,
     evaluate_run,
     judged_queries,
     read_qrels,
@@ -24,6 +25,7 @@ from cosmith.evaluation import (
     write_qrels,
     write_trec_run,
 )
+from cosmith.evaluation.tasks import RetrievalTask
 from cosmith.retrieval import Hits
 
 DOCUMENTS = {f"d{n}": f"document {n} of {n % 7} things and {n % 3} others" for n in range(30)}
@@ -117,7 +119,31 @@ def test_queries_that_a_run_leaves_out_score_nothing(tmp_path: Path) -> None:
     scores = evaluate_run(tmp_path / "a.run", COLLECTION, resamples=0)
     assert (scores.model, len(scores.query_ids)) == ("a.run", len(judged_queries(COLLECTION)))
     assert scores.values["success@1"] == pytest.approx(1 / len(scores.query_ids))
-    assert "recall@100" not in scores.values, "the run is ten deep"
+
+
+@pytest.mark.parametrize("depth", [1, 2, 7])
+def test_a_run_shallower_than_the_cut_offs_is_scored_as_it_is(tmp_path: Path, depth: int) -> None:
+    rng = np.random.default_rng(depth)
+    lines = [
+        f"{query} Q0 d{name} 0 {rng.random()} s\n"
+        for query in judged_queries(COLLECTION)
+        for name in rng.choice(30, depth, replace=False)
+    ]
+    (tmp_path / "a.run").write_text("".join(lines))
+    with (tmp_path / "a.run").open() as file:
+        theirs = pytrec_eval.parse_run(file)
+    names = {"ndcg_cut": "ndcg", "map_cut": "map", "recall": "recall", "P": "precision"}
+    found = pytrec_eval.RelevanceEvaluator(RELEVANCE, {f"{name}.1,3,5,10,100" for name in names}).evaluate(theirs)
+    scores = evaluate_run(tmp_path / "a.run", COLLECTION, resamples=0)
+    by_task, hits = Contestant.run(tmp_path / "a.run").score(RetrievalTask("c", COLLECTION), resamples=0)
+    assert by_task.values == scores.values
+    assert hits is not None
+    assert hits.depth == depth, "what is shown of a run is what it holds"
+    for theirs_name, name in names.items():
+        for k in (1, 3, 5, 10, 100):
+            assert scores.per_query[f"{name}@{k}"].tolist() == pytest.approx(
+                [found[query][f"{theirs_name}_{k}"] for query in scores.query_ids]
+            )
 
 
 @pytest.mark.parametrize(

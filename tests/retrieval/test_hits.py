@@ -17,6 +17,16 @@ def test_positions_become_ids_and_missing_hits_become_empty():
     assert hits.top(1).ids.tolist() == [["c"], ["b"]]
 
 
+def test_places_without_a_hit_are_filled_up():
+    hits = Hits(np.array([["a"]], dtype=object), np.ones((1, 1), np.float32), np.array([[[2, 5]]]))
+    filled = hits.filled(3)
+    assert filled.ids.tolist() == [["a", "", ""]]
+    assert filled.scores.tolist() == [[1.0, -np.inf, -np.inf]]
+    assert filled.spans is not None
+    assert filled.spans.tolist() == [[[2, 5], [0, 0], [0, 0]]]
+    assert hits.filled(1) is hits
+
+
 def test_arrays_of_different_shapes_are_refused():
     with pytest.raises(InputError, match=r"\(1, 2\).*\(1, 3\)"):
         Hits(np.full((1, 2), "a", dtype=object), np.zeros((1, 3), dtype=np.float32))

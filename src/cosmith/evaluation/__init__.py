@@ -30,7 +30,6 @@ _PUBLIC = {
     "changes_lines": "comparison_markdown",
     "compare_models": "comparing",
     "comparison_as_markdown": "comparison_markdown",
-    "cut_offs_for": "trec",
     "evaluate_bm25": "tasks.retrieval",
     "evaluate_retrieval": "tasks.retrieval",
     "evaluate_run": "trec",
@@ -96,7 +95,6 @@ __all__ = [
     "changes_lines",
     "compare_models",
     "comparison_as_markdown",
-    "cut_offs_for",
     "evaluate_bm25",
     "evaluate_retrieval",
     "evaluate_run",
@@ -189,7 +187,6 @@ if TYPE_CHECKING:
     from cosmith.evaluation.tasks.sts import evaluate_sts
     from cosmith.evaluation.tasks.task import EvaluationTask
     from cosmith.evaluation.trec import (
-        cut_offs_for,
         evaluate_run,
         read_qrels,
         read_run_on,

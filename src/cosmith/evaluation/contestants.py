@@ -18,7 +18,7 @@ from cosmith.evaluation.tasks.retrieval import (
     search_collection_bm25,
 )
 from cosmith.evaluation.tasks.subsets import SubsetsTask
-from cosmith.evaluation.trec import cut_offs_for, read_run_on
+from cosmith.evaluation.trec import read_run_on
 from cosmith.models.fingerprint_parts import EmbeddingFingerprint, vectors_fingerprint
 from cosmith.retrieval.lexical import Bm25Scorer
 from cosmith.retrieval.makers import model_name
@@ -124,8 +124,8 @@ class Contestant:
 
         Returns:
             The scores, and on retrieval and reranking tasks what was found, a row for each of the scores' queries; of
-            the latter with the names of :meth:`RerankingTask.collection`. Metrics at cut-offs that a run is not deep
-            enough for are left out.
+            the latter with the names of :meth:`RerankingTask.collection`. A run that is not as deep as a cut-off is
+            scored as it is, as trec_eval does.
 
         Raises:
             InputError: When it cannot be scored on tasks of this kind, or a run is of another test set.
@@ -133,12 +133,11 @@ class Contestant:
         self.require_scorable(task)
         if isinstance(task, RetrievalTask):
             collection = replace(task.data, name=task.name)
-            depth = max(*task.ks, int(task.main.partition("@")[2]))
-            hits = self.search(collection, depth)
-            ks = task.ks if hits.depth >= min(depth, len(collection.documents)) else cut_offs_for(hits)
+            hits = self.search(collection, task.depth)
             scores = score_hits(
-                hits, collection, model=self.name, ks=ks, main=task.main, seed=seed, resamples=resamples
-            )
+                hits.filled(task.depth), collection, model=self.name, ks=task.ks, main=task.main, seed=seed,
+                resamples=resamples,
+            )  # fmt: skip
             return replace(scores, fingerprint=self._fingerprint), hits
         if isinstance(task, RerankingTask):
             ranked = self._ranked(task)

@@ -21,6 +21,10 @@ Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 
+RETRIEVAL_METRICS = ("ndcg", "recall", "mrr", "map", "precision", "success")
+"""What :func:`retrieval_metrics` computes at each cut-off."""
+
+
 @dataclass(frozen=True)
 class Judged:
     """Rankings with what was judged of them.

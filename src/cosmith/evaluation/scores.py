@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -94,6 +95,9 @@ class Scores:
             queries; not written to files.
         fingerprint: Of the vectors, part by part; None where it is not known, or they are none of one model.
         total: How many queries there are, with those that the model cannot answer; None where that is not told.
+
+    Raises:
+        InputError: When parts contradict each other, a query is named twice, or a query's value is not finite.
     """
 
     task: str
@@ -120,6 +124,17 @@ class Scores:
                 raise InputError(
                     f"{metric} has values {values.shape} for {len(self.query_ids)} {self.unit}", field="per_query"
                 )
+            if not (finite := np.isfinite(values)).all():
+                raise InputError(
+                    f"{metric} of {self.query_ids[int(finite.argmin())]!r} is not finite", field=f"per_query.{metric}",
+                    remedy="Evaluate again.",
+                )  # fmt: skip
+        if len(set(self.query_ids)) != len(self.query_ids):
+            twice = next(name for name, count in Counter(self.query_ids).items() if count > 1)
+            raise InputError(
+                f"{twice!r} is named twice, so its values cannot be told apart", field="query_ids",
+                remedy="Evaluate again.",
+            )  # fmt: skip
         if self.sets and (min(self.sets) < 1 or sum(self.sets) != len(self.query_ids)):
             raise InputError(
                 f"{len(self.query_ids)} {self.unit} cannot make up sets of {list(self.sets)}", field="sets"
@@ -289,13 +304,15 @@ class Scores:
                 raise InputError(f"is of format {about['format']}; this version reads {_FORMAT}", field="format")
             values = {str(metric): float(value) for metric, value in about["values"].items()}
             if not all(map(math.isfinite, values.values())):
-                raise InputError("holds a value that is not finite", field="values")
-            return cls(
+                metric = next(metric for metric, value in values.items() if not math.isfinite(value))
+                raise InputError("is not finite", field=f"values.{metric}", remedy="Evaluate again.")
+            intervals = {metric: _interval(metric, interval) for metric, interval in about["intervals"].items()}
+            scores = cls(
                 task=str(about["task"]),
                 model=str(about["model"]),
                 main=str(about["main"]),
                 values=values,
-                intervals={metric: Interval(**interval) for metric, interval in about["intervals"].items()},
+                intervals=intervals,
                 per_query={metric: np.array(row, dtype=np.float64) for metric, row in about["per_query"].items()},
                 query_ids=tuple(map(str, about["query_ids"])),
                 unit=str(about["unit"]),
@@ -304,6 +321,14 @@ class Scores:
                 fingerprint=EmbeddingFingerprint.from_json(about.get("fingerprint")),
                 total=None if about.get("total") is None else int(about["total"]),
             )
+            means_known = scores.query_ids and not scores.sets  # of sets each counts alike
+            for metric in [metric for metric in values if metric in scores.per_query] if means_known else []:
+                if not math.isclose(mean := scores.per_query[metric].mean(), values[metric], abs_tol=1e-6):
+                    raise InputError(
+                        f"is {values[metric]:.6g}, but the mean of its values by query is {mean:.6g}",
+                        field=f"values.{metric}", remedy="Evaluate again.",
+                    )  # fmt: skip
+            return scores
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             if isinstance(error, InputError):
                 raise
@@ -330,6 +355,18 @@ class Scores:
             return cls.from_dict(about)
         except InputError as error:
             raise InputError(error.problem, path=path, field=error.field, remedy=error.remedy) from error
+
+
+def _interval(metric: str, about: Mapping[str, float]) -> Interval:
+    """An interval of a file."""
+    interval = Interval(**about)
+    # not a number is neither less nor more
+    if not (-math.inf < interval.low <= interval.high < math.inf and 0 < interval.level < 1):
+        raise InputError(
+            f"is no interval: {interval} at a level of {interval.level}", field=f"intervals.{metric}",
+            remedy="Evaluate again.",
+        )  # fmt: skip
+    return interval
 
 
 def asked(scores: Sequence[Scores]) -> str:

@@ -19,7 +19,7 @@ from cosmith.data.relevance import judgements
 from cosmith.errors import InputError
 from cosmith.evaluation.metrics import trec_order
 from cosmith.evaluation.scores import Scores
-from cosmith.evaluation.tasks.retrieval import KS, judged_queries, score_hits
+from cosmith.evaluation.tasks.retrieval import RetrievalTask, judged_queries, score_hits
 from cosmith.retrieval.hits import Hits
 
 if TYPE_CHECKING:
@@ -165,9 +165,10 @@ def evaluate_run(
     resamples: int = 10_000,
     model: str | None = None,
 ) -> Scores:
-    """How good a run from elsewhere is, by trec_eval's metrics at the cut-offs that it is deep enough for.
+    """How good a run from elsewhere is, by trec_eval's metrics at the usual cut-offs.
 
-    Queries that the run leaves out score 0, see :func:`~cosmith.evaluation.score_hits`.
+    A query for which the run has fewer documents than a cut-off is scored as it is. Queries that the run leaves out
+    score 0, see :func:`~cosmith.evaluation.score_hits`.
 
     Args:
         path: The file of the run.
@@ -180,16 +181,11 @@ def evaluate_run(
     Raises:
         InputError: As :func:`read_run_on` and :func:`~cosmith.evaluation.score_hits`.
     """
-    hits = read_run_on(path, collection)
+    task = RetrievalTask(collection.name, collection, main)
+    hits = read_run_on(path, collection).filled(task.depth)
     return score_hits(
-        hits, collection, model=model or Path(path).name, ks=cut_offs_for(hits), main=main, seed=seed,
-        resamples=resamples,
-    )  # fmt: skip
-
-
-def cut_offs_for(hits: Hits) -> tuple[int, ...]:
-    """The usual cut-offs that hits are deep enough for."""
-    return tuple(k for k in KS if k <= max(hits.depth, KS[0]))
+        hits, collection, model=model or Path(path).name, ks=task.ks, main=main, seed=seed, resamples=resamples
+    )
 
 
 def _ordered(hits: Hits) -> Hits:

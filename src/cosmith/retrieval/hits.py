@@ -75,6 +75,17 @@ class Hits:
         """How many hits a query can have at most: the k that was searched, or the size of the corpus."""
         return int(self.ids.shape[1])
 
+    def filled(self, k: int) -> Hits:
+        """The same with empty places up to ``k`` hits of each query, where no more were to be found."""
+        if (missing := k - self.depth) <= 0:
+            return self
+        ids = np.full((len(self), missing), "", dtype=object)
+        scores = np.full((len(self), missing), -np.inf, dtype=np.float32)
+        spans = None
+        if self.spans is not None:
+            spans = np.concatenate([self.spans, np.zeros((len(self), missing, 2), dtype=np.int64)], axis=1)
+        return Hits(np.concatenate([self.ids, ids], axis=1), np.concatenate([self.scores, scores], axis=1), spans)
+
     def top(self, k: int) -> Hits:
         """The first ``k`` hits of each query."""
         return Hits(self.ids[:, :k], self.scores[:, :k], None if self.spans is None else self.spans[:, :k])

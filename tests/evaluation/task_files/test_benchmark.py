@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from cosmith.data import Collection
 from cosmith.errors import InputError
 from cosmith.evaluation import Scores
 from cosmith.evaluation.task_files import averages, is_benchmark, read_benchmark
@@ -28,15 +29,37 @@ def test_tasks_are_read_beside_the_file_with_their_settings(folder):
     read = benchmark(
         folder,
         "name: ours\ntasks:\n  - pairs.tsv\n  - {path: set, name: intents, samples: 2, experiments: 3}\n"
-        "  - {path: set, kind: clustering, instruction: Group them., embed: 2}\n",
+        "  - {path: set, kind: clustering, instruction: Group them., embed: 3}\n",
     )
     assert read.name == "ours"
     assert [(each.task.name, each.task.kind) for each in read.tasks] == [
         ("pairs.tsv", "sts"), ("intents", "classification"), ("set", "clustering")
     ]  # fmt: skip
     assert (read.tasks[1].task.samples, read.tasks[1].task.experiments) == (2, 3)
-    assert (read.tasks[2].task.instruction, read.tasks[2].task.embed) == ("Group them.", 2)
+    assert (read.tasks[2].task.instruction, read.tasks[2].task.embed) == ("Group them.", 3)
     assert is_benchmark(folder / "tasks.yaml")
+
+
+def collection(folder: Path, entry: str):
+    """A collection of one query, read with settings."""
+    Collection("docs", {"d1": "one", "d2": "two"}, {"q": "one?"}, {"q": {"d1": 1}}).write_beir(folder / "docs")
+    return benchmark(folder, f"tasks:\n  - {entry}\n").tasks[0].task
+
+
+def test_a_setting_of_several_numbers_is_a_list(folder):
+    assert collection(folder, "{path: docs, ks: [1, 10]}").ks == (1, 10)
+
+
+@pytest.mark.parametrize("given", ["10", "[]", "[1, ten]", "[1, true]", "[1.5]"])
+def test_a_setting_of_several_numbers_takes_nothing_else(folder, given):
+    with pytest.raises(InputError, match=r"yaml:2 \[tasks\[0\].ks\]: is .*it is \[1, 3, 5, 10, 100\] by default"):
+        collection(folder, f"{{path: docs, ks: {given}}}")
+
+
+@pytest.mark.parametrize("main", ["bogus", "ndcg", "foo@10", "ndcg@0"])
+def test_a_metric_that_there_is_not_is_told_with_its_line(folder, main):
+    with pytest.raises(InputError, match=rf"yaml:2 \[tasks\[0\].main\]: '{main}' is not a metric"):
+        collection(folder, f"{{path: docs, main: {main}}}")
 
 
 @pytest.mark.parametrize(

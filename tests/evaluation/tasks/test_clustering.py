@@ -6,7 +6,7 @@ import pytest
 from cosmith.data.test_sets import LabelledTexts
 from cosmith.errors import InputError
 from cosmith.evaluation.tasks import ClusteringTask
-from cosmith.evaluation.tasks.clustering import agreement, clustered
+from cosmith.evaluation.tasks.clustering import agreement
 
 
 def test_agreement_by_hand():
@@ -47,13 +47,12 @@ def test_no_more_texts_are_encoded_than_asked_for(words_encoder):
     assert len(encoder.calls[0][0]) == 25
 
 
-def test_a_constant_model_scores_zero_and_fewer_vectors_than_clusters_are_no_error(table_encoder):
+def test_a_constant_model_scores_zero(table_encoder):
     data = texts()
     constant = table_encoder({text: [1.0, 0.0] for text in data.texts})
     values = ClusteringTask("tiny", data, sample=50, experiments=2).evaluate(constant, resamples=20).values
     assert values["v_measure"] == pytest.approx(0)
     assert values["purity"] == pytest.approx(0.5, abs=0.2)
-    assert clustered(np.eye(3, dtype=np.float32), 5).shape == (3,)
 
 
 def test_texts_that_cannot_be_clustered_are_refused():
@@ -63,3 +62,23 @@ def test_texts_that_cannot_be_clustered_are_refused():
         ClusteringTask("tiny", LabelledTexts(["x", "y"], ["a", "b"]))
     with pytest.raises(InputError, match=r"\[sample\]"):
         ClusteringTask("tiny", texts(), sample=0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"embed": 1}, r"\[embed\]: what is drawn of 'tiny', 1 text, cannot be clustered: there is one label"),
+        ({"embed": 2}, r"\[embed\]: what is drawn of 'tiny', 2 texts, cannot be clustered: each has a label"),
+        ({"sample": 1}, r"\[sample\]: 1 text of 'tiny' at a time cannot be put into 4 clusters"),
+        ({"sample": 4}, r"\[sample\]: 4 texts of 'tiny' at a time cannot be put into 4 clusters.*more than 4"),
+    ],
+)
+def test_draws_with_no_more_texts_than_labels_are_refused(settings, told):
+    data = LabelledTexts([f"text {number}" for number in range(40)], [f"l{number % 4}" for number in range(40)])
+    with pytest.raises(InputError, match=told):
+        ClusteringTask("tiny", data, **settings)
+
+
+def test_one_text_more_than_labels_can_be_clustered(words_encoder):
+    scores = ClusteringTask("tiny", texts(), sample=3, experiments=2).evaluate(words_encoder(), resamples=0)
+    assert 0 <= scores.value <= 1

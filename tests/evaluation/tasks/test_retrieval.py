@@ -15,6 +15,8 @@ from cosmith.evaluation import (
     search_collection,
     search_collection_bm25,
 )
+from cosmith.evaluation.metrics import RETRIEVAL_METRICS
+from cosmith.evaluation.tasks import RetrievalTask
 from cosmith.retrieval import Bm25, Hits
 
 COLLECTION = Collection(
@@ -84,12 +86,34 @@ def test_other_cut_offs_and_another_main_metric(words_encoder):
     assert scores.main == "mrr@3"
     assert {metric.split("@")[1] for metric in scores.values} == {"2", "3"}
     assert set(scores.intervals) == {"mrr@3"}
-    with pytest.raises(InputError, match=r"'mr@3' is not a metric.*Did you mean 'mrr@3'"):
+    with pytest.raises(InputError, match=r"'mr@3' is not a metric of retrieval.*Did you mean 'mrr@3'"):
         evaluate_retrieval(words_encoder(), COLLECTION, main="mr@3")
     with pytest.raises(InputError, match="at a cut-off"):
         evaluate_retrieval(words_encoder(), COLLECTION, main="ndcg")
     with pytest.raises(InputError, match="at least 1"):
         evaluate_retrieval(words_encoder(), COLLECTION, ks=(0, 5))
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"main": "bogus"}, r"\[main\]: 'bogus' is not a metric at a cut-off.*there are ndcg, recall, mrr"),
+        ({"main": "ndcg"}, r"\[main\]: 'ndcg' is not a metric at a cut-off of 1 or more"),
+        ({"main": "ndcg@0"}, r"\[main\]: 'ndcg@0' is not a metric at a cut-off of 1 or more"),
+        ({"main": "ndcg@010"}, r"\[main\]: 'ndcg@010' is not a metric at a cut-off of 1 or more"),
+        ({"main": "foo@10"}, r"\[main\]: 'foo@10' is not a metric of retrieval"),
+        ({"ks": (0, 5)}, r"\[ks\]: a cut-off must be at least 1, got 0"),
+    ],
+)
+def test_metrics_that_there_are_not_are_refused_with_the_task(settings, told):
+    with pytest.raises(InputError, match=told):
+        RetrievalTask("tiny", COLLECTION, **settings)
+
+
+def test_every_known_metric_can_be_the_main_one(words_encoder):
+    for metric in RETRIEVAL_METRICS:
+        scores = RetrievalTask("tiny", COLLECTION, main=f"{metric}@2", ks=()).evaluate(words_encoder(), resamples=0)
+        assert sorted(scores.values) == sorted(f"{each}@2" for each in RETRIEVAL_METRICS)
 
 
 def test_words_alone_are_scored_alike():

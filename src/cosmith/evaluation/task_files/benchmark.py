@@ -165,6 +165,7 @@ def _with_settings(task: EvaluationTask, settings: Mapping[str, Any]) -> Evaluat
     if isinstance(task, SubsetsTask):
         return replace(task, parts=tuple(_with_settings(part, settings) for part in task.parts))
     valid = [field.name for field in fields(task) if field.name not in ("name", "data")]  # type: ignore[arg-type]
+    given = dict(settings)
     for key, value in settings.items():
         if key not in valid:
             choices = [*_OF_FILES, *valid]
@@ -173,7 +174,20 @@ def _with_settings(task: EvaluationTask, settings: Mapping[str, Any]) -> Evaluat
                 remedy=nearest(str(key), choices),
             )  # fmt: skip
         now = getattr(task, key)
+        if isinstance(now, tuple):
+            given[key] = _listed(key, value, now)
+            continue
         if not isinstance(value, int if now is None else type(now)) or isinstance(value, bool):
             raise InputError(f"is {value!r}; it is {now!r} by default", field=key, remedy="Give one of that sort.")
-    changed: EvaluationTask = replace(task, **settings)  # type: ignore[type-var]
+    changed: EvaluationTask = replace(task, **given)  # type: ignore[type-var]
     return changed
+
+
+def _listed(key: str, value: Any, now: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A list of a YAML file as a setting that holds several of one sort."""
+    sort = type(now[0])
+    if not isinstance(value, list) or not value or any(type(each) is not sort for each in value):
+        raise InputError(
+            f"is {value!r}; it is {list(now)} by default", field=key, remedy="Give a list of that sort, of one or more."
+        )
+    return tuple(value)

@@ -16,6 +16,7 @@ from cosmith.evaluation.contributions import bounded_mean, v_measure_contributio
 from cosmith.evaluation.scikit import scikit
 from cosmith.evaluation.tasks.kind import Kind
 from cosmith.evaluation.tasks.task import OfData, TaskTexts, encode_unscaled_texts, scores_from, symmetric_prompt
+from cosmith.phrases import counted_as
 from cosmith.progress import track
 
 if TYPE_CHECKING:
@@ -45,6 +46,10 @@ class ClusteringTask(OfData):
         sample: How many to cluster at a time.
         experiments: How many times.
         main: The metric that counts.
+
+    Raises:
+        InputError: When there are no clusters to be found: texts, or those drawn of them, all have one label or one
+            each, or the texts clustered at a time are no more than the labels.
     """
 
     name: str
@@ -67,6 +72,20 @@ class ClusteringTask(OfData):
                 field="label",
                 remedy="Give texts of two labels or more, several of a label.",
             )
+        drawn = [self.data.labels[number] for number in self._draw()[0]]
+        count = len(set(drawn))
+        if count < 2 or count == len(drawn):
+            told = "there is one label" if count < 2 else "each has a label of its own"
+            raise InputError(
+                f"what is drawn of {self.name!r}, {counted_as(len(drawn), 'texts')}, cannot be clustered: {told}",
+                field="embed", remedy="Draw more of them.",
+            )  # fmt: skip
+        if self.sample <= count:
+            raise InputError(
+                f"{counted_as(self.sample, 'texts')} of {self.name!r} at a time cannot be put into"
+                f" {count:,} clusters, one for each label", field="sample",
+                remedy=f"Cluster more than {count:,} at a time.",
+            )  # fmt: skip
 
     def texts(self) -> tuple[TaskTexts, ...]:
         """All that an encoder has to read."""
@@ -120,10 +139,10 @@ class ClusteringTask(OfData):
 
 
 def clustered(vectors: npt.NDArray[np.float32], count: int) -> Ints:
-    """The cluster of each vector ``[n, D]``, by mini-batch k-means with MTEB's settings: batches of 512, one start by
-    k-means++, seed 42."""
+    """The cluster of each vector ``[n, D]``, one of ``count`` (at most n), by mini-batch k-means with MTEB's settings:
+    batches of 512, one start by k-means++, seed 42."""
     model = scikit("cluster").MiniBatchKMeans(
-        n_clusters=min(count, len(vectors)), batch_size=_BATCH, init="k-means++", n_init=1, random_state=_MTEB_SEED
+        n_clusters=count, batch_size=_BATCH, init="k-means++", n_init=1, random_state=_MTEB_SEED
     )
     with warnings.catch_warnings():
         # Fewer different vectors than clusters: the score says so, too.

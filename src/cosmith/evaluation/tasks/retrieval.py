@@ -10,7 +10,7 @@ import numpy as np
 
 from cosmith.errors import InputError, nearest
 from cosmith.evaluation.equal_vectors import search_best_chunk_equal_alike, search_equal_alike
-from cosmith.evaluation.metrics import retrieval_metrics
+from cosmith.evaluation.metrics import RETRIEVAL_METRICS, retrieval_metrics
 from cosmith.evaluation.scores import Scores
 from cosmith.evaluation.searched_texts import SearchedTexts
 from cosmith.evaluation.significance import Interval, bootstrap_intervals
@@ -42,6 +42,10 @@ class RetrievalTask(OfData):
         data: Documents, queries and judgements.
         main: The metric that counts.
         ks: Cut-offs.
+
+    Raises:
+        InputError: When the metric is none of :data:`~cosmith.evaluation.metrics.RETRIEVAL_METRICS` at a cut-off, or a
+            cut-off is below 1.
     """
 
     name: str
@@ -49,6 +53,14 @@ class RetrievalTask(OfData):
     main: str = "ndcg@10"
     ks: tuple[int, ...] = KS
     kind: ClassVar[Kind] = "retrieval"
+
+    def __post_init__(self) -> None:
+        _cut_offs(self.ks, self.main)
+
+    @property
+    def depth(self) -> int:
+        """How many documents of each query have to be found: as many as the deepest cut-off asks for."""
+        return _cut_offs(self.ks, self.main)[-1]
 
     def texts(self) -> tuple[TaskTexts, ...]:
         """All that an encoder has to read."""
@@ -225,11 +237,10 @@ def score_hits(
         raise InputError(
             f"the hits are {rows.depth} deep, too shallow for a cut-off of {ks[-1]}",
             field="ks",
-            remedy=f"Search with k={ks[-1]}, or leave out the cut-offs above {rows.depth}.",
+            remedy=f"Search with k={ks[-1]}, or leave out the cut-offs above {rows.depth}; where there was no more to"
+            f" find, score hits.filled({ks[-1]}).",
         )
     per_query = retrieval_metrics(rows, counted, collection.relevance, ks=ks)
-    if main not in per_query:
-        raise InputError(f"{main!r} is not a metric", field="main", remedy=nearest(main, per_query))
     shown = dict.fromkeys([main, *(metric for metric in HEADLINES if metric in per_query)])
     intervals: dict[str, Interval] = {}
     if resamples and len(counted) > 1:  # one query says nothing of how queries differ
@@ -271,10 +282,18 @@ def _aligned(hits: Hits, given: Sequence[str], counted: Sequence[str], collectio
 
 
 def _cut_offs(ks: Sequence[int], main: str) -> list[int]:
-    """The cut-offs asked for and that of the main metric, ascending, refused before any work is done."""
-    _, _, cut_off = main.partition("@")
-    if not cut_off.isdecimal():
-        raise InputError(f"{main!r} is not a metric at a cut-off", field="main", remedy="Write it like 'ndcg@10'.")
+    """The cut-offs asked for and that of the main metric, ascending; what cannot be is refused before any work is
+    done."""
+    metric, _, cut_off = main.partition("@")
+    if not (cut_off.isascii() and cut_off.isdecimal()) or cut_off.startswith("0"):
+        known = ", ".join(RETRIEVAL_METRICS)
+        raise InputError(
+            f"{main!r} is not a metric at a cut-off of 1 or more", field="main",
+            remedy=f"Write it like 'ndcg@10'; there are {known}.",
+        )  # fmt: skip
+    if metric not in RETRIEVAL_METRICS:
+        known_here = [f"{each}@{cut_off}" for each in RETRIEVAL_METRICS]
+        raise InputError(f"{main!r} is not a metric of retrieval", field="main", remedy=nearest(main, known_here))
     cut_offs = sorted({*ks, int(cut_off)})
     if cut_offs[0] < 1:
         raise InputError(f"a cut-off must be at least 1, got {cut_offs[0]}", field="ks")
