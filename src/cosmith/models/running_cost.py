@@ -16,6 +16,7 @@ from typing import Any
 from cosmith.errors import InputError
 
 _WARM_UP = 3
+_SHORTEST = 1e-9  # seconds: what is divided by, however coarse the clock
 
 
 @dataclass(frozen=True)
@@ -104,8 +105,8 @@ def measure_here(
     began, began_cpu = time.perf_counter(), time.process_time()
     if documents:
         encoder.encode(documents, prompt="document", instruction=instruction)
-    took, took_cpu = (max(now - then, 1e-9) for now, then in ((time.perf_counter(), began),
-                                                             (time.process_time(), began_cpu)))  # fmt: skip
+    took = max(time.perf_counter() - began, _SHORTEST)
+    took_cpu = max(time.process_time() - began_cpu, _SHORTEST)
     threads, weights = _threads_and_weights(encoder, runtime)
     return RunningCost(
         tuple(seconds), used, len(documents) / took, len(documents) / took_cpu, threads, weights, process,
