@@ -137,6 +137,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from cosmith.evaluation.breakdown import Breakdown
     from cosmith.evaluation.changes import Changes, QueryChange, Shown, largest_changes
     from cosmith.evaluation.comparing import (
         ModelPair,
@@ -161,7 +162,7 @@ if TYPE_CHECKING:
     from cosmith.evaluation.metrics import retrieval_metrics
     from cosmith.evaluation.reranked_search import mean_reranked_score, mean_score_of, rerank_collection
     from cosmith.evaluation.resampling import bootstrap_statistic
-    from cosmith.evaluation.scores import Breakdown, Scores
+    from cosmith.evaluation.scores import Scores
     from cosmith.evaluation.significance import (
         Comparison,
         Interval,

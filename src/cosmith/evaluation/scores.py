@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from cosmith.atomic import write_json
 from cosmith.errors import InputError, nearest
+from cosmith.evaluation.breakdown import Breakdown
 from cosmith.evaluation.contributions import metric_range
 from cosmith.evaluation.significance import Comparison, Interval, by_set, paired_difference
 from cosmith.evaluation.tables import markdown_table, terminal_table
@@ -22,35 +23,6 @@ from cosmith.models.fingerprint_parts import EmbeddingFingerprint
 from cosmith.phrases import counted_as
 
 _FORMAT = 1
-
-
-@dataclass(frozen=True)
-class Breakdown:
-    """The parts that a score is made of: languages, classes, categories.
-
-    Attributes:
-        by: What a part is.
-        rows: Part → metric → value, in the order in which they are shown.
-    """
-
-    by: str
-    rows: Mapping[str, Mapping[str, float]]
-
-    def table(self, title: str) -> str:
-        """Parts down, metrics across, for a terminal."""
-        return terminal_table(title, *self._cells())
-
-    def markdown(self, title: str) -> str:
-        """The same as a Markdown table."""
-        return markdown_table(title, *self._cells())
-
-    def _cells(self) -> tuple[list[str], list[list[str]]]:
-        metrics = list(dict.fromkeys(metric for row in self.rows.values() for metric in row))
-        rows = [
-            [part, *(f"{row[metric]:.4g}" if metric in row else "" for metric in metrics)]
-            for part, row in self.rows.items()
-        ]
-        return [self.by, *metrics], rows
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cosmith.errors import InputError
-from cosmith.evaluation.scores import Breakdown
+from cosmith.evaluation.breakdown import Breakdown
 from cosmith.evaluation.tasks.kind import Kind
 from cosmith.evaluation.tasks.task import TaskTexts, scores_from
 from cosmith.evaluation.tasks.word_similarity import word_vectors

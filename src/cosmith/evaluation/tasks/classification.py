@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cosmith.errors import InputError
+from cosmith.evaluation.breakdown import Breakdown
 from cosmith.evaluation.contributions import bounded_mean, class_f1_contributions
 from cosmith.evaluation.scikit import scikit
-from cosmith.evaluation.scores import Breakdown
 from cosmith.evaluation.tasks.kind import Kind
 from cosmith.evaluation.tasks.task import OfData, TaskTexts, encode_unscaled_texts, scores_from, symmetric_prompt
 from cosmith.progress import track

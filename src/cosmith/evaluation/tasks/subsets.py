@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from cosmith.errors import InputError
-from cosmith.evaluation.scores import Breakdown, Scores
+from cosmith.evaluation.breakdown import Breakdown
+from cosmith.evaluation.scores import Scores
 from cosmith.evaluation.tasks.kind import Kind
 from cosmith.evaluation.tasks.reranking import RerankingTask
 from cosmith.evaluation.tasks.task import EvaluationTask, TaskTexts, scores_from

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cosmith.errors import InputError
+from cosmith.evaluation.breakdown import Breakdown
 from cosmith.evaluation.resampling import bootstrap_statistic
-from cosmith.evaluation.scores import Breakdown, Scores
+from cosmith.evaluation.scores import Scores
 from cosmith.evaluation.significance import Interval, bootstrap_intervals, interval_of
 from cosmith.evaluation.tasks.kind import Kind
 from cosmith.models.similarity import encode_compared, encode_unscaled
