@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 # Imported on first use: retrieval tasks need the searchers, which need Arrow; scores and intervals need neither.
 _PUBLIC = {
-    "Breakdown": "scores",
+    "Breakdown": "breakdown",
     "Changes": "changes",
     "Comparison": "significance",
     "ComparisonReport": "comparison_report",
