@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -16,8 +17,9 @@ import cosmith
 PACKAGE = Path(cosmith.__file__).parent
 ROOT = Path(__file__).resolve().parents[1]
 FLOORS = (
-    ("errors", "atomic", "phrases", "progress"), ("bulk", "data", "losses", "services"), ("models",), ("retrieval",),
-    ("evaluation",), ("training", "mining", "compression"), ("inspection",), ("recipes",), ("cli",),
+    ("errors", "lazy", "atomic", "phrases", "progress"), ("bulk", "data", "losses", "services"), ("models",),
+    ("retrieval",), ("evaluation",), ("training", "mining", "compression"), ("inspection",), ("recipes",), ("cli",),
+    ("__main__",),
 )  # fmt: skip
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 MODULES = {
@@ -80,3 +82,11 @@ def test_what_is_imported_is_declared_and_what_is_declared_is_imported() -> None
     imported = {name.partition(".")[0] for module in MODULES for name in imports(module)}
     third_party = imported - set(sys.stdlib_module_names) - {"cosmith", "pydantic_core"}  # the latter is pydantic's
     assert third_party == declared
+
+
+@pytest.mark.parametrize("package", [module for module in MODULES if MODULES[module].name == "__init__.py"])
+def test_no_name_that_is_imported_on_first_use_is_also_a_module(package: str) -> None:
+    """Whichever of the two came first would hide the other."""
+    imported = importlib.import_module(package)
+    if hasattr(imported, "__getattr__"):
+        assert not [name for name in imported.__all__ if f"{package}.{name}" in MODULES]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from cosmith.lazy import on_first_use
 
 __version__ = "0.1.0"
 
@@ -47,8 +48,4 @@ if TYPE_CHECKING:
     from cosmith.retrieval import Index
     from cosmith.training import TrainingSettings, train
 
-
-def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        return getattr(importlib.import_module(_PUBLIC[name]), name)
-    raise AttributeError(f"module 'cosmith' has no attribute {name!r}")
+__getattr__ = on_first_use(__name__, _PUBLIC)

@@ -96,6 +96,24 @@ class StorageError(CosmithError, OSError):
     """Something could not be written or read; what was there before stands unchanged."""
 
 
+_OF_THE_EXTRA_TORCH = {"torch", "transformers", "accelerate", "tensorboard"}
+
+
+def told_as_extra(error: ModuleNotFoundError, what: str) -> InputError | None:
+    """What to install where a module is missing that comes with the extra ``torch``; None where it is another.
+
+    Args:
+        error: As Python raised it.
+        what: What was asked for.
+    """
+    if error.name is None or error.name.partition(".")[0] not in _OF_THE_EXTRA_TORCH:
+        return None
+    return InputError(
+        f"needs the package {error.name}, which is not installed", field=what,
+        remedy='Run: pip install "cosmith[torch]". Without it models run that `cosmith export` made.',
+    )  # fmt: skip
+
+
 def nearest(word: str, valid: Iterable[str]) -> str:
     """A remedy for a misspelt name: the nearest valid one, or the whole list."""
     choices = sorted(valid)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from cosmith.data import Collection, open_rows, read_classes, read_rows, read_sts, read_texts
 from cosmith.data.documents import open_documents
-from cosmith.data.weak_pairs import open_threads
+from cosmith.data.weak_supervision import open_threads
 from cosmith.errors import InputError
 
 quick = settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow], deadline=None)

@@ -18,9 +18,9 @@ from cosmith.models import (
     LateInteractionEncoder,
     QueryExpansion,
     TokenVectors,
+    kind_of,
     tiny_encoder,
 )
-from cosmith.models.late_interaction.folder import holds_late_interaction
 
 TEXTS = ["the cat sleeps", "red", "it is long, " * 12, "red", "", "where, does. the dog sleep in june?"]
 EXPANSIONS = [
@@ -100,7 +100,7 @@ def test_folders_of_pylate_are_read_as_sentence_transformers_reads_them(tmp_path
     assert_same(ours.encode_documents(TEXTS), model.encode_document(TEXTS, convert_to_numpy=True))
     del settings["model_type"]  # PyLate leaves it out of models that it made of dense ones
     (tmp_path / "m" / "config_sentence_transformers.json").write_text(json.dumps(settings))
-    assert holds_late_interaction(tmp_path / "m")
+    assert kind_of(tmp_path / "m") == "late-interaction"
     assert LateInteractionEncoder.load(tmp_path / "m").fingerprint() == ours.fingerprint()
 
 

@@ -30,7 +30,7 @@ from cosmith.cli import (
     train,
 )
 from cosmith.cli.manner import Manner
-from cosmith.errors import CosmithError
+from cosmith.errors import CosmithError, told_as_extra
 from cosmith.progress import set_style
 
 GLOBAL_FLAGS = ("--quiet", "--json")
@@ -50,6 +50,12 @@ class Door(TyperGroup):
             raise typer.Exit(130) from error
         except BrokenPipeError:
             raise  # the reader of our output has gone; typer ends quietly
+        except ModuleNotFoundError as error:
+            told = told_as_extra(error, "this command" if ctx.invoked_subcommand is None else ctx.invoked_subcommand)
+            if told is None:
+                raise
+            print(f"error: {told}", file=sys.stderr)
+            raise typer.Exit(1) from error
         except OSError as error:
             print(f"error: {_of_the_system(error)}", file=sys.stderr)
             raise typer.Exit(1) from error

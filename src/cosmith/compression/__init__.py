@@ -1,7 +1,8 @@
 """Smaller and faster: a model in other numbers and for other runtimes, with the loss measured."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from cosmith.lazy import on_first_use
 
 if TYPE_CHECKING:
     from cosmith.compression.exporting import export
@@ -19,8 +20,4 @@ _PUBLIC = {
 
 __all__ = ["Fidelity", "Limits", "Plan", "TaskChange", "export", "plan"]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        return getattr(import_module(_PUBLIC[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = on_first_use(__name__, _PUBLIC)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +17,11 @@ import xxhash
 from cosmith.atomic import atomic_folder, write_json
 from cosmith.data.array_files import write_array, write_header_to
 from cosmith.data.ragged import Int32, Int64, checked_numbers, offsets_of, take_rows
-from cosmith.data.texts import TextTable
 from cosmith.phrases import counted
 from cosmith.progress import track
+
+if TYPE_CHECKING:
+    from cosmith.data.texts import TextTable
 
 _FORMAT = 2
 _CHUNK = 10_000  # texts given to the tokenizer at a time

@@ -27,7 +27,7 @@ def write_survey_page(path: str | Path, found: Survey, model: str | None = None)
 
     Args:
         path: Where to.
-        found: What :func:`cosmith.data.survey` found.
+        found: What :func:`cosmith.data.surveying` found.
         model: The name of the model in whose tokens it counted.
 
     Raises:

@@ -7,9 +7,9 @@ user's own is a :class:`CustomSpec`.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from cosmith.lazy import on_first_use
 from cosmith.losses.choice import LOSSES, LossSpec, as_spec, loss_name, loss_spec
 from cosmith.losses.custom_spec import CustomSpec, LossFunction
 from cosmith.losses.pair_specs import (
@@ -104,8 +104,4 @@ _WITH_TORCH = {
     "triplet": "cosmith.losses.triplets",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name in _WITH_TORCH:
-        return getattr(importlib.import_module(_WITH_TORCH[name]), name)
-    raise AttributeError(f"module 'cosmith.losses' has no attribute {name!r}")
+__getattr__ = on_first_use(__name__, _WITH_TORCH)

@@ -28,12 +28,11 @@ from cosmith.models.inference import encode_texts
 from cosmith.models.late_chunking import mean_states, require_mean_pooling
 from cosmith.models.latent_attention import LatentAttention
 from cosmith.models.lengths import longest_input
-from cosmith.models.measure import TokenMeasure
 from cosmith.models.module import DenseModule
 from cosmith.models.packaged import find_model, lasting_name
 from cosmith.models.pooling import Pooling, checked_pooling, pool
 from cosmith.models.precision import Precision, resolve_precision
-from cosmith.models.reading import TextReader
+from cosmith.models.reading import ReadsTexts, TextReader
 from cosmith.models.saving import save_model
 from cosmith.models.similarity import Similarity
 from cosmith.models.tokenization import TextTokenizer
@@ -41,7 +40,7 @@ from cosmith.models.trainable_model import TrainableModel
 from cosmith.models.weights import load_weights
 
 
-class Encoder(TrainableModel):
+class Encoder(ReadsTexts, TrainableModel):
     """A trainable dense text encoder.
 
     Args:
@@ -251,36 +250,11 @@ class Encoder(TrainableModel):
         """The same part by part, see :class:`cosmith.models.EmbeddingFingerprint`."""
         return parts_of(self.module, self._backbone.config, self.tokenizer, self._said)
 
-    # ---------------------------------------------------------------- texts to tokens
+    # ---------------------------------------------------------------- texts to tokens to vectors
 
-    def tokenize(
-        self, texts: Sequence[str], *, prompt: str | None = None, instruction: str = "", max_length: int | None = None
-    ) -> RaggedTokens:
-        """Tokenise texts with their prompt before them, as the model wants to read them.
-
-        Args:
-            texts: Any number of texts.
-            prompt: The name of a prompt (see :meth:`encode`).
-            instruction: What takes the place of ``{task}`` in the prompt.
-            max_length: Fewer tokens than the model's own maximum.
-        """
-        return self._reader.tokenize(texts, prompt=prompt, instruction=instruction, max_length=max_length)
-
-    def token_key(self, *, prompt: str | None = None, instruction: str = "", max_length: int | None = None) -> str:
-        """A key for stored tokens: equal exactly when :meth:`tokenize` would give the same for every text."""
-        return self._reader.key(prompt=prompt, instruction=instruction, max_length=max_length)
-
-    def measure(self, *, prompt: str | None = "document", instruction: str = "") -> TokenMeasure:
-        """How long texts are for this model, to cut documents by (:func:`cosmith.data.chunking.chunk_documents`)."""
-        tokenize = partial(self.tokenize, prompt=prompt, instruction=instruction)
-        return TokenMeasure(self.max_length, self.tokenizer, tokenize)
-
-    @property
-    def _reader(self) -> TextReader:
+    def _reader(self, prompt: str | None) -> TextReader:
         said = self.spec
         return TextReader(self.tokenizer, said.prompts, said.default_prompt, self.max_length, said.include_prompt)
-
-    # ---------------------------------------------------------------- tokens to vectors
 
     def embed(self, tokens: RaggedTokens, *, normalize: bool = True) -> torch.Tensor:
         """One forward of these texts, with graph when gradients are on.
@@ -356,7 +330,7 @@ class Encoder(TrainableModel):
         Raises:
             InputError: When ``dim`` is larger than the model's, or the model has no such prompt.
         """
-        self._reader.prompt(prompt, instruction)  # an unknown prompt shall fail before anything is done
+        self._reader(prompt).prompt(prompt, instruction)  # an unknown prompt shall fail before anything is done
         tokenize = partial(self.tokenize, prompt=prompt, instruction=instruction)
         return self._encoded(texts, tokenize, dim, normalize, token_budget, show_progress)
 
@@ -406,7 +380,7 @@ class Encoder(TrainableModel):
         require_mean_pooling(self.spec.pooling, static=self.is_static, name=self.name)
         width = checked_dim(dim, self.dimension)
         means = mean_states(
-            texts, spans, tokenizer=self.tokenizer, before=self._reader.prompt(prompt, instruction),
+            texts, spans, tokenizer=self.tokenizer, before=self._reader(prompt).prompt(prompt, instruction),
             max_length=self.max_length, overlap=overlap, states=lambda tokens: self._attended(self._run(tokens)),
             hidden=int(self._backbone.config.hidden_size), module=self.module, padded=not self.variable_length,
             context=self.compute_in, token_budget=token_budget, show_progress=show_progress,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from cosmith.models.folder import listed_modules, read_object
-from cosmith.models.late_interaction.folder import holds_late_interaction
 
 ModelKind = Literal["dense", "cross-encoder", "sparse", "late-interaction"]
 
@@ -22,9 +22,10 @@ def kind_of(folder: Path) -> ModelKind:
     Raises:
         InputError: When one of its files cannot be read.
     """
-    if holds_late_interaction(folder):
+    settings = read_object(folder / _SETTINGS)
+    said = settings.get("model_type")
+    if said == "MultiVectorEncoder" or says_pylate(settings):
         return "late-interaction"
-    said = read_object(folder / _SETTINGS).get("model_type")
     listing = folder / "modules.json"
     modules = [kind for kind, _ in listed_modules(listing)] if listing.is_file() else []
     if said == "SparseEncoder" or "SpladePooling" in modules:
@@ -32,3 +33,9 @@ def kind_of(folder: Path) -> ModelKind:
     architectures = read_object(folder / "config.json").get("architectures") or [""]
     classifies = str(architectures[0]).endswith("ForSequenceClassification")
     return "cross-encoder" if said == "CrossEncoder" or (classifies and "Pooling" not in modules) else "dense"
+
+
+def says_pylate(settings: Mapping[str, Any]) -> bool:
+    """Whether PyLate wrote these settings; they lack a kind where the model that it began with did not say one."""
+    kind = settings.get("model_type")
+    return kind == "ColBERT" or (kind is None and "query_prefix" in settings)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from importlib import metadata
 from pathlib import Path
 
 from cosmith.errors import InputError
@@ -50,6 +49,8 @@ def lasting_name(name_or_folder: str | Path) -> str:
 
 
 def _packaged() -> Path | None:
+    from importlib import metadata
+
     try:
         distribution = metadata.distribution(_DISTRIBUTION)
     except metadata.PackageNotFoundError:

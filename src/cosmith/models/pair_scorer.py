@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cosmith.models.cross_encoder import CrossEncoder
-from cosmith.models.late_interaction import LateInteractionEncoder
-from cosmith.models.late_interaction.folder import holds_late_interaction
+from cosmith.models.kinds import kind_of
 from cosmith.models.packaged import find_model
+
+if TYPE_CHECKING:
+    from cosmith.models.cross_encoder import CrossEncoder
+    from cosmith.models.late_interaction import LateInteractionEncoder
 
 
 def load_pair_scorer(name_or_folder: str | Path) -> CrossEncoder | LateInteractionEncoder:
@@ -16,5 +19,10 @@ def load_pair_scorer(name_or_folder: str | Path) -> CrossEncoder | LateInteracti
     Raises:
         InputError: As their ``load``.
     """
-    late = holds_late_interaction(find_model(name_or_folder))
-    return LateInteractionEncoder.load(name_or_folder) if late else CrossEncoder.load(name_or_folder)
+    if kind_of(find_model(name_or_folder)) == "late-interaction":
+        from cosmith.models.late_interaction import LateInteractionEncoder
+
+        return LateInteractionEncoder.load(name_or_folder)
+    from cosmith.models.cross_encoder import CrossEncoder
+
+    return CrossEncoder.load(name_or_folder)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import xxhash
 
 from cosmith.data.tokens import RaggedTokens
+from cosmith.models.measure import TokenMeasure
 from cosmith.models.prompts import fill_prompt
 from cosmith.models.tokenization import TextTokenizer
 
@@ -42,7 +44,7 @@ class TextReader:
     def tokenize(
         self, texts: Sequence[str], *, prompt: str | None = None, instruction: str = "", max_length: int | None = None
     ) -> RaggedTokens:
-        """As :meth:`cosmith.models.Encoder.tokenize`."""
+        """As :meth:`ReadsTexts.tokenize`."""
         before, limit = self.prompt(prompt, instruction), self._limit(max_length)
         tokens = self.tokenizer([before + text for text in texts] if before else texts, limit)
         if not before or self.include_prompt:
@@ -60,3 +62,37 @@ class TextReader:
 
     def _limit(self, max_length: int | None) -> int:
         return self.max_length if max_length is None else min(max_length, self.max_length)
+
+
+class ReadsTexts:
+    """A model that reads texts through a :class:`TextReader`."""
+
+    def _reader(self, prompt: str | None) -> TextReader:
+        """What reads texts with a prompt."""
+        raise NotImplementedError
+
+    def tokenize(
+        self, texts: Sequence[str], *, prompt: str | None = None, instruction: str = "", max_length: int | None = None
+    ) -> RaggedTokens:
+        """Tokenise texts with their prompt before them, as the model wants to read them.
+
+        Args:
+            texts: Any number of texts.
+            prompt: The name of a prompt (see :meth:`cosmith.models.Encoder.encode`).
+            instruction: What takes the place of ``{task}`` in the prompt.
+            max_length: Fewer tokens than the model's own maximum.
+
+        Raises:
+            InputError: When the model has no such prompt.
+        """
+        return self._reader(prompt).tokenize(texts, prompt=prompt, instruction=instruction, max_length=max_length)
+
+    def token_key(self, *, prompt: str | None = None, instruction: str = "", max_length: int | None = None) -> str:
+        """A key for stored tokens: equal exactly when :meth:`tokenize` would give the same for every text."""
+        return self._reader(prompt).key(prompt=prompt, instruction=instruction, max_length=max_length)
+
+    def measure(self, *, prompt: str | None = "document", instruction: str = "") -> TokenMeasure:
+        """How long texts are for this model, to cut documents by (:func:`cosmith.data.chunking.chunk_documents`)."""
+        reader = self._reader(prompt)
+        tokenize = partial(self.tokenize, prompt=prompt, instruction=instruction)
+        return TokenMeasure(reader.max_length, reader.tokenizer, tokenize)

@@ -11,7 +11,7 @@ from cosmith.errors import InputError
 
 def _known(said: str | dict[str, Any]) -> str | dict[str, Any]:
     """Refuse a form that does not exist, or not with these settings; a ValueError, as validators raise."""
-    from cosmith.data.weak_pairs import form_named
+    from cosmith.data.weak_supervision import form_named
 
     try:
         form_named(said)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from cosmith.lazy import on_first_use
 
 # Imported on first use: an index needs Arrow, BM25 alone does not.
 _PUBLIC = {
@@ -53,8 +54,4 @@ if TYPE_CHECKING:
     )
     from cosmith.retrieval.vector_shards import VectorFolder
 
-
-def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        return getattr(importlib.import_module(_PUBLIC[name]), name)
-    raise AttributeError(f"module 'cosmith.retrieval' has no attribute {name!r}")
+__getattr__ = on_first_use(__name__, _PUBLIC)

@@ -62,7 +62,7 @@ def pairs(
     from cosmith.cli.data.card import write_card
     from cosmith.data import PairLimits, Source, read_clicks, reasons, weak_pairs, write_rejected
     from cosmith.data.documents import DocumentFiles
-    from cosmith.data.weak_pairs import form_named, open_threads
+    from cosmith.data.weak_supervision import form_named, open_threads
 
     require_other(output, documents, threads, clicks)
     manner = manner_of(context)

@@ -1,7 +1,8 @@
 """The planner: the cheapest form of a model and of its vectors that keeps its quality, measured."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from cosmith.lazy import on_first_use
 
 if TYPE_CHECKING:
     from cosmith.compression.planning.candidate import COSTS, Candidate
@@ -12,21 +13,17 @@ if TYPE_CHECKING:
 
 # Imported on first use: what measures a model runs in processes of their own, which shall stay small.
 _PUBLIC = {
-    "COSTS": "candidate",
-    "Candidate": "candidate",
-    "Limits": "limits",
-    "ModelForm": "model_forms",
-    "PLAN": "planning",
-    "Plan": "outcome",
-    "decide": "outcome",
-    "parse_model_forms": "model_forms",
-    "plan": "planning",
+    "COSTS": ".candidate",
+    "Candidate": ".candidate",
+    "Limits": ".limits",
+    "ModelForm": ".model_forms",
+    "PLAN": ".planning",
+    "Plan": ".outcome",
+    "decide": ".outcome",
+    "parse_model_forms": ".model_forms",
+    "plan": ".planning",
 }
 
 __all__ = ["COSTS", "PLAN", "Candidate", "Limits", "ModelForm", "Plan", "decide", "parse_model_forms", "plan"]
 
-
-def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        return getattr(import_module(f"{__name__}.{_PUBLIC[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = on_first_use(__name__, _PUBLIC)

@@ -18,25 +18,26 @@ kind                     asks                                                   
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from cosmith.lazy import on_first_use
 
 # Imported on first use: retrieval tasks need the searchers, which need Arrow.
 _PUBLIC = {
-    "AnalogyTask": "analogy",
-    "BitextMiningTask": "bitext_mining",
-    "ClassificationTask": "classification",
-    "ClusteringTask": "clustering",
-    "EvaluationTask": "task",
-    "PairClassificationTask": "pair_classification",
-    "RerankingTask": "reranking",
-    "RetrievalTask": "retrieval",
-    "StsTask": "sts",
-    "SubsetsTask": "subsets",
-    "SummarisationTask": "summarisation",
-    "TaskTexts": "task",
-    "WordSimilarityTask": "word_similarity",
-    "task_of": "kinds",
+    "AnalogyTask": ".analogy",
+    "BitextMiningTask": ".bitext_mining",
+    "ClassificationTask": ".classification",
+    "ClusteringTask": ".clustering",
+    "EvaluationTask": ".task",
+    "PairClassificationTask": ".pair_classification",
+    "RerankingTask": ".reranking",
+    "RetrievalTask": ".retrieval",
+    "StsTask": ".sts",
+    "SubsetsTask": ".subsets",
+    "SummarisationTask": ".summarisation",
+    "TaskTexts": ".task",
+    "WordSimilarityTask": ".word_similarity",
+    "task_of": ".kinds",
 }
 
 __all__ = [
@@ -71,8 +72,4 @@ if TYPE_CHECKING:
     from cosmith.evaluation.tasks.task import EvaluationTask, TaskTexts
     from cosmith.evaluation.tasks.word_similarity import WordSimilarityTask
 
-
-def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        return getattr(importlib.import_module(f"{__name__}.{_PUBLIC[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = on_first_use(__name__, _PUBLIC)

@@ -18,6 +18,7 @@ from cosmith.atomic import atomic_folder, require_replaceable, write_json
 from cosmith.errors import InputError, nearest
 from cosmith.models.backbone import load_backbone, quiet_transformers
 from cosmith.models.folder import DenseSpec, listed_modules, read_dense, read_object, typed_value
+from cosmith.models.kinds import says_pylate
 from cosmith.models.late_interaction.markers import register_markers
 from cosmith.models.weights import save_weights
 
@@ -96,7 +97,7 @@ def read_late_interaction(folder: Path) -> tuple[Any, Any, DenseSpec, LateIntera
     modules = list(listed_modules(listing)) if listing.is_file() else []
     settings = read_object(folder / _SETTINGS)
     kinds = [kind for kind, _ in modules]
-    of_pylate = _says_pylate(settings) and kinds == ["Transformer", "Dense"]
+    of_pylate = says_pylate(settings) and kinds == ["Transformer", "Dense"]
     if not of_pylate and kinds != ["Transformer", "Dense", "MultiVectorMask", "Normalize"]:
         has = f"has the modules {', '.join(kinds)}" if kinds else "has no modules.json"
         raise InputError(f"{has}, which makes no late-interaction model that Cosmith knows", path=listing,
@@ -109,18 +110,6 @@ def read_late_interaction(folder: Path) -> tuple[Any, Any, DenseSpec, LateIntera
     if of_pylate:
         register_markers(tokenizer, spec.prompts.values())
     return model, tokenizer, dense, spec
-
-
-def holds_late_interaction(folder: Path) -> bool:
-    """Whether a model folder is that of a late-interaction model."""
-    settings = read_object(folder / _SETTINGS)
-    return settings.get("model_type") == "MultiVectorEncoder" or _says_pylate(settings)
-
-
-def _says_pylate(settings: Mapping[str, Any]) -> bool:
-    """Whether PyLate wrote these settings; they lack a kind where the model that it began with did not say one."""
-    kind = settings.get("model_type")
-    return kind == "ColBERT" or (kind is None and "query_prefix" in settings)
 
 
 def _of_modules(folder: Path, backbone: Path, mask: Path, settings: Mapping[str, Any]) -> LateInteractionSpec:

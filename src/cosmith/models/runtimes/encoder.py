@@ -21,9 +21,8 @@ from cosmith.models.dimensions import checked_dim
 from cosmith.models.fingerprint_parts import spec_parts
 from cosmith.models.folder import ModelSpec, read_spec
 from cosmith.models.lengths import UNLIMITED
-from cosmith.models.measure import TokenMeasure
 from cosmith.models.packaged import find_model
-from cosmith.models.reading import TextReader
+from cosmith.models.reading import ReadsTexts, TextReader
 from cosmith.models.runtimes.description import ExportedModel, ExportRuntime, RuntimePrecision, Variant
 from cosmith.models.runtimes.session import Session, cores, rectangle
 from cosmith.models.runtimes.tokenizer import read_tokenizer
@@ -35,7 +34,7 @@ from cosmith.models.threads import in_threads
 CORE_TOKENS = 512
 
 
-class RuntimeEncoder:
+class RuntimeEncoder(ReadsTexts):
     """An exported model: a :class:`~cosmith.models.TextEncoder` that needs neither torch nor transformers.
 
     It reads texts as the model that was exported does (same tokens, prompts and truncation), and its graph ends with
@@ -133,23 +132,7 @@ class RuntimeEncoder:
         said["graph"] = self.variant.digest
         return said | spec_parts(self.spec)
 
-    def tokenize(
-        self, texts: Sequence[str], *, prompt: str | None = None, instruction: str = "", max_length: int | None = None
-    ) -> RaggedTokens:
-        """Tokenise texts as the model reads them, see :meth:`cosmith.models.Encoder.tokenize`."""
-        return self._reader.tokenize(texts, prompt=prompt, instruction=instruction, max_length=max_length)
-
-    def token_key(self, *, prompt: str | None = None, instruction: str = "", max_length: int | None = None) -> str:
-        """A key for stored tokens: equal exactly when :meth:`tokenize` would give the same for every text."""
-        return self._reader.key(prompt=prompt, instruction=instruction, max_length=max_length)
-
-    def measure(self, *, prompt: str | None = "document", instruction: str = "") -> TokenMeasure:
-        """How long texts are for this model, see :meth:`cosmith.models.Encoder.measure`."""
-        tokenize = partial(self.tokenize, prompt=prompt, instruction=instruction)
-        return TokenMeasure(self.max_length, self.tokenizer, tokenize)
-
-    @property
-    def _reader(self) -> TextReader:
+    def _reader(self, prompt: str | None) -> TextReader:
         return TextReader(self.tokenizer, self.prompts, self.spec.default_prompt, self.max_length)
 
     def encode(
@@ -215,7 +198,7 @@ class RuntimeEncoder:
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
         """What the graph gives for the different texts, cut ``[different, dim]``, and which of them each text is."""
         checked_dim(dim, self.dimension)
-        self._reader.prompt(prompt, instruction)  # an unknown prompt shall fail before anything is done
+        self._reader(prompt).prompt(prompt, instruction)  # an unknown prompt shall fail before anything is done
         distinct, places = distinct_of(texts)
         tokenize = partial(self.tokenize, prompt=prompt, instruction=instruction)
         return self._encoded(distinct, tokenize, dim, token_budget, show_progress), places

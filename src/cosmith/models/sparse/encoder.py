@@ -30,11 +30,10 @@ from cosmith.models.fingerprint import add_weights
 from cosmith.models.forward import padded_arguments, run
 from cosmith.models.inference import encode_ragged
 from cosmith.models.lengths import longest_input
-from cosmith.models.measure import TokenMeasure
 from cosmith.models.new_heads import parts_of, with_new_head
 from cosmith.models.packaged import find_model
 from cosmith.models.precision import Precision, at_least_float32, resolve_precision
-from cosmith.models.reading import TextReader
+from cosmith.models.reading import ReadsTexts, TextReader
 from cosmith.models.sparse.folder import SparseSpec, read_sparse_encoder, write_sparse_encoder
 from cosmith.models.sparse.static_queries import StaticQueries, inverse_document_frequencies
 from cosmith.models.sparse.vectors import SparseVectors
@@ -44,7 +43,7 @@ from cosmith.models.trainable_model import TrainableModel
 _HEADS = {"bert": "cls", "roberta": "lm_head", "xlm-roberta": "lm_head"}  # that take states without padding
 
 
-class SparseEncoder(TrainableModel):
+class SparseEncoder(ReadsTexts, TrainableModel):
     """A trainable encoder whose vectors have a dimension for each token of its vocabulary.
 
     Args:
@@ -183,23 +182,8 @@ class SparseEncoder(TrainableModel):
 
     # ---------------------------------------------------------------- texts to vectors
 
-    def tokenize(
-        self, texts: Sequence[str], *, prompt: str | None = None, instruction: str = "", max_length: int | None = None
-    ) -> RaggedTokens:
-        """As :meth:`cosmith.models.Encoder.tokenize`: for :meth:`embed_queries` where queries have weights of their own
-        and the prompt is ``query``, else for :meth:`embed`."""
-        return self._reader(prompt).tokenize(texts, prompt=prompt, instruction=instruction, max_length=max_length)
-
-    def token_key(self, *, prompt: str | None = None, instruction: str = "", max_length: int | None = None) -> str:
-        """As :meth:`cosmith.models.Encoder.token_key`."""
-        return self._reader(prompt).key(prompt=prompt, instruction=instruction, max_length=max_length)
-
-    def measure(self, *, prompt: str | None = "document", instruction: str = "") -> TokenMeasure:
-        """As :meth:`cosmith.models.Encoder.measure`."""
-        tokenize = partial(self.tokenize, prompt=prompt, instruction=instruction)
-        return TokenMeasure(self.max_length, self._reader(prompt).tokenizer, tokenize)
-
     def _reader(self, prompt: str | None) -> TextReader:
+        """Where queries have weights of their own, what reads those is meant for :meth:`embed_queries`."""
         words = self._query_tokenizer if self._reads_queries(prompt) else self.tokenizer
         return TextReader(words, self.prompts, self.spec.default_prompt, self.max_length)
 

@@ -6,8 +6,7 @@ import string
 from typing import Any
 
 from cosmith.evaluation import mean_late_interaction_score
-from cosmith.models import LateInteractionEncoder, QueryExpansion, find_model
-from cosmith.models.late_interaction.folder import holds_late_interaction
+from cosmith.models import LateInteractionEncoder, QueryExpansion, find_model, kind_of
 from cosmith.recipes.artefacts import StageContext, load_late_interaction
 from cosmith.recipes.model_kind_schemas import TrainLateInteractionStage
 from cosmith.recipes.stages.training import changed, named_source, outcome, told_by_stage, training_settings
@@ -35,7 +34,7 @@ def _start(stage: TrainLateInteractionStage, context: StageContext) -> LateInter
     if context.artefacts.kind(stage.model) == "late-interaction":
         return context.artefacts.late_interaction(stage.model)
     path = context.artefacts.model_path(stage.model)
-    if holds_late_interaction(find_model(path)):
+    if kind_of(find_model(path)) == "late-interaction":
         return load_late_interaction(path, context.recipe.precision, stage.model)
     return LateInteractionEncoder.from_encoder(
         context.artefacts.encoder(stage.model),

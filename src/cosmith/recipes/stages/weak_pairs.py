@@ -23,7 +23,7 @@ from cosmith.data import (
     write_rejected,
 )
 from cosmith.data.numbering import TextNumbering
-from cosmith.data.weak_pairs import form_named, open_threads
+from cosmith.data.weak_supervision import form_named, open_threads
 from cosmith.errors import InputError
 from cosmith.recipes.artefacts import StageContext
 from cosmith.recipes.pair_splits import split_source

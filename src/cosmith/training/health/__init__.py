@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from cosmith.lazy import on_first_use
 
 # Imported on first use: who reads what a run wrote down does not pay for torch.
 _PUBLIC = {
@@ -84,8 +85,4 @@ if TYPE_CHECKING:
     )
     from cosmith.training.health.watch import Before, Parameters, layer_groups, look_at_embeddings
 
-
-def __getattr__(name: str) -> Any:
-    if name in _PUBLIC:
-        return getattr(importlib.import_module(_PUBLIC[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = on_first_use(__name__, _PUBLIC)

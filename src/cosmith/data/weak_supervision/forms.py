@@ -7,17 +7,17 @@ from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 from cosmith.data.documents import Document
-from cosmith.data.weak_pairs.anchor import Anchor
-from cosmith.data.weak_pairs.co_clicked import CoClicked
-from cosmith.data.weak_pairs.docstring import Docstring, docstring_pairs
-from cosmith.data.weak_pairs.first_sentence import FirstSentence, first_sentence_pairs
-from cosmith.data.weak_pairs.forum import Forum
-from cosmith.data.weak_pairs.heading import Heading, heading_pairs
-from cosmith.data.weak_pairs.inverse_cloze import InverseCloze, inverse_cloze_pairs
-from cosmith.data.weak_pairs.neighbours import Neighbours, neighbour_pairs
-from cosmith.data.weak_pairs.pair import Pair
-from cosmith.data.weak_pairs.question import Question, question_pairs
-from cosmith.data.weak_pairs.title import Title, title_pairs
+from cosmith.data.weak_supervision.anchor import Anchor
+from cosmith.data.weak_supervision.co_clicked import CoClicked
+from cosmith.data.weak_supervision.docstring import Docstring, docstring_pairs
+from cosmith.data.weak_supervision.first_sentence import FirstSentence, first_sentence_pairs
+from cosmith.data.weak_supervision.forum import Forum
+from cosmith.data.weak_supervision.heading import Heading, heading_pairs
+from cosmith.data.weak_supervision.inverse_cloze import InverseCloze, inverse_cloze_pairs
+from cosmith.data.weak_supervision.neighbours import Neighbours, neighbour_pairs
+from cosmith.data.weak_supervision.pair import Pair
+from cosmith.data.weak_supervision.question import Question, question_pairs
+from cosmith.data.weak_supervision.title import Title, title_pairs
 from cosmith.errors import InputError, nearest
 
 Form = (

@@ -14,9 +14,9 @@ import xxhash
 
 from cosmith.data.documents import Document
 from cosmith.data.sentences import sentence_spans
-from cosmith.data.weak_pairs.pair import Pair
-from cosmith.data.weak_pairs.passages import bodies, passages
-from cosmith.data.weak_pairs.settings import require_count, require_number
+from cosmith.data.weak_supervision.pair import Pair
+from cosmith.data.weak_supervision.passages import bodies, passages
+from cosmith.data.weak_supervision.settings import require_count, require_number
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from cosmith.data.row_readers import open_rows
 from cosmith.data.rows import Rejected, RejectedRows, TrainingRow
 from cosmith.data.tables import open_table, place_of
 from cosmith.data.tallies import SHOWN, Measure, Part, Tally, normal_hash
-from cosmith.data.weak_pairs.forum import Thread, holds_threads, open_threads
+from cosmith.data.weak_supervision.forum import Thread, holds_threads, open_threads
 from cosmith.errors import ColumnError
 
 DOCUMENTS = ("positive", "negative", "text", "document", "answer")
@@ -118,7 +118,7 @@ def survey(
 
     Args:
         path: What :func:`cosmith.data.open_rows`, :func:`cosmith.data.read_texts`, :func:`cosmith.data.read_clicks`,
-            :func:`cosmith.data.weak_pairs.open_threads` or, of a folder,
+            :func:`cosmith.data.weak_supervision.open_threads` or, of a folder,
             :func:`cosmith.data.documents.read_documents` takes.
         query, positive, negative: The columns of rows, as :func:`cosmith.data.open_rows` has them.
         column: The column of texts; where it is said, rows are not looked for.

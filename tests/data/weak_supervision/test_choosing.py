@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from cosmith.data import PairLimits, Source, weak_pairs
 from cosmith.data.documents import Document, Section, open_documents, write_documents
-from cosmith.data.weak_pairs import FirstSentence, Heading, InverseCloze, Neighbours, Title
-from cosmith.data.weak_pairs.choosing import AGAIN, KEPT, OVER, SHARED, Candidates, chosen
-from cosmith.data.weak_pairs.pair import Pair
+from cosmith.data.weak_supervision import FirstSentence, Heading, InverseCloze, Neighbours, Title
+from cosmith.data.weak_supervision.choosing import AGAIN, KEPT, OVER, SHARED, Candidates, chosen
+from cosmith.data.weak_supervision.pair import Pair
 from cosmith.errors import InputError
 
 BODY = "What stands here is long enough to be searched for."

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import xxhash
 
 from cosmith.data.texts import text_problem
-from cosmith.data.weak_pairs.pair import Pair, folded
-from cosmith.data.weak_pairs.settings import require_count
+from cosmith.data.weak_supervision.pair import Pair, folded
+from cosmith.data.weak_supervision.settings import require_count
 
 UInt8 = npt.NDArray[np.uint8]
 UInt64 = npt.NDArray[np.uint64]

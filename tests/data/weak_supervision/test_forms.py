@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cosmith.data.documents import Document, Section
 from cosmith.data.sentences import sentence_spans
-from cosmith.data.weak_pairs import (
+from cosmith.data.weak_supervision import (
     DEFAULT_FORMS,
     Docstring,
     FirstSentence,
@@ -24,9 +24,9 @@ from cosmith.data.weak_pairs import (
     form_named,
     weak_pairs,
 )
-from cosmith.data.weak_pairs.inverse_cloze import inverse_cloze_pairs
-from cosmith.data.weak_pairs.neighbours import neighbour_pairs
-from cosmith.data.weak_pairs.passages import bodies, paragraphs, passages
+from cosmith.data.weak_supervision.inverse_cloze import inverse_cloze_pairs
+from cosmith.data.weak_supervision.neighbours import neighbour_pairs
+from cosmith.data.weak_supervision.passages import bodies, paragraphs, passages
 from cosmith.errors import InputError
 
 REST = "And here stands enough of a text behind it to be worth searching for."

@@ -9,9 +9,9 @@ from typing import Literal
 
 from cosmith.data.documents import Document
 from cosmith.data.sentences import sentence_spans
-from cosmith.data.weak_pairs.pair import Pair
-from cosmith.data.weak_pairs.passages import bodies
-from cosmith.data.weak_pairs.settings import require_choice, require_count
+from cosmith.data.weak_supervision.pair import Pair
+from cosmith.data.weak_supervision.passages import bodies
+from cosmith.data.weak_supervision.settings import require_choice, require_count
 
 
 @dataclass(frozen=True)

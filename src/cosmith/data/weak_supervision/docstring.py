@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cosmith.data.documents import Document
-from cosmith.data.weak_pairs.pair import Pair
-from cosmith.data.weak_pairs.settings import require_count
+from cosmith.data.weak_supervision.pair import Pair
+from cosmith.data.weak_supervision.settings import require_count
 
 
 @dataclass(frozen=True)

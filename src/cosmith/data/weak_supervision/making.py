@@ -18,13 +18,13 @@ import numpy as np
 from cosmith.data.documents import Document
 from cosmith.data.ragged import Int64
 from cosmith.data.rows import TrainingRow
-from cosmith.data.weak_pairs.anchor import Anchor, AnchorTexts
-from cosmith.data.weak_pairs.choosing import KEPT, REASONS, Candidates, PairLimits, chosen, problem_of
-from cosmith.data.weak_pairs.co_clicked import Clicked, CoClicked, co_clicked_pairs
-from cosmith.data.weak_pairs.forms import DEFAULT_FORMS, FORMS, Form, form_named, name_of_form
-from cosmith.data.weak_pairs.forum import Forum, Thread, thread_pairs
-from cosmith.data.weak_pairs.pair import Pair
-from cosmith.data.weak_pairs.spill import Spill
+from cosmith.data.weak_supervision.anchor import Anchor, AnchorTexts
+from cosmith.data.weak_supervision.choosing import KEPT, REASONS, Candidates, PairLimits, chosen, problem_of
+from cosmith.data.weak_supervision.co_clicked import Clicked, CoClicked, co_clicked_pairs
+from cosmith.data.weak_supervision.forms import DEFAULT_FORMS, FORMS, Form, form_named, name_of_form
+from cosmith.data.weak_supervision.forum import Forum, Thread, thread_pairs
+from cosmith.data.weak_supervision.pair import Pair
+from cosmith.data.weak_supervision.spill import Spill
 from cosmith.errors import InputError
 from cosmith.phrases import counted
 

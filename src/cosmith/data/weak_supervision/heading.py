@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cosmith.data.documents import Document, Section
-from cosmith.data.weak_pairs.pair import Pair, folded
-from cosmith.data.weak_pairs.settings import require_choice
+from cosmith.data.weak_supervision.pair import Pair, folded
+from cosmith.data.weak_supervision.settings import require_choice
 
 GENERIC_HEADINGS = frozenset(
     {

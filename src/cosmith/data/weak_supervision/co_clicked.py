@@ -19,9 +19,9 @@ import numpy.typing as npt
 import xxhash
 
 from cosmith.data.ragged import Int64
-from cosmith.data.weak_pairs.pair import Pair, folded
-from cosmith.data.weak_pairs.settings import require_count, require_number
-from cosmith.data.weak_pairs.spill import Spill
+from cosmith.data.weak_supervision.pair import Pair, folded
+from cosmith.data.weak_supervision.settings import require_count, require_number
+from cosmith.data.weak_supervision.spill import Spill
 
 
 class Clicked(Protocol):

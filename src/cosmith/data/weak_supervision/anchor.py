@@ -19,10 +19,10 @@ import numpy.typing as npt
 import xxhash
 
 from cosmith.data.documents import Document
-from cosmith.data.weak_pairs.pair import Pair, folded
-from cosmith.data.weak_pairs.settings import require_count
-from cosmith.data.weak_pairs.spill import Spill
-from cosmith.data.weak_pairs.title import untitled
+from cosmith.data.weak_supervision.pair import Pair, folded
+from cosmith.data.weak_supervision.settings import require_count
+from cosmith.data.weak_supervision.spill import Spill
+from cosmith.data.weak_supervision.title import untitled
 
 GENERIC_ANCHORS = frozenset(
     {

@@ -13,10 +13,10 @@ from itertools import pairwise
 
 from cosmith.data.documents import Document
 from cosmith.data.documents.composition import trimmed
-from cosmith.data.weak_pairs.pair import Pair
-from cosmith.data.weak_pairs.passages import Span, paragraphs
-from cosmith.data.weak_pairs.settings import require_count
-from cosmith.data.weak_pairs.title import untitled
+from cosmith.data.weak_supervision.pair import Pair
+from cosmith.data.weak_supervision.passages import Span, paragraphs
+from cosmith.data.weak_supervision.settings import require_count
+from cosmith.data.weak_supervision.title import untitled
 
 _MARKS = ("?", "？", "؟")
 _MARKED = re.compile(

@@ -12,8 +12,8 @@ from cosmith.data.record_values import UnusableError, name_of, text_of
 from cosmith.data.records import Record, Table
 from cosmith.data.records_file import RecordsFile
 from cosmith.data.tables import open_table
-from cosmith.data.weak_pairs.pair import Pair
-from cosmith.data.weak_pairs.settings import require_choice, require_number
+from cosmith.data.weak_supervision.pair import Pair
+from cosmith.data.weak_supervision.settings import require_choice, require_number
 from cosmith.errors import InputError
 
 # Names of keys, folded and without signs; the first that a record has counts.

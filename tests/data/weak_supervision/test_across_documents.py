@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from cosmith.data import ClickedDocument
 from cosmith.data.documents import Document, Link
-from cosmith.data.weak_pairs import Anchor, Answer, CoClicked, Forum, Thread, open_threads, weak_pairs
-from cosmith.data.weak_pairs.anchor import page_key, target_key
-from cosmith.data.weak_pairs.co_clicked import co_clicked_pairs
-from cosmith.data.weak_pairs.forum import thread_pairs
+from cosmith.data.weak_supervision import Anchor, Answer, CoClicked, Forum, Thread, open_threads, weak_pairs
+from cosmith.data.weak_supervision.anchor import page_key, target_key
+from cosmith.data.weak_supervision.co_clicked import co_clicked_pairs
+from cosmith.data.weak_supervision.forum import thread_pairs
 from cosmith.errors import InputError
 
 BODY = "What stands here is long enough to be searched for."

@@ -13,10 +13,10 @@ from itertools import pairwise
 import numpy as np
 
 from cosmith.data.documents import Document
-from cosmith.data.weak_pairs.inverse_cloze import generator_of
-from cosmith.data.weak_pairs.pair import Pair
-from cosmith.data.weak_pairs.passages import bodies, passages
-from cosmith.data.weak_pairs.settings import require_count
+from cosmith.data.weak_supervision.inverse_cloze import generator_of
+from cosmith.data.weak_supervision.pair import Pair
+from cosmith.data.weak_supervision.passages import bodies, passages
+from cosmith.data.weak_supervision.settings import require_count
 
 
 @dataclass(frozen=True)

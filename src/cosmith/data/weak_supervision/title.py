@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cosmith.data.documents import Document
-from cosmith.data.weak_pairs.pair import Pair
+from cosmith.data.weak_supervision.pair import Pair
 
 
 @dataclass(frozen=True)
