@@ -16,6 +16,7 @@ from cosmith.errors import InputError
 from cosmith.evaluation import evaluate_retrieval, search_collection_bm25
 from cosmith.models import Encoder
 from cosmith.recipes import load_recipe, parse_document, run_recipe
+from cosmith.retrieval import Index
 
 PAGE = (
     "# Handbook\n\nWelcome.\n\n## Leave\n\n" + "Everyone has thirty days. " * 4 + "\n\n## Travel\n\nBook the train.\n"
@@ -129,7 +130,13 @@ def test_documents_are_scored_by_their_best_chunk(small_world: Path, tmp_path: P
         assert search["before"] == search["after"]
         assert all(len(hit["text"]) < len(held_out.documents[hit["id"]]) for hit in search["after"])
     assert f", cut into {index['chunks']:,} chunks," in summary("index", index, tmp_path)[0]
+    assert index["form"] is None
+    compressed = run(small_world, tmp_path, stages, **{"index.form": "int8, rescored x4 by float16"})["index"]
+    assert compressed["form"] == "int8, rescored x4 by float16"
+    assert " as int8, rescored x4 by float16" in summary("index", compressed, tmp_path)[0]
+    assert Index.load(tmp_path / "run" / "index" / "index").card.form == compressed["form"]
     for wrong, said in (
+        ({"index.form": "int9"}, r"stages\.index\.form.*int8"),
         ({"scores.chunk_tokens": None}, "goes with chunk_tokens"),
         ({"scores.tasks": "similar"}, r"stages\.scores\.chunk_tokens.*never cut"),
         ({"scores.chunk_overlap": 4}, "half"),

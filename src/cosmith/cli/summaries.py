@@ -299,9 +299,10 @@ def _compare(result: Result, folder: Path) -> list[str]:
 
 def _index(result: Result, folder: Path) -> list[str]:
     chunks = f", cut into {counted(result['chunks'], 'chunk')}," if result.get("chunks") else ""
+    stored = f" as {result['form']}" if result.get("form") else ""
     lines = [
         f"{counted(result['documents'], 'document')}{chunks} in {clock(result['seconds'])},"
-        f" {result['dimension']} numbers each, {size(result['bytes'])}"
+        f" {result['dimension']} numbers each{stored}, {size(result['bytes'])}"
     ]
     for search in result["searches"]:
         lines += ["", f"search: {one_line(search['query'])}"]

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from cosmith.errors import InputError
-from cosmith.recipes.loss_choice import LossChoice
+from cosmith.recipes.choices import LossChoice
 from cosmith.recipes.references import SourceName
 from cosmith.recipes.stage_settings import Count, OneOrMore, Positive, PromptNames, ShareOrAll, StepSettings
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from cosmith.errors import InputError
-from cosmith.recipes.loss_choice import LossChoice
+from cosmith.recipes.choices import LossChoice
 from cosmith.recipes.mixture_schemas import MixtureSettings, TextMixtureSettings
 from cosmith.recipes.references import (
     CollectionName,

@@ -6,8 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from cosmith.recipes.form_choice import FormChoice
-from cosmith.recipes.loss_choice import LossChoice
+from cosmith.recipes.choices import LossChoice, WeakPairChoice
 from cosmith.recipes.references import InputPath, Kind, TextsName
 from cosmith.recipes.stage_settings import Count, NearlyCrossing, OneOrMore, Share, StageSettings
 
@@ -53,7 +52,7 @@ class WeakPairsStage(StageSettings):
         description="The documents: texts, best with a column `title`; training rows; or a collection's documents. "
         "None where all forms are made of something else.",
     )
-    forms: Annotated[list[FormChoice], OneOrMore, Field(min_length=1)] = Field(
+    forms: Annotated[list[WeakPairChoice], OneOrMore, Field(min_length=1)] = Field(
         ["title", "first-sentence"],
         description="Their names, or mappings of `name` and settings; what two of them find, the one named first has.",
     )

@@ -8,9 +8,9 @@ from pydantic import Field, model_validator
 
 from cosmith.errors import InputError
 from cosmith.evaluation.tasks.kind import Kind as TaskKind
+from cosmith.recipes.choices import LossChoice, VectorFormChoice
 from cosmith.recipes.document_schemas import BestChunkSettings
 from cosmith.recipes.engine_schemas import EngineSettings
-from cosmith.recipes.loss_choice import LossChoice
 from cosmith.recipes.mixture_schemas import TextMixtureSettings
 from cosmith.recipes.references import (
     CollectionName,
@@ -376,6 +376,9 @@ class IndexStage(BestChunkSettings, EngineSettings):
     )
     k: Count = Field(3, description="How many documents to show a search.")
     dim: Count | None = Field(None, description="Cut the vectors to their first `dim` numbers.")
+    form: VectorFormChoice | None = Field(
+        None, description="A compressed form of the vectors, e.g. `rabitq, rescored x4 by int8`; `before` stays whole."
+    )
 
     def outputs(self) -> dict[str, Kind]:
         return {"": "index"}

@@ -29,7 +29,7 @@ def index(stage: IndexStage, context: StageContext) -> dict[str, Any]:
     folder = artefacts.folder(context.name)
     started = time.monotonic()
     path = str(artefacts.folder(stage.model).resolve()) if stage.model != "base" else artefacts.recipe.base
-    encoder, built = _built(stage, stage.model, collection, context, folder, dim=stage.dim, model=path)
+    encoder, built = _built(stage, stage.model, collection, context, folder, dim=stage.dim, form=stage.form, model=path)
     seconds = time.monotonic() - started
     queries = [*stage.queries, *_some_queries(collection, stage.examples, context.seed)]
     after = built.search(encoder, queries, stage.k) if queries else None
@@ -40,6 +40,7 @@ def index(stage: IndexStage, context: StageContext) -> dict[str, Any]:
         "documents": len(built),
         "chunks": built.card.chunks,
         "dimension": built.card.dim,
+        "form": built.card.form,
         "seconds": round(seconds, 3),
         "bytes": sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()),
         "folder": str(folder),
