@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from cosmith.atomic import atomic_file, write_json
 from cosmith.evaluation.comparing import MACRO, ModelPair, ModelTable
 from cosmith.evaluation.comparison_markdown import comparison_as_markdown
 from cosmith.evaluation.comparison_report import ComparisonReport, ItemChange, WonAndLost
@@ -13,11 +12,10 @@ from cosmith.evaluation.significance import Interval
 from cosmith.inspection import wording
 from cosmith.inspection.error_sections import errors_section, unlabelled_section
 from cosmith.inspection.markup import Markup, element, joined, table
+from cosmith.inspection.page import page_of_sections, write_in_three_forms
 from cosmith.inspection.passages import passage
-from cosmith.inspection.report import page_head
 from cosmith.phrases import counted
 
-PAGE, TEXT, DATA = "comparison.html", "comparison.md", "comparison.json"
 _WOULD_SHOW = (
     "The last column is the true difference that this test set would show with a power of 80 %: smaller ones may be"
     " there and not be seen."
@@ -37,14 +35,9 @@ def write_comparison(folder: str | Path, report: ComparisonReport) -> tuple[Path
     Raises:
         StorageError: When one cannot be written; an older one stands unchanged.
     """
-    page, text, data = (Path(folder) / name for name in (PAGE, TEXT, DATA))
-    written = comparison_page(report)
-    write_json(data, report.to_dict())
-    with atomic_file(text) as handle:
-        handle.write(comparison_as_markdown(report))
-    with atomic_file(page) as handle:
-        handle.write(written)
-    return page, text, data
+    return write_in_three_forms(
+        folder, "comparison", page=comparison_page(report), text=comparison_as_markdown(report), data=report.to_dict()
+    )
 
 
 def comparison_page(report: ComparisonReport) -> str:
@@ -60,15 +53,7 @@ def comparison_page(report: ComparisonReport) -> str:
         sections.append((f"errors-{number}", f"Errors on {task}", errors_section(analyses, roles_of(compared.models))))
         found = report.unlabelled.get(task, ())
         sections.append((f"unlabelled-{number}", f"{task}: likely relevant, never judged", unlabelled_section(found)))
-    there = [(name, title, content) for name, title, content in sections if content]
-    contents = element("nav", *(element("a", title, href=f"#{name}") for name, title, _ in there))
-    body = [element("section", element("h2", title), content, id=name) for name, title, content in there]
-    return "<!doctype html>\n" + element(
-        "html",
-        page_head(f"{' and '.join(compared.models)}: comparison"),
-        element("body", element("main", _opening(compared), contents, *body)),
-        lang="en",
-    )
+    return page_of_sections(f"{' and '.join(compared.models)}: comparison", _opening(compared), sections)
 
 
 def roles_of(models: Sequence[str]) -> dict[str, str]:

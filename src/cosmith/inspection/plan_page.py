@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from cosmith.atomic import atomic_file, write_json
 from cosmith.compression.planning import COSTS, Candidate, Plan
 from cosmith.compression.planning.outcome import stored_of
 from cosmith.inspection import wording
 from cosmith.inspection.markup import Markup, element, facts, joined, table
-from cosmith.inspection.report import page_head
+from cosmith.inspection.page import page_of_sections, write_in_three_forms
 from cosmith.phrases import counted, share, size
 
-PAGE, TEXT, DATA = "report.html", "report.md", "report.json"
 _AXES = {"bytes": "bytes a document", "latency": "ms a query", "memory": "MB of memory"}
 _UNITS = {"bytes": 1.0, "latency": 1000.0, "memory": 1e-6}
 _NOTE = (
@@ -35,13 +33,7 @@ def write_plan(folder: str | Path, plan: Plan) -> tuple[Path, Path, Path]:
     Raises:
         StorageError: When one cannot be written; an older one stands unchanged.
     """
-    page, text, data = (Path(folder) / name for name in (PAGE, TEXT, DATA))
-    written = plan_page(plan)
-    write_json(data, plan.to_dict())
-    for path, content in ((text, plan.markdown()), (page, written)):
-        with atomic_file(path) as handle:
-            handle.write(content)
-    return page, text, data
+    return write_in_three_forms(folder, "report", page=plan_page(plan), text=plan.markdown(), data=plan.to_dict())
 
 
 def plan_page(plan: Plan) -> str:
@@ -52,14 +44,7 @@ def plan_page(plan: Plan) -> str:
         ("all", "All candidates", _folded(plan)),
         ("measured", "How it was measured", joined(element("p", note) for note in plan.notes)),
     ]
-    contents = element("nav", *(element("a", title, href=f"#{name}") for name, title, _ in sections))
-    body = [element("section", element("h2", title), content, id=name) for name, title, content in sections]
-    return "<!doctype html>\n" + element(
-        "html",
-        page_head(f"{plan.model}: plan"),
-        element("body", element("main", _opening(plan), contents, *body)),
-        lang="en",
-    )
+    return page_of_sections(f"{plan.model}: plan", _opening(plan), sections)
 
 
 def _opening(plan: Plan) -> Markup:

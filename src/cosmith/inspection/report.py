@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cosmith.atomic import atomic_file
 from cosmith.inspection.markup import Markup, element
+from cosmith.inspection.page import page_of_sections
 from cosmith.inspection.run_record import RunRecord, read_run
 
 REPORT = "report.html"
@@ -75,27 +76,8 @@ def report_page(run: RunRecord) -> str:
         ("searches", "Example searches", searches_section),
         ("provenance", "Where these figures come from", provenance_section),
     ]
-    found = [(name, title, content) for name, title, make in sections if (content := make(run))]
-    contents = element("nav", *(element("a", title, href=f"#{name}") for name, title, _ in found))
-    body = [element("section", element("h2", title), content, id=name) for name, title, content in found]
-    return "<!doctype html>\n" + element(
-        "html",
-        page_head(f"{run.name}: report"),
-        element("body", element("main", _opening(run), contents, *body)),
-        lang="en",
-    )
-
-
-def page_head(title: str) -> Markup:
-    """The head of a page, with the style sheet in it."""
-    style = (Path(__file__).parent / "report.css").read_text(encoding="utf-8")
-    return element(
-        "head",
-        Markup('<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'),
-        Markup('<meta name="color-scheme" content="light dark">'),
-        element("title", title),
-        element("style", Markup(style)),
-    )
+    found = [(name, title, make(run)) for name, title, make in sections]
+    return page_of_sections(f"{run.name}: report", _opening(run), found)
 
 
 def _opening(run: RunRecord) -> Markup:

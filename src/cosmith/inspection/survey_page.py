@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from cosmith.atomic import atomic_file
 from cosmith.inspection.markup import Markup, element, facts, table
-from cosmith.inspection.report import page_head
+from cosmith.inspection.page import whole_page
 from cosmith.phrases import counted, one_line, share
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def write_survey_page(path: str | Path, found: Survey, model: str | None = None)
 
     Args:
         path: Where to.
-        found: What :func:`cosmith.data.surveying` found.
+        found: What :func:`cosmith.data.survey` found.
         model: The name of the model in whose tokens it counted.
 
     Raises:
@@ -41,12 +41,7 @@ def survey_page(found: Survey, model: str | None = None) -> str:
     """The page as text."""
     sections = [_part(part, found.unit, model) for part in found.parts]
     sections += [section for section in (_rejected(found), _shared(found)) if section is not None]
-    return "<!doctype html>\n" + element(
-        "html",
-        page_head(f"{Path(found.path).name}: what is in it"),
-        element("body", element("main", _opening(found), *sections)),
-        lang="en",
-    )
+    return whole_page(f"{Path(found.path).name}: what is in it", _opening(found), *sections)
 
 
 def _opening(found: Survey) -> Markup:
