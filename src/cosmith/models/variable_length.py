@@ -23,6 +23,7 @@ from cosmith.models.precision import at_least_float32
 
 ATTENTION = "cosmith_variable_length"
 TEXTS_PER_GROUP = 16
+_LONG = 100  # tokens
 
 # Families whose forward takes flat position ids and hands keyword arguments on to the attention function.
 # The value says where position ids begin: the RoBERTa family begins after its padding token's id.
@@ -151,10 +152,15 @@ def flat_arguments(config: Any, token_ids: torch.Tensor, layout: FlatLayout) -> 
 
 def _to_rectangle(flat: torch.Tensor, group: TextGroup) -> torch.Tensor:
     """``[tokens, heads, d]`` of the whole micro-batch → ``[texts * heads, longest, d]`` of a group."""
+    return _by_head(_cells(flat, group), group)
+
+
+def _cells(flat: torch.Tensor, group: TextGroup) -> torch.Tensor:
+    """``[tokens, heads, d]`` of the whole micro-batch → ``[texts, longest, heads, d]`` of a group."""
     part = flat[group.start : group.stop]
     if group.source is not None:
         part = part.index_select(0, group.source)
-    return _by_head(part, group)
+    return part.reshape(group.texts, group.longest, *flat.shape[1:])
 
 
 def _gradient_to_rectangle(flat: torch.Tensor, group: TextGroup) -> torch.Tensor:
@@ -163,12 +169,12 @@ def _gradient_to_rectangle(flat: torch.Tensor, group: TextGroup) -> torch.Tensor
     if group.cells is not None:
         cells = flat.new_zeros(group.texts * group.longest, *flat.shape[1:])
         part = cells.index_copy_(0, group.cells, part)
-    return _by_head(part, group)
+    return _by_head(part.reshape(group.texts, group.longest, *flat.shape[1:]), group)
 
 
 def _by_head(cells: torch.Tensor, group: TextGroup) -> torch.Tensor:
-    rectangle = cells.reshape(group.texts, group.longest, *cells.shape[1:]).transpose(1, 2)
-    return rectangle.reshape(-1, group.longest, cells.shape[-1])
+    """``[texts, longest, heads, d]`` → ``[texts * heads, longest, d]``."""
+    return cells.transpose(1, 2).reshape(-1, group.longest, cells.shape[-1])
 
 
 def _from_rectangle(rectangle: torch.Tensor, group: TextGroup) -> torch.Tensor:
@@ -179,15 +185,11 @@ def _from_rectangle(rectangle: torch.Tensor, group: TextGroup) -> torch.Tensor:
     return cells if group.cells is None else cells.index_select(0, group.cells)
 
 
-def _bias(group: TextGroup, heads: int, causal: bool, window: int | None, like: torch.Tensor) -> torch.Tensor:
-    """What to add to the scores: 0, or minus infinity where must not be attended to.
-
-    Returns:
-        ``[texts * heads, longest or 1, longest]``, or a single 0 where everything may be attended to.
-    """
+def _blocked(group: TextGroup, causal: bool, window: int | None, device: torch.device) -> torch.Tensor | None:
+    """Where a query must not attend to a key, bool ``[texts or 1, 1, longest or 1, longest]``; None: nowhere."""
     blocked = group.empty
     if causal or window is not None:
-        position = torch.arange(group.longest, device=like.device)
+        position = torch.arange(group.longest, device=device)
         distance = position[:, None] - position[None, :]
         outside = distance < 0 if causal else torch.zeros_like(distance, dtype=torch.bool)
         if window is not None:
@@ -195,6 +197,16 @@ def _bias(group: TextGroup, heads: int, causal: bool, window: int | None, like: 
         blocked = outside[None, None] if blocked is None else blocked | outside
         if window is not None:  # an empty cell far behind its text would see nothing: a soft-max that is no number
             blocked = blocked & (distance != 0)
+    return blocked
+
+
+def _bias(group: TextGroup, heads: int, causal: bool, window: int | None, like: torch.Tensor) -> torch.Tensor:
+    """What to add to the scores: 0, or minus infinity where must not be attended to.
+
+    Returns:
+        ``[texts * heads, longest or 1, longest]``, or a single 0 where everything may be attended to.
+    """
+    blocked = _blocked(group, causal, window, like.device)
     if blocked is None:
         return like.new_zeros(1, 1, 1)
     bias = torch.zeros(blocked.shape, dtype=like.dtype, device=like.device).masked_fill_(blocked, -torch.inf)
@@ -260,6 +272,28 @@ class _GroupedAttention(torch.autograd.Function):
         return (*results, None, None, None, None, None)
 
 
+def _fused_attention(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, layout: FlatLayout, scaling: float, causal: bool,
+    window: int | None,
+) -> torch.Tensor:  # fmt: skip
+    """The same group by group in torch's fused kernel, which never holds the weights: for inference."""
+    output = torch.empty_like(query, memory_format=torch.contiguous_format)
+    with torch.autocast(query.device.type, enabled=False):
+        for group in layout.groups:
+            rectangles = [_cells(x, group).transpose(1, 2) for x in (query, key, value)]
+            blocked = _blocked(group, causal, window, query.device)
+            mask = None if blocked is None else ~blocked.expand(-1, -1, group.longest, -1)
+            found = torch.nn.functional.scaled_dot_product_attention(*rectangles, attn_mask=mask, scale=scaling)
+            cells = found.transpose(1, 2).reshape(-1, *query.shape[1:])
+            output[group.start : group.stop] = cells if group.cells is None else cells.index_select(0, group.cells)
+    return output
+
+
+def _fused_is_faster(layout: FlatLayout, dtype: torch.dtype) -> bool:
+    """Measured on a processor with AMX: in half precision the products by themselves win below about 100 tokens."""
+    return dtype == torch.float32 or any(group.longest >= _LONG for group in layout.groups)
+
+
 def _attention(
     module: torch.nn.Module,
     query: torch.Tensor,
@@ -289,6 +323,9 @@ def _attention(
     if sliding_window is not None and is_causal is False:
         sliding_window += 1  # transformers' window counts its far end where `is_causal` was switched off
     scale = scaling if scaling is not None else query.shape[-1] ** -0.5
+    # Training keeps to one way, so that a text's vector is the same with a graph and without.
+    if torch.is_inference_mode_enabled() and not dropout and _fused_is_faster(text_layout, value.dtype):
+        return _fused_attention(*flat, text_layout, scale, causal, sliding_window)[None], None
     apply: Any = _GroupedAttention.apply
     output = apply(*flat, text_layout, scale, dropout, causal, sliding_window)
     return output[None], None
