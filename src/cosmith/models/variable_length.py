@@ -280,10 +280,10 @@ def _fused_attention(
     output = torch.empty_like(query, memory_format=torch.contiguous_format)
     with torch.autocast(query.device.type, enabled=False):
         for group in layout.groups:
-            rectangles = [_cells(x, group).transpose(1, 2) for x in (query, key, value)]
+            q, k, v = (_cells(x, group).transpose(1, 2) for x in (query, key, value))
             blocked = _blocked(group, causal, window, query.device)
             mask = None if blocked is None else ~blocked.expand(-1, -1, group.longest, -1)
-            found = torch.nn.functional.scaled_dot_product_attention(*rectangles, attn_mask=mask, scale=scaling)
+            found = torch.nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scaling)
             cells = found.transpose(1, 2).reshape(-1, *query.shape[1:])
             output[group.start : group.stop] = cells if group.cells is None else cells.index_select(0, group.cells)
     return output
@@ -325,7 +325,8 @@ def _attention(
     scale = scaling if scaling is not None else query.shape[-1] ** -0.5
     # Training keeps to one way, so that a text's vector is the same with a graph and without.
     if torch.is_inference_mode_enabled() and not dropout and _fused_is_faster(text_layout, value.dtype):
-        return _fused_attention(*flat, text_layout, scale, causal, sliding_window)[None], None
+        fused = _fused_attention(flat[0], flat[1], flat[2], text_layout, scale, causal, sliding_window)
+        return fused[None], None
     apply: Any = _GroupedAttention.apply
     output = apply(*flat, text_layout, scale, dropout, causal, sliding_window)
     return output[None], None
