@@ -20,6 +20,7 @@ _WOULD_SHOW = (
     "The last column is the true difference that this test set would show with a power of 80 %: smaller ones may be"
     " there and not be seen."
 )
+_WHAT_ITEMS_ADD = "The numbers are what an item adds to the metric: the mean over all items is the score."
 
 
 def write_comparison(folder: str | Path, report: ComparisonReport) -> tuple[Path, Path, Path]:
@@ -46,7 +47,7 @@ def comparison_page(report: ComparisonReport) -> str:
     sections: list[tuple[str, str, Markup | None]] = [
         ("scores", "Scores", _scores(compared)),
         ("differences", "Differences", _differences(compared)),
-        ("changes", "Queries won and lost", _changes(report.changes)),
+        ("changes", "Won and lost", _changes(report.changes)),
     ]
     for number, task in enumerate(dict.fromkeys(each.task for each in report.analyses)):
         analyses = [each for each in report.analyses if each.task == task]
@@ -67,7 +68,7 @@ def _opening(compared: ModelTable) -> Markup:
         "header",
         element("p", element("span", "Comparison"), f" · {', '.join(compared.scores)}", class_="over"),
         element("h1", _verdict(compared)),
-        *(element("p", f"On {pair.task}: {pair.comparison.describe_detectable()}.", class_="note")
+        *(element("p", f"{_of(pair.task)}: {pair.comparison.describe_detectable()}.", class_="note")
           for pair in [pair for pair in compared.pairs if pair.task == _judged_on(compared)][:1]),
     )  # fmt: skip
 
@@ -79,9 +80,13 @@ def _verdict(compared: ModelTable) -> str:
         scores = next(iter(compared.scores[task].values()))
         return f"{model} scores {wording.metric_name(scores.main)} {wording.score(scores.value)} on {task}."
     where = _judged_on(compared)
-    said = [_said(pair) for pair in compared.pairs if pair.task == where]
     place = f"on the mean of {counted(len(compared.scores), 'task')}" if where == MACRO else f"on {where}"
-    return f"{said[0]} {place}." if len(said) == 1 else f"{'; '.join(said)} ({place})."
+    pairs = [pair for pair in compared.pairs if pair.task == where]
+    return f"{_said(pairs[0])} {place}." if len(pairs) == 1 else f"{_said_of_the_best(compared, where, place)}."
+
+
+def _of(task: str) -> str:
+    return "On the macro average" if task == MACRO else f"On {task}"
 
 
 def _judged_on(compared: ModelTable) -> str:
@@ -95,6 +100,22 @@ def _said(pair: ModelPair) -> str:
         return f"{pair.first} and {pair.second} are not clearly different ({size})"
     other = pair.second if pair.better == pair.first else pair.first
     return f"{pair.better} is better than {other} by {size.lstrip('+')}"
+
+
+def _said_of_the_best(compared: ModelTable, where: str, place: str) -> str:
+    """Of several models the one with the highest score, and what that is worth against the others."""
+    values = {model: each.value for model, each in (compared.macro or compared.scores[where]).items()}
+    best = max(values, key=values.__getitem__)
+    beaten = compared.beaten(best, where)
+    level = [
+        other
+        for other in compared.models
+        if other not in beaten and any(pair.task == where and {pair.first, pair.second} == {best, other}
+                                       for pair in compared.pairs)
+    ]  # fmt: skip
+    said = [f"better than {' and '.join(beaten)}"] if beaten else []
+    said += [f"not clearly different from {' and '.join(level)}"] if level else []
+    return f"{best} scores highest {place}, {wording.score(values[best])}: {', '.join(said)}"
 
 
 def _scores(compared: ModelTable) -> Markup:
@@ -226,7 +247,9 @@ def _pair_changes(each: WonAndLost, *, is_open: bool) -> Markup:
         if found
     ]
     title = element("summary", f"{pair.task}: {pair.first} against {pair.second}")
-    return element("details", title, *lists, open=is_open)
+    searched = all(change.found is not None for change in (*each.won, *each.lost))
+    note = [] if searched else [element("p", _WHAT_ITEMS_ADD, class_="note")]
+    return element("details", title, *note, *lists, open=is_open)
 
 
 def _change(change: ItemChange, first: str, second: str) -> Markup:
