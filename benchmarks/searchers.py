@@ -171,7 +171,7 @@ SEARCHERS: Mapping[str, Searcher] = {
     "faiss BinaryFlat": _faiss_binary(),
     "faiss RaBitQ": faiss("RR384,RaBitQ"),
     "faiss RaBitQ x4 by SQ8": faiss("RR384,RaBitQ,Refine(SQ8)", 4),
-    "faiss PQ48 x4 by SQ8": faiss("PQ48,Refine(SQ8)", 4),
+    "faiss PQ48 x4 by SQ8": faiss("PQ48np,Refine(SQ8)", 4),
     "faiss IVF,PQ48 x4 by SQ8": faiss("IVF{lists},PQ48,Refine(SQ8)", 4),
     "faiss IVF,RaBitQ": faiss("IVF{lists},RaBitQ"),
     "faiss IVF,RaBitQ x4 by SQ8": faiss("IVF{lists},RaBitQ,Refine(SQ8)", 4),

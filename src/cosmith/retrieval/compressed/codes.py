@@ -14,6 +14,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
+from cosmith.retrieval.compressed.products import half_products, inner_products
 from cosmith.retrieval.vector_forms import int8_codes, sign_bits
 
 Floats = npt.NDArray[np.float32]
@@ -90,6 +91,8 @@ class FloatCode:
 
     def scores(self, queries: Floats, codes: Codes) -> Floats:
         """Inner products ``[Q, n]``."""
+        if self.dtype == np.float16:
+            return half_products(queries, codes)
         return queries @ self.decode(codes).T
 
     def arrays(self) -> Arrays:
@@ -140,7 +143,7 @@ class ScaledCode:
 
     def scores(self, queries: Floats, codes: Codes) -> Floats:
         """Inner products ``[Q, n]``; what all codes have in common is done with the products, not with the codes."""
-        products = queries @ codes.astype(np.float32).T
+        products = inner_products(queries, codes, lambda part, numbers: np.copyto(numbers, part))
         if self._zero:
             products -= np.float32(self._zero) * queries.sum(axis=1, keepdims=True)
         return np.asarray(products * np.float32(self.scale), dtype=np.float32)
