@@ -84,12 +84,6 @@ def _spent() -> float:
 
 def prepare(given: argparse.Namespace) -> None:
     """Vectors, queries, and which vectors are nearest to each query, in the folder; what is there stays."""
-    from benchmarks.natural_texts import questions, windows
-    from cosmith import Encoder, load_encoder
-    from cosmith.data.array_files import write_array
-    from cosmith.models.from_vocabulary import distil_static
-    from cosmith.retrieval import encode_stream, search_dense
-
     folder, about = given.folder, {"model": given.model, "vectors": given.vectors, "queries": given.queries}
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / "about.json").exists():
@@ -99,6 +93,12 @@ def prepare(given: argparse.Namespace) -> None:
         if (folder / "exact.npy").exists():
             return
     (folder / "about.json").write_text(json.dumps(about), encoding="utf-8")
+    from benchmarks.natural_texts import questions, windows
+    from cosmith import Encoder, load_encoder
+    from cosmith.data.array_files import write_array
+    from cosmith.models.from_vocabulary import distil_static
+    from cosmith.retrieval import encode_stream, search_dense
+
     if given.model == STATIC:
         teacher = Encoder.load(MODEL, precision="float32")
         encoder = distil_static(teacher, dimension=teacher.dimension)
