@@ -6,6 +6,9 @@ python -m venv usearch && usearch/bin/pip install usearch numpy
 
 python -m benchmarks.search --data ../shared/data --folder search --usearch-python usearch/bin/python
 
+Of a million vectors that takes a core about forty minutes, most of it to build graphs. `--contestants` names those as
+well that take longest to build, and are left out otherwise; what stands is not built again.
+
 Vectors, and what each contestant has built, are kept in ``--folder``; a run that was killed goes on from there.
 """
 
@@ -22,7 +25,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks import interleaved
-from benchmarks.searchers import PEERS, SEARCHERS
+from benchmarks.searchers import PEERS, SEARCHERS, USUAL
 
 STATIC = "static"
 MODEL = "all-MiniLM-L6-v2"
@@ -127,7 +130,7 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=3, help="of searches; all is built once")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--contestants", nargs="+", default=list(SEARCHERS), choices=SEARCHERS, metavar="NAME")
+    parser.add_argument("--contestants", nargs="+", default=USUAL, choices=SEARCHERS, metavar="NAME")
     parser.add_argument("--usearch-python", help="of the environment with usearch")
     parser.add_argument("--output", type=Path)
     parser.add_argument("--worker", help=argparse.SUPPRESS)
@@ -160,7 +163,7 @@ def meet(given: argparse.Namespace) -> None:
         f"--model {given.model} --rounds {given.rounds} --threads {given.threads}",
         "--usearch-python usearch/bin/python",
     ]
-    if list(given.contestants) != list(SEARCHERS):
+    if given.contestants != USUAL:
         arguments.insert(2, "--contestants " + " ".join(f'"{name}"' for name in given.contestants))
     body = "\n".join([*table(names, results, given.k), "", *pairs(names, results, given.k), "", interleaved.RATIOS])
     interleaved.write_up("Search", contest.module, arguments, notes(given), body, given.output)

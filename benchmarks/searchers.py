@@ -184,6 +184,9 @@ SEARCHERS: Mapping[str, Searcher] = {
     "usearch b1": usearch("b1"),
 }
 
+USUAL = [name for name in SEARCHERS if name not in ("faiss HNSW32,Flat", "usearch f32", "usearch f16")]
+"""All but the graphs that take longest to build."""
+
 PEERS: Mapping[str, tuple[str, ...]] = {
     "cosmith float32": ("faiss Flat",),
     "cosmith float16": ("faiss SQfp16",),

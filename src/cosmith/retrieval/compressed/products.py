@@ -67,6 +67,6 @@ def looked_up(tables: Floats, codes: npt.NDArray[np.uint8]) -> Floats:
     sums = np.zeros((len(tables), len(codes)), dtype=np.float32)
     for table, row in zip(tables, sums, strict=True):
         for values, column in zip(table, columns, strict=True):
-            np.take(values, column, out=found, mode="clip")  # a byte is within 256; "raise" would copy
+            values.take(column, out=found, mode="clip")  # a byte is within 256; "raise" would copy
             row += found
     return sums
