@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -56,8 +57,9 @@ def windows(data: Path, count: int, words: int = 12, seed: int = 0) -> list[str]
     return [texts[number] for number in np.random.default_rng(seed).permutation(len(texts))[:count]]
 
 
-def questions(data: Path, count: int, seed: int = 0) -> list[str]:
-    """A random ``count`` of the distinct queries of the searches among the data sets, and of WikiQA's."""
+def questions(data: Path, count: int, seed: int = 0, without: Collection[str] = ()) -> list[str]:
+    """A random ``count`` of the distinct queries of the searches among the data sets, and of WikiQA's, that are not
+    among other texts."""
     from cosmith.evaluation.task_files import read_task
 
     found: dict[str, None] = {}
@@ -65,5 +67,5 @@ def questions(data: Path, count: int, seed: int = 0) -> list[str]:
         for part in read_task(data / name).task.texts():
             if part.prompt == "query":
                 found |= dict.fromkeys(part.texts)
-    texts = list(found)
+    texts = [text for text in found if text not in without]
     return [texts[number] for number in np.random.default_rng(seed).permutation(len(texts))[:count]]

@@ -101,16 +101,21 @@ def prepare(given: argparse.Namespace) -> None:
     from cosmith.data.array_files import write_array
     from cosmith.models.from_vocabulary import distil_static
     from cosmith.retrieval import encode_stream, search_dense
+    from cosmith.retrieval.compressed import rotation
 
     if given.model == STATIC:
         teacher = Encoder.load(MODEL, precision="float32")
         encoder = distil_static(teacher, dimension=teacher.dimension)
     else:
         encoder = load_encoder(given.model)
-    texts = [(str(number), text) for number, text in enumerate(windows(given.data, given.vectors))]
-    made = encode_stream(encoder, texts, folder / "encoded", form="npy", prompt="document", total=len(texts))
-    parts = [np.load(file, mmap_mode="r") for file in made.files]
-    queries = encoder.encode(questions(given.data, given.queries), prompt="query")
+    texts = windows(given.data, given.vectors)
+    named = ((str(number), text) for number, text in enumerate(texts))
+    made = encode_stream(encoder, named, folder / "encoded", form="npy", prompt="document", total=len(texts))
+    queries = encoder.encode(questions(given.data, given.queries, without=set(texts)), prompt="query")
+    parts = (np.load(file) for file in made.files)
+    if given.model == STATIC:
+        turned = rotation(queries.shape[1])
+        queries, parts = turned(queries), map(turned, parts)
     write_array(folder / "vectors.npy", (len(texts), queries.shape[1]), np.float32, parts)
     write_array(folder / "queries.npy", queries.shape, np.float32, [queries])
     exact, _ = search_dense(queries, np.load(folder / "vectors.npy", mmap_mode="r"), 100)
@@ -201,11 +206,13 @@ def pairs(names: Sequence[str], results: Sequence[Mapping[str, interleaved.Figur
 
 def notes(given: argparse.Namespace) -> str:
     """What was measured, and how."""
-    of_static = (
-        f"of a static model of 384 numbers, the vectors that {MODEL} gives to each token by itself, weighted by their"
-        " frequency and averaged (`distil_static`)"
-    )
-    made = of_static if given.model == STATIC else f"of {Path(given.model).name}"
+    made = f"of {Path(given.model).name}"
+    if given.model == STATIC:
+        made = (
+            f"of a static model of 384 numbers, the vectors that {MODEL} gives to each token by itself, weighted by"
+            " their frequency and averaged (`distil_static`), turned at random: that changes no product, and spreads"
+            " over all numbers what principal components bring to the first of them"
+        )
     return (
         f"{given.vectors:,} vectors {made}; texts: runs of twelve words of Wikipedia, medical answers, abstracts and"
         f" the Brown corpus, none overlapping another. {given.queries:,} queries: questions and claims of MedQuAD,"

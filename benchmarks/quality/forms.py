@@ -220,19 +220,21 @@ def main() -> None:
             work.make(form, drawn)
         dimension = work.load(FULL).dimension
         tables: list[str] = []
-        for task in tasks:
+        for number, task in enumerate(tasks):
             tables.append(runtimes_table(work, task, forms))
+            write(given, tasks[: number + 1], "\n\n".join(tables))
             tables.append(vectors_table(work.load(FULL), task, vector_forms(dimension)))
-            write(given, tasks, "\n\n".join(tables))
+            write(given, tasks[: number + 1], "\n\n".join(tables))
 
 
 def write(given: argparse.Namespace, tasks: Sequence[EvaluationTask], tables: str) -> None:
     """Write what is known, with what it means."""
     model = Path(given.model).name
     drawn = (
-        " Of searches, all judged documents were kept and others drawn up to the number given, so values compare"
+        " Of a search, all judged documents were kept and others drawn up to the number given, so values compare"
         " within this table only."
     )
+    given = argparse.Namespace(**vars(given) | {"tasks": [task.name for task in tasks]})
     floors = ", ".join(f"{floor:g}" for floor in FLOORS[:-1])
     notes = (
         f"{model} on {'; '.join(map(size_of, tasks))}. Python functions: found by the first sentence of their"
