@@ -133,3 +133,26 @@ def test_signs_are_one_definition(vectors: np.ndarray) -> None:
     code = fit_code("binary", vectors)
     assert np.array_equal(code.encode(vectors), sign_bits(vectors))
     assert np.array_equal(code.encode(code.decode(code.encode(vectors))), code.encode(vectors))
+
+
+@pytest.mark.parametrize("count", [1, 4, 5, 40])
+def test_scores_are_products_with_what_codes_stand_for(count: int) -> None:
+    vectors, queries = unit(1100, 44, offset=0.2), 3 * unit(count, 44, seed=1, offset=0.1)  # 44: no whole last byte
+    for name in ("float32", "float16", "int8", "uint8", "rabitq"):
+        code = fit_code(name, vectors)  # type: ignore[arg-type]
+        codes = code.encode(vectors)
+        assert np.allclose(code.scores(queries, codes), queries @ code.decode(codes).T, atol=1e-5), name
+        assert code.scores(queries, codes[:0]).shape == (count, 0)
+    pytest.importorskip("faiss")
+    products = fit_code("pq", vectors, parts=11)
+    codes = products.encode(vectors)
+    assert np.allclose(products.scores(queries, codes), queries @ products.decode(codes).T, atol=1e-5)
+
+
+def test_every_float16_is_multiplied_as_it_is() -> None:
+    every = np.arange(2**16, dtype=np.uint16).view(np.float16)
+    finite = every[np.isfinite(every)][:, None]
+    code = fit_code("float16", np.ones((1, 1), dtype=np.float32))
+    for factor in (1.0, -0.5, 2.0**60, 2.0**-60):  # powers of two: all products are exact
+        query = np.array([[factor]], dtype=np.float32)
+        assert np.array_equal(code.scores(query, finite)[0], finite[:, 0].astype(np.float32) * query[0, 0])

@@ -14,6 +14,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
+from cosmith.retrieval.compressed.products import half_products, inner_products
 from cosmith.retrieval.vector_forms import int8_codes, sign_bits
 
 Floats = npt.NDArray[np.float32]
@@ -21,6 +22,9 @@ Codes = npt.NDArray[Any]
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 _LARGEST = 127
+
+_COUNTED = 2**16
+"""Words that are compared at a time: 0.5 MB, which stay in a core's cache."""
 
 
 class Code(Protocol):
@@ -90,6 +94,8 @@ class FloatCode:
 
     def scores(self, queries: Floats, codes: Codes) -> Floats:
         """Inner products ``[Q, n]``."""
+        if self.dtype == np.float16:
+            return half_products(queries, codes)
         return queries @ self.decode(codes).T
 
     def arrays(self) -> Arrays:
@@ -140,7 +146,7 @@ class ScaledCode:
 
     def scores(self, queries: Floats, codes: Codes) -> Floats:
         """Inner products ``[Q, n]``; what all codes have in common is done with the products, not with the codes."""
-        products = queries @ codes.astype(np.float32).T
+        products = inner_products(queries, codes, lambda part, numbers: np.copyto(numbers, part))
         if self._zero:
             products -= np.float32(self._zero) * queries.sum(axis=1, keepdims=True)
         return np.asarray(products * np.float32(self.scale), dtype=np.float32)
@@ -184,10 +190,15 @@ class SignCode:
         asked = np.ascontiguousarray(self.encode(queries)).view(word)
         # Words outermost, so that what is counted lies together: [words, n] against a word of each query.
         columns = np.ascontiguousarray(np.ascontiguousarray(codes).view(word).T)
-        differ = np.zeros((len(asked), len(codes)), dtype=np.uint16 if self.dimension < 2**16 else np.uint32)
-        for number, column in enumerate(columns):
-            differ += np.bitwise_count(asked[:, number, None] ^ column)
-        return 1 - differ.astype(np.float32) * np.float32(2 / self.dimension)
+        scores = np.empty((len(asked), len(codes)), dtype=np.float32)
+        together = max(1, _COUNTED // max(1, len(codes)))
+        for start in range(0, len(asked), together):
+            part = asked[start : start + together]
+            differ = np.zeros((len(part), len(codes)), dtype=np.uint16 if self.dimension < 2**16 else np.uint32)
+            for number, column in enumerate(columns):
+                differ += np.bitwise_count(part[:, number, None] ^ column)
+            scores[start : start + together] = 1 - differ.astype(np.float32) * np.float32(2 / self.dimension)
+        return scores
 
     def arrays(self) -> Arrays:
         """Nothing is fit."""

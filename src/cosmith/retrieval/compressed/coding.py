@@ -13,6 +13,7 @@ from cosmith.errors import InputError
 from cosmith.retrieval.compressed.codes import Code, Codes, Floats, bytes_of
 from cosmith.retrieval.compressed.form import Coding, TransformStep, with_rotation
 from cosmith.retrieval.compressed.named_codes import fit_code
+from cosmith.retrieval.compressed.products import FEW
 from cosmith.retrieval.compressed.transforms import (
     Transform,
     fit_pca,
@@ -26,6 +27,9 @@ Vectors = npt.NDArray[np.floating]
 
 BLOCK = 8192
 """Vectors that are coded or compared at a time."""
+
+_BLOCK_OF_FEW = 4 * BLOCK
+"""Vectors that are compared at a time with a few queries, for which choosing the best of a block would take longest."""
 
 _FITTED_ON = 100_000
 """Vectors that transforms and codes are fit on, at most: evenly spaced among all."""
@@ -169,8 +173,9 @@ class StoredCodes:
         asked = self.fitted.transformed(queries)
         parts = [slice(start, start + QUERY_BLOCK) for start in range(0, len(asked), QUERY_BLOCK)]
         best = [BestSoFar(len(asked[part]), k) for part in parts]
-        for first in range(0, len(self.codes), BLOCK):
-            rows = self.codes[first : first + BLOCK]
+        block = BLOCK if len(asked) > FEW else _BLOCK_OF_FEW
+        for first in range(0, len(self.codes), block):
+            rows = self.codes[first : first + block]
             for part, kept in zip(parts, best, strict=True):
                 scores = self.fitted.code.scores(asked[part], rows)
                 require_finite(scores, first)

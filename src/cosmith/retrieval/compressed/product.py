@@ -10,6 +10,7 @@ import numpy as np
 from cosmith.errors import InputError
 from cosmith.retrieval.compressed.codes import Arrays, Codes, Floats
 from cosmith.retrieval.compressed.faiss_library import load_faiss
+from cosmith.retrieval.compressed.products import FEW, looked_up
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,11 @@ class ProductCode:
         return self.centroids[np.arange(self.width), codes].reshape(len(codes), self.dimension)
 
     def scores(self, queries: Floats, codes: Codes) -> Floats:
-        """Inner products ``[Q, n]``."""
-        return queries @ self.decode(codes).T
+        """Inner products ``[Q, n]``; of few queries with the centroids, whose sums are looked up."""
+        if len(queries) > FEW:
+            return queries @ self.decode(codes).T
+        parts = queries.reshape(len(queries), self.width, -1, 1)
+        return looked_up((self.centroids @ parts)[..., 0], codes)
 
     def arrays(self) -> Arrays:
         """The centroids."""

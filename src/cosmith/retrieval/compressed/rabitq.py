@@ -8,7 +8,11 @@ from typing import Any, Self
 import numpy as np
 
 from cosmith.retrieval.compressed.codes import Arrays, Codes, Floats, signs_of
+from cosmith.retrieval.compressed.products import FEW, looked_up
 from cosmith.retrieval.vector_forms import sign_bits
+
+_BITS_OF_BYTES = np.unpackbits(np.arange(256, dtype=np.uint8)[None], axis=0).astype(np.float32)
+"""``[8, 256]``, the highest first."""
 
 
 @dataclass(frozen=True)
@@ -67,15 +71,23 @@ class RaBitQCode:
         return residual + self.centre
 
     def scores(self, queries: Floats, codes: Codes) -> Floats:
-        """Inner products ``[Q, n]``, of the bits and not of decoded vectors: <s, q> is 2 <bits, q> - the sum of q."""
-        bits = np.unpackbits(codes[:, :-8], axis=1, count=self.dimension).astype(np.float32)
+        """Inner products ``[Q, n]``, of the bits and not of decoded vectors: <s, q> is 2 <bits, q> - the sum of q.
+
+        What of a product lies along c is known exactly, so bits are compared with what of a query is across it.
+        """
+        of_centre = queries @ self.centre[:, None]
+        across = queries - self._share(of_centre) * self.centre
         numbers = self._numbers(codes)
         length, along = numbers[:, 0], numbers[:, 1]
-        both = np.concatenate([queries, self.centre[None]])
-        signs: Floats = np.float32(2) * (both @ bits.T) - both.sum(axis=1, keepdims=True)
-        of_centre = queries @ self.centre[:, None]
-        missing: Floats = self._share(along - length * signs[-1])
-        return np.asarray(of_centre + length * signs[:-1] + of_centre * missing, dtype=np.float32)
+        signs = np.float32(2) * self._products_with_bits(across, codes[:, :-8]) - across.sum(axis=1, keepdims=True)
+        return np.asarray(of_centre * (1 + self._share(along)) + length * signs, dtype=np.float32)
+
+    def _products_with_bits(self, queries: Floats, bits: Codes) -> Floats:
+        """Of queries ``[Q, D]`` with bits ``[n, D / 8]``: ``[Q, n]``; of few queries looked up byte by byte."""
+        if len(queries) > FEW:
+            return queries @ np.unpackbits(bits, axis=1, count=self.dimension).astype(np.float32).T
+        padded = np.pad(queries, ((0, 0), (0, 8 * bits.shape[1] - self.dimension)))
+        return looked_up(padded.reshape(len(queries), -1, 8) @ _BITS_OF_BYTES, bits)
 
     def _numbers(self, codes: Codes) -> Floats:
         """The two of each row, ``[n, 2]``."""
