@@ -7,6 +7,8 @@ if TYPE_CHECKING:
     from cosmith.compression.exporting import export
     from cosmith.compression.fidelity import Fidelity, TaskChange
     from cosmith.compression.planning import Limits, Plan, plan
+    from cosmith.compression.shrinking.layers import drop_layers, spread_evenly
+    from cosmith.compression.shrinking.measuring import ModelSize, held_out, measure_smaller
 
 _PUBLIC = {
     "export": "cosmith.compression.exporting",
@@ -15,9 +17,26 @@ _PUBLIC = {
     "Limits": "cosmith.compression.planning.limits",
     "Plan": "cosmith.compression.planning.outcome",
     "plan": "cosmith.compression.planning.planning",
+    "ModelSize": "cosmith.compression.shrinking.measuring",
+    "drop_layers": "cosmith.compression.shrinking.layers",
+    "held_out": "cosmith.compression.shrinking.measuring",
+    "measure_smaller": "cosmith.compression.shrinking.measuring",
+    "spread_evenly": "cosmith.compression.shrinking.layers",
 }
 
-__all__ = ["Fidelity", "Limits", "Plan", "TaskChange", "export", "plan"]
+__all__ = [
+    "Fidelity",
+    "Limits",
+    "ModelSize",
+    "Plan",
+    "TaskChange",
+    "drop_layers",
+    "export",
+    "held_out",
+    "measure_smaller",
+    "plan",
+    "spread_evenly",
+]
 
 
 def __getattr__(name: str) -> Any:

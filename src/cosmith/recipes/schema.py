@@ -18,6 +18,7 @@ from cosmith.recipes.model_kind_schemas import TrainLateInteractionStage, TrainR
 from cosmith.recipes.pretraining_schemas import AdaptStage, InitialiseStage, ModelStage, TextsStage
 from cosmith.recipes.rebuilding_schemas import RebuildStage, StaticStage
 from cosmith.recipes.row_schemas import ClassesStage, GradedPairsStage, SelfPairsStage, WeakPairsStage
+from cosmith.recipes.shrinking_schemas import DropLayersStage
 from cosmith.recipes.stage_schemas import (
     CollectionStage,
     CompareStage,
@@ -53,6 +54,7 @@ Stage = (
     | InitialiseStage
     | RebuildStage
     | StaticStage
+    | DropLayersStage
     | EstimateStage
     | EvaluateStage
     | MineStage
@@ -91,6 +93,7 @@ STAGE_KINDS: dict[str, type[BaseModel]] = {
         InitialiseStage,
         RebuildStage,
         StaticStage,
+        DropLayersStage,
         EstimateStage,
         EvaluateStage,
         MineStage,

@@ -29,6 +29,7 @@ STAGE_FUNCTIONS: Mapping[str, str] = {
     "initialise": "cosmith.recipes.stages.pretraining:initialise_model",
     "rebuild": "cosmith.recipes.stages.rebuilding:rebuild",
     "static": "cosmith.recipes.stages.rebuilding:make_static",
+    "drop-layers": "cosmith.recipes.stages.shrinking:drop",
     "adapt": "cosmith.recipes.stages.pretraining:adapt",
     "estimate": "cosmith.recipes.stages.training:estimate_cost",
     "mine": "cosmith.recipes.stages.mining:mine",

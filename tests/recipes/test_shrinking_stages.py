@@ -1,0 +1,89 @@
+"""Stages that make a smaller model of another one, and what is made of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cosmith.cli.summaries import summary
+from cosmith.errors import InputError
+from cosmith.inspection import write_report
+from cosmith.models import Encoder, tiny_encoder
+from cosmith.models.layers import layers_of
+from cosmith.recipes import load_recipe, parse_document, run_recipe
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory, small_world: Path) -> Path:
+    """A folder with `deep` (a model of four layers), `texts.txt` and `pairs.jsonl`."""
+    folder = tmp_path_factory.mktemp("shrinking")
+    tiny_encoder("bert", layers=4).save(folder / "deep")
+    rows = [json.loads(line) for line in (small_world / "pairs.jsonl").read_text().splitlines()]
+    (folder / "texts.txt").write_text("".join(f"{row['positive']}\n" for row in rows[:60]))
+    (folder / "pairs.jsonl").write_text((small_world / "pairs.jsonl").read_text())
+    return folder
+
+
+def run(world: Path, folder: Path, stages: str) -> dict[str, Any]:
+    text = f"name: t\nbase: {world / 'deep'}\nprecision: float32\nstages:\n"
+    text += f"  texts: {{kind: texts, path: {world / 'texts.txt'}}}\n"
+    text += f"  data: {{kind: source, path: {world / 'pairs.jsonl'}, dev: 0.2, test: 0.2}}\n"
+    return run_recipe(load_recipe(parse_document(text + stages)), folder)
+
+
+def test_layers_are_dropped_and_the_student_is_trained_further(world: Path, tmp_path: Path) -> None:
+    results = run(
+        world,
+        tmp_path,
+        """\
+  small: {kind: drop-layers, layers: [0, 3], texts: texts, tasks: data.test, epochs: 4, batch_size: 8,
+          learning_rate: 3e-3}
+  train: {kind: train, model: small, sources: data.train, steps: 2, batch_size: 8}
+  evaluation: {kind: evaluate, models: [base, small, train], tasks: data.test}
+""",
+    )
+    small = results["small"]
+    assert [each["name"] for each in small["forms"]] == ["base", "layers dropped", "distilled"]
+    _, dropped, distilled = small["forms"]
+    assert dropped["parameters"] == distilled["parameters"] < small["forms"][0]["parameters"]
+    assert distilled["mean"] > dropped["mean"]
+    scores = {each["model"]: each["values"]["ndcg@10"] for each in results["evaluation"]["scores"]}
+    assert distilled["tasks"][0]["after"] == pytest.approx(scores["small"])
+    assert distilled["tasks"][0]["before"] == pytest.approx(scores["base"])
+    model = Encoder.load(tmp_path / "small" / "model")
+    assert len(layers_of(model.module["backbone"])) == 2
+    card = json.loads((tmp_path / "small" / "model" / "lineage.json").read_text())
+    assert [each["name"] for each in card["trained_on"]["rows"]] == ["texts"]
+    told = "\n".join(summary("drop-layers", small, tmp_path / "small"))
+    assert "layers dropped" in told
+    assert "ndcg@10" in told
+    assert "small" in write_report(tmp_path).read_text(encoding="utf-8")
+
+
+def test_without_texts_nothing_is_trained(world: Path, tmp_path: Path) -> None:
+    results = run(world, tmp_path, "  small: {kind: drop-layers, layers: 2}\n")
+    assert [each["name"] for each in results["small"]["forms"]] == ["base", "layers dropped"]
+    assert "steps" not in results["small"]
+    card = json.loads((tmp_path / "small" / "model" / "lineage.json").read_text())
+    assert card["trained_on"]["rows"] == []
+    assert np.isfinite(Encoder.load(tmp_path / "small" / "model").encode(["a text"])).all()
+    with pytest.raises(InputError, match="without texts nothing is trained, so steps would change nothing"):
+        run(world, tmp_path / "other", "  small: {kind: drop-layers, layers: 2, steps: 3}\n")
+    with pytest.raises(InputError, match=r"stages\.small\.layers.*the model has 4 layers"):
+        run(world, tmp_path / "more", "  small: {kind: drop-layers, layers: 4}\n")
+
+
+def test_texts_that_ask_what_is_tested_are_refused(world: Path, tmp_path: Path) -> None:
+    stages = """\
+  small: {kind: drop-layers, layers: 2, texts: queries}
+  evaluation: {kind: evaluate, models: small, tasks: data.test}
+"""
+    asked = [json.loads(line)["query"] for line in (world / "pairs.jsonl").read_text().splitlines()]
+    (tmp_path / "queries.txt").write_text("\n".join(asked))
+    queries = f"  queries: {{kind: texts, path: {tmp_path / 'queries.txt'}}}\n"
+    with pytest.raises(InputError, match=r"of the test set 'data\.test' would be trained on"):
+        run(world, tmp_path / "run", queries + stages)
