@@ -6,11 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
 from cosmith.cli.app import app, flags_first
-from cosmith.models import Encoder, tiny_encoder
+from cosmith.models import Encoder, initialise, tiny_encoder
 from cosmith.models.layers import layers_of
 
 WORDS = ("red", "tall", "slow", "warm", "odd", "boat", "idea", "hill")
@@ -71,3 +72,20 @@ def test_what_is_no_model_of_cosmiths_is_not_replaced(world: Path, tmp_path: Pat
     done = cosmith("compress", "layers", world / "deep", "--keep", 2, "--output", tmp_path)
     assert done.exit_code == 1
     assert "exists and is not a model that Cosmith made" in done.stderr
+
+
+def test_vocabulary(world: Path, tmp_path: Path) -> None:
+    initialise(TEXTS, vocabulary=350, layers=1, hidden=16, heads=2, backbone="bert").save(world / "wordy")
+    (tmp_path / "a.txt").write_text("\n".join(TEXTS[:6]))
+    (tmp_path / "b.jsonl").write_text(json.dumps({"text": "warm boat song"}) + "\n")
+    given = ("--texts", tmp_path / "a.txt", "--texts", tmp_path / "b.jsonl", "--output", tmp_path / "small")
+    done = cosmith("compress", "vocabulary", world / "wordy", *given)
+    assert done.exit_code == 0, done.output
+    assert "which 7 texts need; their vectors stay what they were" in done.stdout
+    assert "held out, " in done.stdout
+    whole, small = Encoder.load(world / "wordy"), Encoder.load(tmp_path / "small")
+    assert len(small.tokenizer.tokenizer) < len(whole.tokenizer.tokenizer)
+    read = [*TEXTS[:6], "warm boat song"]
+    np.testing.assert_allclose(small.encode(read), whole.encode(read), atol=1e-6)
+    missing = cosmith("compress", "vocabulary", world / "wordy", "--output", tmp_path / "other")
+    assert missing.exit_code == 2  # there is nothing to prune by

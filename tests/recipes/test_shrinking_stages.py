@@ -12,7 +12,7 @@ import pytest
 from cosmith.cli.summaries import summary
 from cosmith.errors import InputError
 from cosmith.inspection import write_report
-from cosmith.models import Encoder, tiny_encoder
+from cosmith.models import Encoder, initialise, tiny_encoder
 from cosmith.models.layers import layers_of
 from cosmith.recipes import load_recipe, parse_document, run_recipe
 
@@ -87,3 +87,29 @@ def test_texts_that_ask_what_is_tested_are_refused(world: Path, tmp_path: Path) 
     queries = f"  queries: {{kind: texts, path: {tmp_path / 'queries.txt'}}}\n"
     with pytest.raises(InputError, match=r"of the test set 'data\.test' would be trained on"):
         run(world, tmp_path / "run", queries + stages)
+
+
+def test_tokens_are_left_out_and_the_texts_keep_their_vectors(world: Path, tmp_path: Path) -> None:
+    texts = (world / "texts.txt").read_text().splitlines()
+    initialise(texts, vocabulary=400, layers=1, hidden=16, heads=2, backbone="bert").save(world / "wordy")
+    (tmp_path / "few.txt").write_text("\n".join(texts[:9]))
+    stages = f"""\
+  wordy: {{kind: model, path: {world / "wordy"}}}
+  few: {{kind: texts, path: {tmp_path / "few.txt"}}}
+  pruned: {{kind: prune-vocabulary, model: wordy, texts: few, tasks: data.test}}
+  train: {{kind: train, model: pruned, sources: data.train, steps: 2, batch_size: 8}}
+"""
+    pruned = run(world, tmp_path / "run", stages)["pruned"]
+    told = pruned["vocabulary"]
+    assert told["after"] < told["before"] == len(Encoder.load(world / "wordy").tokenizer.tokenizer)
+    assert pruned["forms"][1]["mean"] == pytest.approx(1.0, abs=1e-6)
+    assert pruned["forms"][1]["parameters"] < pruned["forms"][0]["parameters"]
+    assert pruned["forms"][1]["tasks"][0]["metric"] == "ndcg@10"
+    made, whole = (Encoder.load(place) for place in (tmp_path / "run" / "pruned" / "model", world / "wordy"))
+    np.testing.assert_allclose(made.encode(texts[:9]), whole.encode(texts[:9]), atol=1e-6)
+    card = json.loads((tmp_path / "run" / "pruned" / "model" / "lineage.json").read_text())
+    assert card["base"] == "wordy"
+    assert card["trained_on"] == {"rows": [], "not_known": [str(world / "wordy")]}  # nothing was trained
+    lines = "\n".join(summary("prune-vocabulary", pruned, tmp_path))
+    assert f"{told['after']:,} of {told['before']:,} tokens stay, which 9 texts need" in lines
+    assert "pruned" in write_report(tmp_path / "run").read_text(encoding="utf-8")

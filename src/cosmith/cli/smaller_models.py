@@ -15,7 +15,15 @@ def size_lines(result: Mapping[str, Any]) -> list[str]:
     Args:
         result: Of a stage that made a smaller model: ``forms``, the first of them the model itself.
     """
-    forms = result["forms"]
+    forms, lines = result["forms"], []
+    if "vocabulary" in result:
+        told = result["vocabulary"]
+        lines = [
+            f"{told['after']:,} of {counted(told['before'], 'token')} stay, which {counted(told['texts'], 'text')}"
+            " need; their vectors stay what they were",
+            f"of {counted(told['held_out'], 'text')} held out, {told['differing']:,} would be cut otherwise with the"
+            f" tokens that the others need, into {told['longer'] - 1:.1%} more tokens in all",
+        ]
     rows = [
         [each["name"], f"{each['parameters']:,}", size(each["bytes"]), str(each["dimension"]),
          f"{each['cpu_seconds']:.2f}", _number(each["mean"]), _number(each["first_percentile"]),
@@ -25,7 +33,7 @@ def size_lines(result: Mapping[str, Any]) -> list[str]:
     texts = counted(forms[0]["texts"], "text")
     heads = [f"On {texts}", "weights", "bytes", "dimensions", "CPU s", "cosine", "1st percentile",
              "neighbours kept"]  # fmt: skip
-    lines = table(heads, rows).splitlines()
+    lines += table(heads, rows).splitlines()
     changes = [
         [each["name"], change["task"], change["metric"], f"{change['before']:.4f}", f"{change['after']:.4f}",
          f"{change['difference']:+.4f} [{change['low']:+.4f}, {change['high']:+.4f}]"]

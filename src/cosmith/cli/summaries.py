@@ -358,6 +358,7 @@ _SUMMARIES: Mapping[str, Callable[[Result, Path], list[str]]] = {
     "rebuild": _rebuilt,
     "static": _rebuilt,
     "drop-layers": _smaller,
+    "prune-vocabulary": _smaller,
     "adapt": _train,
     "merge": _merge,
     "compare": _compare,

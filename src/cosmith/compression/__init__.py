@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from cosmith.compression.planning import Limits, Plan, plan
     from cosmith.compression.shrinking.layers import drop_layers, spread_evenly
     from cosmith.compression.shrinking.measuring import ModelSize, held_out, measure_smaller
+    from cosmith.compression.shrinking.vocabulary import PrunedVocabulary, prune_vocabulary
 
 _PUBLIC = {
     "export": "cosmith.compression.exporting",
@@ -18,9 +19,11 @@ _PUBLIC = {
     "Plan": "cosmith.compression.planning.outcome",
     "plan": "cosmith.compression.planning.planning",
     "ModelSize": "cosmith.compression.shrinking.measuring",
+    "PrunedVocabulary": "cosmith.compression.shrinking.vocabulary",
     "drop_layers": "cosmith.compression.shrinking.layers",
     "held_out": "cosmith.compression.shrinking.measuring",
     "measure_smaller": "cosmith.compression.shrinking.measuring",
+    "prune_vocabulary": "cosmith.compression.shrinking.vocabulary",
     "spread_evenly": "cosmith.compression.shrinking.layers",
 }
 
@@ -29,12 +32,14 @@ __all__ = [
     "Limits",
     "ModelSize",
     "Plan",
+    "PrunedVocabulary",
     "TaskChange",
     "drop_layers",
     "export",
     "held_out",
     "measure_smaller",
     "plan",
+    "prune_vocabulary",
     "spread_evenly",
 ]
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cosmith.models import Encoder
 
 _VERBS = {"initialise": "Initialised", "rebuild": "Rebuilt", "static": "Made static",
-          "drop-layers": "Made shallower", "adapt": "Pre-trained",
+          "drop-layers": "Made shallower", "prune-vocabulary": "Left with fewer tokens", "adapt": "Pre-trained",
           "train": "Trained", "train-reranker": "Trained", "train-sparse": "Trained",
           "train-late-interaction": "Trained", "merge": "Merged"}  # fmt: skip
 

@@ -18,7 +18,7 @@ from cosmith.recipes.model_kind_schemas import TrainLateInteractionStage, TrainR
 from cosmith.recipes.pretraining_schemas import AdaptStage, InitialiseStage, ModelStage, TextsStage
 from cosmith.recipes.rebuilding_schemas import RebuildStage, StaticStage
 from cosmith.recipes.row_schemas import ClassesStage, GradedPairsStage, SelfPairsStage, WeakPairsStage
-from cosmith.recipes.shrinking_schemas import DropLayersStage
+from cosmith.recipes.shrinking_schemas import DropLayersStage, PruneVocabularyStage
 from cosmith.recipes.stage_schemas import (
     CollectionStage,
     CompareStage,
@@ -55,6 +55,7 @@ Stage = (
     | RebuildStage
     | StaticStage
     | DropLayersStage
+    | PruneVocabularyStage
     | EstimateStage
     | EvaluateStage
     | MineStage
@@ -94,6 +95,7 @@ STAGE_KINDS: dict[str, type[BaseModel]] = {
         RebuildStage,
         StaticStage,
         DropLayersStage,
+        PruneVocabularyStage,
         EstimateStage,
         EvaluateStage,
         MineStage,

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from cosmith.errors import InputError
 from cosmith.recipes.references import Kind, ModelName, TaskName, TextsName
-from cosmith.recipes.stage_settings import Count, OneOrMore, Positive, ShareOrAll, StepSettings
+from cosmith.recipes.stage_settings import Count, OneOrMore, Positive, ShareOrAll, StageSettings, StepSettings
 
 SomeTexts = Annotated[list[TextsName], OneOrMore]
 Tasks = Annotated[list[TaskName], OneOrMore]
@@ -57,3 +57,18 @@ class DropLayersStage(StudentSettings):
         "0: `[0, 2, 5]`."
     )
     learning_rate: Positive = Field(3e-4, description="The highest rate of the schedule.")
+
+
+class PruneVocabularyStage(StageSettings):
+    """A model without the tokens that no text uses; the texts that are given keep their vectors."""
+
+    kind: Literal["prune-vocabulary"] = "prune-vocabulary"
+    model: ModelName = Field("base", description="The model.")
+    texts: Annotated[list[TextsName], OneOrMore, Field(min_length=1)] = Field(
+        description="All kinds of texts that it will read, above all in each language: texts, training rows, or a "
+        "collection's documents."
+    )
+    tasks: Tasks = Field(default_factory=list, description="Test sets on which to tell what is lost.")
+
+    def outputs(self) -> dict[str, Kind]:
+        return {"": "model"}

@@ -22,7 +22,7 @@ from cosmith.recipes.pretraining_schemas import AdaptStage
 from cosmith.recipes.rebuilding_schemas import RebuildStage, StaticStage
 from cosmith.recipes.run_folder import output_folder, read_record
 from cosmith.recipes.schema import Recipe, Stage
-from cosmith.recipes.shrinking_schemas import StudentSettings
+from cosmith.recipes.shrinking_schemas import PruneVocabularyStage, StudentSettings
 from cosmith.recipes.stage_schemas import MergeStage, TrainStage
 
 if TYPE_CHECKING:
@@ -191,7 +191,15 @@ def parents_of(stage: Stage) -> list[str]:
     """The models that a model was made from."""
     if isinstance(stage, MergeStage):
         return [*stage.models, stage.base]
-    made_from_one = TrainStage | ModelKindSettings | AdaptStage | RebuildStage | StaticStage | StudentSettings
+    made_from_one = (
+        TrainStage
+        | ModelKindSettings
+        | AdaptStage
+        | RebuildStage
+        | StaticStage
+        | StudentSettings
+        | PruneVocabularyStage
+    )
     return [stage.model] if isinstance(stage, made_from_one) else []
 
 

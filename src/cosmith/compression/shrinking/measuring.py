@@ -146,7 +146,8 @@ def _nearest(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.int64] | None:
     found, _ = search_dense(vectors, vectors, NEIGHBOURS + 1)
     others = found != np.arange(len(vectors))[:, None]
     others[others.all(1), -1] = False  # equals of it stood before itself
-    return found[others].reshape(len(vectors), NEIGHBOURS)
+    nearest: npt.NDArray[np.int64] = found[others].reshape(len(vectors), NEIGHBOURS)
+    return nearest
 
 
 def _shared(left: npt.NDArray[np.int64], right: npt.NDArray[np.int64] | None) -> float:

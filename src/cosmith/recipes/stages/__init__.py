@@ -30,6 +30,7 @@ STAGE_FUNCTIONS: Mapping[str, str] = {
     "rebuild": "cosmith.recipes.stages.rebuilding:rebuild",
     "static": "cosmith.recipes.stages.rebuilding:make_static",
     "drop-layers": "cosmith.recipes.stages.shrinking:drop",
+    "prune-vocabulary": "cosmith.recipes.stages.shrinking:prune",
     "adapt": "cosmith.recipes.stages.pretraining:adapt",
     "estimate": "cosmith.recipes.stages.training:estimate_cost",
     "mine": "cosmith.recipes.stages.mining:mine",

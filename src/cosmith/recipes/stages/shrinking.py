@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cosmith.compression import drop_layers, held_out, measure_smaller
+from cosmith.compression import drop_layers, held_out, measure_smaller, prune_vocabulary
 from cosmith.errors import InputError
 from cosmith.models import Encoder
 from cosmith.recipes.artefacts import StageContext
-from cosmith.recipes.shrinking_schemas import DropLayersStage, StudentSettings
+from cosmith.recipes.shrinking_schemas import DropLayersStage, PruneVocabularyStage, StudentSettings
 from cosmith.recipes.stages.pretraining import all_texts
 from cosmith.recipes.stages.training import outcome, told_by_stage, training_settings
 from cosmith.training import TrainingResult, distil
@@ -29,6 +29,17 @@ def drop(stage: DropLayersStage, context: StageContext) -> dict[str, Any]:
         result = follow(student, teacher, learnt, stage, context)
     forms = {"layers dropped": student} | ({} if result is None else {"distilled": result.encoder})
     return kept(forms, result, teacher, held, stage.tasks, context, learnt=len(learnt))
+
+
+def prune(stage: PruneVocabularyStage, context: StageContext) -> dict[str, Any]:
+    """Leave out the tokens that no text uses."""
+    model = context.artefacts.encoder(stage.model)
+    texts = all_texts(stage.texts, context)
+    try:
+        pruned, told = prune_vocabulary(model, texts, seed=context.seed, name=context.name)
+    except InputError as error:
+        raise context.of_stage(error) from error
+    return kept({"fewer tokens": pruned}, None, model, texts, stage.tasks, context, vocabulary=told.as_json())
 
 
 def follow(
