@@ -89,3 +89,18 @@ def test_vocabulary(world: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(small.encode(read), whole.encode(read), atol=1e-6)
     missing = cosmith("compress", "vocabulary", world / "wordy", "--output", tmp_path / "other")
     assert missing.exit_code == 2  # there is nothing to prune by
+
+
+def test_static(world: Path, tmp_path: Path) -> None:
+    given = ("--texts", world / "texts.txt", "--epochs", 2, "--batch-size", 16, "--task", world / "pairs.tsv")
+    made = cosmith("compress", "static", world / "deep", "--dimension", 8, "--output", tmp_path / "static", *given)
+    assert made.exit_code == 0, made.output
+    for told in ("token vectors", "distilled", "in 8", "spearman"):
+        assert told in made.stdout
+    assert Encoder.load(tmp_path / "static").is_static
+    wide = cosmith("compress", "static", world / "deep", "--dimension", 99, "--output", tmp_path / "wide", *given)
+    assert wide.exit_code == 1
+    assert "[--dimension]: 99 is not between 1 and the model's 32" in wide.stderr
+    bare = cosmith("compress", "static", world / "deep", "--dimension", 8, "--output", tmp_path / "bare")
+    assert bare.exit_code == 0, bare.output
+    assert "distilled" not in bare.stdout

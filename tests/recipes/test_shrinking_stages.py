@@ -113,3 +113,27 @@ def test_tokens_are_left_out_and_the_texts_keep_their_vectors(world: Path, tmp_p
     lines = "\n".join(summary("prune-vocabulary", pruned, tmp_path))
     assert f"{told['after']:,} of {told['before']:,} tokens stay, which 9 texts need" in lines
     assert "pruned" in write_report(tmp_path / "run").read_text(encoding="utf-8")
+
+
+def test_a_static_student_follows_its_teacher(world: Path, tmp_path: Path) -> None:
+    results = run(
+        world,
+        tmp_path,
+        """\
+  small: {kind: static, dimension: 8, texts: [texts, data.train], tasks: data.test, epochs: 3, batch_size: 16}
+  evaluation: {kind: evaluate, models: small, tasks: data.test}
+""",
+    )
+    forms = results["small"]["forms"]
+    assert [each["name"] for each in forms] == ["base", "token vectors", "distilled", "in 8"]
+    assert forms[2]["mean"] > forms[1]["mean"]
+    assert [each["dimension"] for each in forms] == [32, 32, 32, 8]
+    assert forms[3]["mean"] is None
+    model = Encoder.load(tmp_path / "small" / "model")
+    assert (model.is_static, model.dimension) == (True, 8)
+    score = results["evaluation"]["scores"][0]["values"]["ndcg@10"]
+    assert forms[3]["tasks"][0]["after"] == pytest.approx(score)
+    card = json.loads((tmp_path / "small" / "model" / "lineage.json").read_text())
+    assert [each["name"] for each in card["trained_on"]["rows"]] == ["texts", "data.train"]
+    with pytest.raises(InputError, match=r"stages\.small\.dimension.*33 is not between 1 and the model's 32"):
+        run(world, tmp_path / "wide", "  small: {kind: static, dimension: 33, texts: texts}\n")

@@ -356,7 +356,7 @@ _SUMMARIES: Mapping[str, Callable[[Result, Path], list[str]]] = {
     "model": _model,
     "initialise": _initialise,
     "rebuild": _rebuilt,
-    "static": _rebuilt,
+    "static": _smaller,
     "drop-layers": _smaller,
     "prune-vocabulary": _smaller,
     "adapt": _train,

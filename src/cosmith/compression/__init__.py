@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from cosmith.compression.planning import Limits, Plan, plan
     from cosmith.compression.shrinking.layers import drop_layers, spread_evenly
     from cosmith.compression.shrinking.measuring import ModelSize, held_out, measure_smaller
+    from cosmith.compression.shrinking.static import shorten_static, static_student
     from cosmith.compression.shrinking.vocabulary import PrunedVocabulary, prune_vocabulary
 
 _PUBLIC = {
@@ -24,6 +25,8 @@ _PUBLIC = {
     "held_out": "cosmith.compression.shrinking.measuring",
     "measure_smaller": "cosmith.compression.shrinking.measuring",
     "prune_vocabulary": "cosmith.compression.shrinking.vocabulary",
+    "shorten_static": "cosmith.compression.shrinking.static",
+    "static_student": "cosmith.compression.shrinking.static",
     "spread_evenly": "cosmith.compression.shrinking.layers",
 }
 
@@ -40,7 +43,9 @@ __all__ = [
     "measure_smaller",
     "plan",
     "prune_vocabulary",
+    "shorten_static",
     "spread_evenly",
+    "static_student",
 ]
 
 

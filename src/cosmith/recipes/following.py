@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cosmith.training.distributed import Ranks
 
 SHARED = frozenset({"train", "train-reranker", "train-sparse", "train-late-interaction", "adapt",
-                    "drop-layers"})  # fmt: skip
+                    "drop-layers", "static"})  # fmt: skip
 """The kinds of stages in which all processes take part."""
 
 _SKIPPED, _RUN = 0.0, 1.0

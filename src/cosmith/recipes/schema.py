@@ -16,9 +16,9 @@ from cosmith.recipes.judging_schemas import FilterStage, RoundTripStage, ScoreSt
 from cosmith.recipes.mining_schemas import MineStage
 from cosmith.recipes.model_kind_schemas import TrainLateInteractionStage, TrainRerankerStage, TrainSparseStage
 from cosmith.recipes.pretraining_schemas import AdaptStage, InitialiseStage, ModelStage, TextsStage
-from cosmith.recipes.rebuilding_schemas import RebuildStage, StaticStage
+from cosmith.recipes.rebuilding_schemas import RebuildStage
 from cosmith.recipes.row_schemas import ClassesStage, GradedPairsStage, SelfPairsStage, WeakPairsStage
-from cosmith.recipes.shrinking_schemas import DropLayersStage, PruneVocabularyStage
+from cosmith.recipes.shrinking_schemas import DropLayersStage, PruneVocabularyStage, StaticStage
 from cosmith.recipes.stage_schemas import (
     CollectionStage,
     CompareStage,

@@ -72,3 +72,16 @@ class PruneVocabularyStage(StageSettings):
 
     def outputs(self) -> dict[str, Kind]:
         return {"": "model"}
+
+
+class StaticStage(StudentSettings):
+    """A static model, very fast and blind to word order: a vector for each token of another model, which learns what
+    that one thinks of whole texts."""
+
+    kind: Literal["static"] = "static"
+    model: ModelName = Field("base", description="The model whose tokens and vectors are taken, and the teacher.")
+    dimension: Count = Field(256, description="Numbers of a vector.")
+    smoothing: Positive = Field(1e-4, description="Smaller: frequent tokens count less.")
+    max_length: Count | None = Field(None, description="Tokens at which texts are cut; null: at none.")
+    batch_size: Count = Field(256, description="Texts a step.")
+    learning_rate: Positive = Field(3e-3, description="The highest rate of the schedule.")

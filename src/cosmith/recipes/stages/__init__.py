@@ -28,7 +28,7 @@ STAGE_FUNCTIONS: Mapping[str, str] = {
     "model": "cosmith.recipes.stages.pretraining:bring_model",
     "initialise": "cosmith.recipes.stages.pretraining:initialise_model",
     "rebuild": "cosmith.recipes.stages.rebuilding:rebuild",
-    "static": "cosmith.recipes.stages.rebuilding:make_static",
+    "static": "cosmith.recipes.stages.shrinking:make_static",
     "drop-layers": "cosmith.recipes.stages.shrinking:drop",
     "prune-vocabulary": "cosmith.recipes.stages.shrinking:prune",
     "adapt": "cosmith.recipes.stages.pretraining:adapt",

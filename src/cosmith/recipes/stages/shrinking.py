@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cosmith.compression import drop_layers, held_out, measure_smaller, prune_vocabulary
+from cosmith.compression import drop_layers, held_out, measure_smaller, prune_vocabulary, shorten_static, static_student
 from cosmith.errors import InputError
-from cosmith.models import Encoder
+from cosmith.models import Encoder, distil_static
+from cosmith.models.from_vocabulary import require_narrower
 from cosmith.recipes.artefacts import StageContext
-from cosmith.recipes.shrinking_schemas import DropLayersStage, PruneVocabularyStage, StudentSettings
+from cosmith.recipes.shrinking_schemas import DropLayersStage, PruneVocabularyStage, StaticStage, StudentSettings
 from cosmith.recipes.stages.pretraining import all_texts
 from cosmith.recipes.stages.training import outcome, told_by_stage, training_settings
 from cosmith.training import TrainingResult, distil
@@ -40,6 +41,29 @@ def prune(stage: PruneVocabularyStage, context: StageContext) -> dict[str, Any]:
     except InputError as error:
         raise context.of_stage(error) from error
     return kept({"fewer tokens": pruned}, None, model, texts, stage.tasks, context, vocabulary=told.as_json())
+
+
+def make_static(stage: StaticStage, context: StageContext) -> dict[str, Any]:
+    """Make a static model, and let it follow its teacher where there are texts."""
+    teacher = context.artefacts.encoder(stage.model)
+    learnt, held = held_out(all_texts(stage.texts, context), context.seed)
+    result = None
+    with told_by_stage(context):
+        require_narrower(stage.dimension, teacher)
+        if learnt:
+            start = static_student(teacher, learnt, smoothing=stage.smoothing, max_length=stage.max_length)
+            result = follow(start, teacher, learnt, stage, context)
+            assert result is not None
+            short = shorten_static(result.encoder, learnt, stage.dimension, name=context.name)
+            forms = {"token vectors": start, "distilled": result.encoder, f"in {stage.dimension}": short}
+        else:
+            forms = {
+                "token vectors": distil_static(
+                    teacher, dimension=stage.dimension, smoothing=stage.smoothing, max_length=stage.max_length,
+                    name=context.name,
+                )
+            }  # fmt: skip
+    return kept(forms, result, teacher, held, stage.tasks, context, learnt=len(learnt))
 
 
 def follow(
