@@ -61,7 +61,9 @@ def test_layers_are_dropped_and_the_student_is_trained_further(world: Path, tmp_
     told = "\n".join(summary("drop-layers", small, tmp_path / "small"))
     assert "layers dropped" in told
     assert "ndcg@10" in told
-    assert "small" in write_report(tmp_path).read_text(encoding="utf-8")
+    page = write_report(tmp_path).read_text(encoding="utf-8")
+    assert "Smaller models" in page
+    assert f"{small['forms'][1]['mean']:.4f}" in page
 
 
 def test_without_texts_nothing_is_trained(world: Path, tmp_path: Path) -> None:

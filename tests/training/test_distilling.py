@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,21 @@ def test_a_student_comes_near_its_teacher_and_goes_on_exactly(tmp_path: Path) ->
     assert result.final_score > result.base_score
     again = distil(student, teacher, TEXTS, SETTINGS, folder=tmp_path / "run")
     np.testing.assert_array_equal(again.encoder.encode(TEXTS), result.encoder.encode(TEXTS))
+
+
+def test_texts_are_cut_alike_in_both_roles(tmp_path: Path) -> None:
+    teacher = tiny_encoder("bert", layers=2, seed=1)
+    lengths = (TrainingSettings(steps=2, batch_size=8, precision="float32", max_document_length=7, watch_every=None),
+               TrainingSettings(steps=2, batch_size=8, precision="float32", watch_every=None))  # fmt: skip
+    tokens = []
+    for number, settings in enumerate(lengths):
+        folder = tmp_path / str(number)
+        distil(drop_layers(teacher, 1), teacher, TEXTS, settings, folder=folder)
+        entries = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+        steps = [each for each in entries if "tokens_per_second" in each]
+        tokens.append(round(steps[0]["tokens_per_second"] * steps[0]["seconds"]))
+    assert tokens[0] == 8 * 7  # each of the 8 texts once
+    assert tokens[1] > tokens[0]
 
 
 def test_what_comes_back_is_never_farther_from_the_teacher() -> None:

@@ -56,7 +56,7 @@ class DropLayersStage(StudentSettings):
         description="How many layers stay (spread evenly, the first and the last among them), or which, counted from "
         "0: `[0, 2, 5]`."
     )
-    learning_rate: Positive = Field(3e-4, description="The highest rate of the schedule.")
+    learning_rate: Positive = Field(5e-4, description="The highest rate of the schedule.")
 
 
 class PruneVocabularyStage(StageSettings):

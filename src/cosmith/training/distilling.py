@@ -38,7 +38,8 @@ def distil(
         student: Where to start; it is left as it is.
         teacher: Whose vectors; as wide as the student's.
         texts: What to learn on, like those that will be encoded; equal ones count once.
-        settings: How to train, but for the loss; None: one epoch in steps of 64 at the trainer's learning rate.
+        settings: How to train, but for the loss; the maximum length of documents is that of all texts. None: one epoch
+            in steps of 64 at the trainer's learning rate.
         folder: Where checkpoints and metrics go, and where an interrupted run goes on from; None: nothing is written.
 
     Raises:
@@ -53,7 +54,9 @@ def distil(
     distinct = list(dict.fromkeys(texts))
     if len(distinct) < 2:
         raise InputError("are too few to learn from", field="texts", remedy="Give at least 2 different ones.")
-    settings = replace(settings or TrainingSettings(), loss=LOSS)
+    settings = settings or TrainingSettings()
+    limit = settings.max_document_length or settings.max_query_length  # one for both, or texts would be read twice
+    settings = replace(settings, loss=LOSS, max_query_length=limit, max_document_length=limit)
     order = np.random.default_rng(settings.seed).permutation(len(distinct)).tolist()
     held = max(1, min(_DEV_TEXTS, round(_DEV_SHARE * len(distinct))))
     dev, learnt = ([distinct[number] for number in part] for part in (order[:held], order[held:]))

@@ -38,7 +38,7 @@ def layers(
     steps: StepsOption = None,
     epochs: EpochsOption = None,
     batch_size: BatchOption = 64,
-    learning_rate: Annotated[float, typer.Option("--learning-rate", help="The highest rate.")] = 3e-4,
+    learning_rate: Annotated[float, typer.Option("--learning-rate", help="The highest rate.")] = 5e-4,
     max_length: LengthOption = None,
     seed: SeedOption = 0,
 ) -> None:
