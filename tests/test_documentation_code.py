@@ -115,6 +115,7 @@ RUN: dict[str, Prepare] = {
     "docs/evaluation.md": for_evaluation,
     "docs/getting-started.md": dict,
     "docs/mining.md": dict,
+    "docs/smaller-models.md": lambda: {"texts": [f"{text} {text}" for text in SENTENCES] + SENTENCES},
     "docs/weak-pairs.md": handbook,
 }
 """The pages whose code is run; that of the others takes long, or a model, cluster or endpoint that is not there."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from cosmith.cli.data.pair_forms import form_lines
 from cosmith.cli.manner import first_code_lines, table
+from cosmith.cli.smaller_models import size_lines
 from cosmith.phrases import counted, one_line, size
 from cosmith.progress import clock
 
@@ -246,6 +247,11 @@ def _rebuilt(result: Result, folder: Path) -> list[str]:
     return [f"{parameters}, vectors of {numbers}", f"model: {folder / 'model'}"]
 
 
+def _smaller(result: Result, folder: Path) -> list[str]:
+    trained = _training(result) if "steps" in result else []
+    return [*trained, *size_lines(result), f"model: {folder / 'model'}"]
+
+
 def _merge(result: Result, folder: Path) -> list[str]:
     return [*merge_lines(result), f"model: {folder / 'model'}"]
 
@@ -351,7 +357,9 @@ _SUMMARIES: Mapping[str, Callable[[Result, Path], list[str]]] = {
     "model": _model,
     "initialise": _initialise,
     "rebuild": _rebuilt,
-    "static": _rebuilt,
+    "static": _smaller,
+    "drop-layers": _smaller,
+    "prune-vocabulary": _smaller,
     "adapt": _train,
     "merge": _merge,
     "compare": _compare,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import typer
@@ -101,15 +102,19 @@ def train(
 
 
 @contextmanager
-def told_by_option() -> Iterator[None]:
-    """Tell what is wrong in the recipe behind this command by the option that says it."""
+def told_by_option(options: Mapping[str, str] = MappingProxyType(_OPTIONS)) -> Iterator[None]:
+    """Tell what is wrong in the recipe behind a command by the option that says it.
+
+    Args:
+        options: A recipe's key → the option, where it is called otherwise.
+    """
     try:
         yield
     except InputError as error:
         stage, _, key = (error.field or "").rpartition(".")
         if not stage.startswith("stages.") and key not in _WITHOUT_STAGE:
             raise
-        option = _OPTIONS.get(key, f"--{key.replace('_', '-')}")
+        option = options.get(key, f"--{key.replace('_', '-')}")
         if isinstance(error, ColumnError):
             if key in ("query", "positive"):
                 raise error.told_as(option, f"{option} ") from error

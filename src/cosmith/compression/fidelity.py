@@ -76,10 +76,15 @@ def cosines(
         reference: Unit rows of the other form.
         show_progress: What to call this step in the progress display; None shows nothing.
     """
-    vectors = encoder.encode(texts, prompt="document", show_progress=show_progress).astype(np.float64)
-    lengths = np.linalg.norm(vectors, axis=1) * np.linalg.norm(reference.astype(np.float64), axis=1)
-    both_nothing = (lengths == 0) & (np.abs(vectors).sum(1) == 0) & (np.abs(reference).sum(1) == 0)
-    found: npt.NDArray[np.float64] = (vectors * reference).sum(1) / np.where(lengths == 0, 1, lengths)
+    return cosines_of(encoder.encode(texts, prompt="document", show_progress=show_progress), reference)
+
+
+def cosines_of(vectors: npt.NDArray[np.float32], reference: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """The cosine of each row to the same row of a reference ``[n, D]``, float64 ``[n]``; of two that are 0 it is 1."""
+    rows, others = vectors.astype(np.float64), reference.astype(np.float64)
+    lengths = np.linalg.norm(rows, axis=1) * np.linalg.norm(others, axis=1)
+    both_nothing = (np.abs(rows).sum(1) == 0) & (np.abs(others).sum(1) == 0)
+    found: npt.NDArray[np.float64] = (rows * others).sum(1) / np.where(lengths == 0, 1, lengths)
     return np.where(both_nothing, 1.0, found)
 
 

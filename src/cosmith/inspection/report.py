@@ -57,6 +57,7 @@ def report_page(run: RunRecord) -> str:
         result_section,
         training_section,
     )
+    from cosmith.inspection.smaller_sections import smaller_section
 
     sections: list[tuple[str, str, Callable[[RunRecord], Markup | None]]] = [
         ("documents", "The documents", documents_section),
@@ -69,6 +70,7 @@ def report_page(run: RunRecord) -> str:
         ("training", "Training", training_section),
         ("health", "How it learnt", health_section),
         ("merging", "Merging", merging_section),
+        ("smaller", "Smaller models", smaller_section),
         ("results", "After training", result_section),
         ("forgotten", "What was forgotten", forgotten_section),
         ("changes", "Queries that changed most", changes_section),

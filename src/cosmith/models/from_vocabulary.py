@@ -58,15 +58,10 @@ def distil_static(
     Raises:
         InputError: When the encoder has fewer dimensions.
     """
-    if not 1 <= dimension <= encoder.dimension:
-        raise InputError(f"{dimension} is not between 1 and the model's {encoder.dimension}", field="dimension",
-                         remedy="Ask for fewer.")  # fmt: skip
-    if not smoothing > 0:
-        raise InputError(f"must be above 0, not {smoothing}", field="smoothing")
-    vectors = principal_components(_of_tokens(encoder).double(), dimension)
-    frequencies = 1 / torch.arange(2, len(vectors) + 2, dtype=torch.float64)
-    weights = smoothing / (smoothing + frequencies / frequencies.sum())
-    made = (vectors * weights[:, None]).float()
+    require_narrower(dimension, encoder)
+    vectors = principal_components(vectors_of_tokens(encoder).double(), dimension)
+    by_rank = 1 / torch.arange(2, len(vectors) + 2, dtype=torch.float64)
+    made = (vectors * inverse_frequency(by_rank, smoothing)[:, None]).float()
     return static_encoder(made, encoder.tokenizer.tokenizer, max_length, name or f"{encoder.name}-static")
 
 
@@ -82,7 +77,33 @@ def principal_components(vectors: torch.Tensor, dimension: int) -> torch.Tensor:
     return on_axes
 
 
-def _of_tokens(encoder: Encoder) -> torch.Tensor:
+def require_narrower(dimension: int, encoder: Encoder) -> None:
+    """Refuse vectors longer than a model's.
+
+    Raises:
+        InputError: They are, or have no number at all.
+    """
+    if not 1 <= dimension <= encoder.dimension:
+        raise InputError(f"{dimension} is not between 1 and the model's {encoder.dimension}", field="dimension",
+                         remedy="Ask for fewer.")  # fmt: skip
+
+
+def inverse_frequency(counts: torch.Tensor, smoothing: float) -> torch.Tensor:
+    """Smooth inverse frequency (Arora et al., section 3): a / (a + p) of each token, float64 ``[vocabulary]``.
+
+    Args:
+        counts: How frequent each token is, to any scale, ``[vocabulary]``.
+        smoothing: a.
+
+    Raises:
+        InputError: When that is not above 0.
+    """
+    if not smoothing > 0:
+        raise InputError(f"must be above 0, not {smoothing}", field="smoothing")
+    return smoothing / (smoothing + counts.double() / counts.double().sum())
+
+
+def vectors_of_tokens(encoder: Encoder) -> torch.Tensor:
     """The vector of every token by itself, as the model's modules leave it: float32 ``[vocabulary, D]``."""
     tokens = encoder.tokenizer.vocabulary()
     vectors = torch.empty(len(tokens), encoder.dimension)

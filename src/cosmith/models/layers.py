@@ -16,13 +16,23 @@ def layers_of(backbone: Any) -> list[torch.nn.Module]:
     Raises:
         InputError: When it has none that can be told.
     """
+    return list(backbone.get_submodule(name_of_layers(backbone)))
+
+
+def name_of_layers(backbone: Any) -> str:
+    """The name of the list of a backbone's transformer layers, e.g. ``encoder.layer``.
+
+    Raises:
+        InputError: When it has none that can be told.
+    """
     count = getattr(backbone.config, "num_hidden_layers", None)
-    for module in backbone.modules():
+    for name, module in backbone.named_modules():
         if isinstance(module, torch.nn.ModuleList) and len(module) == count:
-            return list(module)
+            return str(name)
     raise InputError(
         f"the layers of a backbone of type {backbone.config.model_type!r} cannot be told", field="encoder",
-        remedy="Leave out what concerns layers: frozen ones, adapters, checkpointing, sharding, a rate for each.",
+        remedy="Leave out what concerns layers: frozen ones, dropped ones, adapters, checkpointing, sharding, a rate"
+        " for each.",
     )  # fmt: skip
 
 

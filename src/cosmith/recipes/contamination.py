@@ -12,6 +12,7 @@ from cosmith.recipes.graph import stage_of
 from cosmith.recipes.mixture_schemas import MixtureSettings
 from cosmith.recipes.pretraining_schemas import AdaptStage
 from cosmith.recipes.schema import Recipe
+from cosmith.recipes.shrinking_schemas import StudentSettings
 from cosmith.recipes.stage_schemas import EvaluateStage
 from cosmith.recipes.stage_settings import StageSettings
 
@@ -81,7 +82,7 @@ def trains_on(stage: StageSettings) -> list[str]:
     """The rows and raw texts that a stage trains on, if it does."""
     if isinstance(stage, MixtureSettings):
         return list(stage.sources)
-    return list(stage.texts) if isinstance(stage, AdaptStage) else []
+    return list(stage.texts) if isinstance(stage, AdaptStage | StudentSettings) else []
 
 
 def _rows(name: str, artefacts: Artefacts) -> Source:

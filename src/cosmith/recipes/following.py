@@ -19,7 +19,8 @@ from cosmith.recipes.stages import stage_function
 if TYPE_CHECKING:
     from cosmith.training.distributed import Ranks
 
-SHARED = frozenset({"train", "train-reranker", "train-sparse", "train-late-interaction", "adapt"})
+SHARED = frozenset({"train", "train-reranker", "train-sparse", "train-late-interaction", "adapt",
+                    "drop-layers", "static"})  # fmt: skip
 """The kinds of stages in which all processes take part."""
 
 _SKIPPED, _RUN = 0.0, 1.0

@@ -21,7 +21,8 @@ from cosmith.recipes.trained_on import CARD, KEY, parents_of, read_card, trained
 if TYPE_CHECKING:
     from cosmith.models import Encoder
 
-_VERBS = {"initialise": "Initialised", "rebuild": "Rebuilt", "static": "Made static", "adapt": "Pre-trained",
+_VERBS = {"initialise": "Initialised", "rebuild": "Rebuilt", "static": "Made static",
+          "drop-layers": "Made shallower", "prune-vocabulary": "Left with fewer tokens", "adapt": "Pre-trained",
           "train": "Trained", "train-reranker": "Trained", "train-sparse": "Trained",
           "train-late-interaction": "Trained", "merge": "Merged"}  # fmt: skip
 

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from cosmith.recipes.references import Kind, ModelName
-from cosmith.recipes.stage_settings import Count, Positive, StageSettings
+from cosmith.recipes.stage_settings import Count, StageSettings
 
 
 class RebuildStage(StageSettings):
@@ -35,19 +35,6 @@ class RebuildStage(StageSettings):
         None,
         description="Name (`query`, `document`) → text put before each text; may hold `{task}`. Null: as they are.",
     )
-
-    def outputs(self) -> dict[str, Kind]:
-        return {"": "model"}
-
-
-class StaticStage(StageSettings):
-    """A static model, very fast and blind to word order: what a model thinks of each token by itself."""
-
-    kind: Literal["static"] = "static"
-    model: ModelName = Field("base", description="The model whose tokens and vectors are taken.")
-    dimension: Count = Field(256, description="Numbers of a vector.")
-    smoothing: Positive = Field(1e-4, description="Smaller: frequent tokens count less.")
-    max_length: Count | None = Field(None, description="Tokens at which texts are cut; null: at none.")
 
     def outputs(self) -> dict[str, Kind]:
         return {"": "model"}

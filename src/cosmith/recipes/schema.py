@@ -16,8 +16,9 @@ from cosmith.recipes.judging_schemas import FilterStage, RoundTripStage, ScoreSt
 from cosmith.recipes.mining_schemas import MineStage
 from cosmith.recipes.model_kind_schemas import TrainLateInteractionStage, TrainRerankerStage, TrainSparseStage
 from cosmith.recipes.pretraining_schemas import AdaptStage, InitialiseStage, ModelStage, TextsStage
-from cosmith.recipes.rebuilding_schemas import RebuildStage, StaticStage
+from cosmith.recipes.rebuilding_schemas import RebuildStage
 from cosmith.recipes.row_schemas import ClassesStage, GradedPairsStage, SelfPairsStage, WeakPairsStage
+from cosmith.recipes.shrinking_schemas import DropLayersStage, PruneVocabularyStage, StaticStage
 from cosmith.recipes.stage_schemas import (
     CollectionStage,
     CompareStage,
@@ -53,6 +54,8 @@ Stage = (
     | InitialiseStage
     | RebuildStage
     | StaticStage
+    | DropLayersStage
+    | PruneVocabularyStage
     | EstimateStage
     | EvaluateStage
     | MineStage
@@ -91,6 +94,8 @@ STAGE_KINDS: dict[str, type[BaseModel]] = {
         InitialiseStage,
         RebuildStage,
         StaticStage,
+        DropLayersStage,
+        PruneVocabularyStage,
         EstimateStage,
         EvaluateStage,
         MineStage,

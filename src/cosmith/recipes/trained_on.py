@@ -19,9 +19,10 @@ from cosmith.recipes.contamination import rows_of_texts, shown_of, trains_on
 from cosmith.recipes.graph import output_names, stage_of
 from cosmith.recipes.model_kind_schemas import ModelKindSettings
 from cosmith.recipes.pretraining_schemas import AdaptStage
-from cosmith.recipes.rebuilding_schemas import RebuildStage, StaticStage
+from cosmith.recipes.rebuilding_schemas import RebuildStage
 from cosmith.recipes.run_folder import output_folder, read_record
 from cosmith.recipes.schema import Recipe, Stage
+from cosmith.recipes.shrinking_schemas import PruneVocabularyStage, StudentSettings
 from cosmith.recipes.stage_schemas import MergeStage, TrainStage
 
 if TYPE_CHECKING:
@@ -190,7 +191,7 @@ def parents_of(stage: Stage) -> list[str]:
     """The models that a model was made from."""
     if isinstance(stage, MergeStage):
         return [*stage.models, stage.base]
-    made_from_one = TrainStage | ModelKindSettings | AdaptStage | RebuildStage | StaticStage
+    made_from_one = TrainStage | ModelKindSettings | AdaptStage | RebuildStage | StudentSettings | PruneVocabularyStage
     return [stage.model] if isinstance(stage, made_from_one) else []
 
 

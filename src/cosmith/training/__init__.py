@@ -22,6 +22,7 @@ _PUBLIC = {
     "TrainingSettings": "cosmith.training.settings",
     "backward_step": "cosmith.training.encoding",
     "best_interpolation": "cosmith.training.merging",
+    "distil": "cosmith.training.distilling",
     "estimate": "cosmith.training.estimation",
     "interpolate": "cosmith.training.merging",
     "merge": "cosmith.training.merging",
@@ -50,6 +51,7 @@ __all__ = [
     "TrainingSettings",
     "backward_step",
     "best_interpolation",
+    "distil",
     "estimate",
     "interpolate",
     "merge",
@@ -63,6 +65,7 @@ __all__ = [
 
 if TYPE_CHECKING:
     from cosmith.training.contrastive import train, train_with_result
+    from cosmith.training.distilling import distil
     from cosmith.training.distributed import Ranks
     from cosmith.training.encoding import Strategy, backward_step
     from cosmith.training.estimation import Estimate, estimate

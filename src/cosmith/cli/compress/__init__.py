@@ -3,7 +3,7 @@ of its own."""
 
 import typer
 
-from cosmith.cli.compress import plan, vectors
+from cosmith.cli.compress import layers, plan, static, vectors, vocabulary
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -13,3 +13,6 @@ app = typer.Typer(
 )
 app.command("vectors")(vectors.vectors)
 app.command("plan")(plan.plan)
+app.command("layers")(layers.layers)
+app.command("vocabulary")(vocabulary.vocabulary)
+app.command("static")(static.static)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from cosmith.errors import InputError
-from cosmith.models import Encoder, append_end_token, distil_static
+from cosmith.models import Encoder, append_end_token
 from cosmith.recipes.artefacts import StageContext
-from cosmith.recipes.rebuilding_schemas import RebuildStage, StaticStage
+from cosmith.recipes.rebuilding_schemas import RebuildStage
 
 
 def rebuild(stage: RebuildStage, context: StageContext) -> dict[str, Any]:
@@ -28,18 +28,6 @@ def rebuild(stage: RebuildStage, context: StageContext) -> dict[str, Any]:
     except InputError as error:
         raise context.of_stage(error) from error
     return _kept(encoder, context)
-
-
-def make_static(stage: StaticStage, context: StageContext) -> dict[str, Any]:
-    """A static model of another model's vocabulary."""
-    try:
-        made = distil_static(
-            context.artefacts.encoder(stage.model), dimension=stage.dimension, smoothing=stage.smoothing,
-            max_length=stage.max_length, name=context.name,
-        )  # fmt: skip
-    except InputError as error:
-        raise context.of_stage(error) from error
-    return _kept(made, context)
 
 
 def _kept(encoder: Encoder, context: StageContext) -> dict[str, Any]:

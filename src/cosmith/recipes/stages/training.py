@@ -26,6 +26,7 @@ from cosmith.recipes.mined_rows import remining_of
 from cosmith.recipes.mixture_schemas import SourceShare
 from cosmith.recipes.model_kind_schemas import ModelKindSettings, TrainRerankerStage
 from cosmith.recipes.pretraining_schemas import AdaptStage
+from cosmith.recipes.shrinking_schemas import StudentSettings
 from cosmith.recipes.stage_schemas import EstimateStage, TrainStage
 from cosmith.training import Interrupted, TrainingResult, TrainingSettings, estimate, train_with_result
 from cosmith.training.distributed import is_first_rank
@@ -36,7 +37,7 @@ _LENGTHS_SHOWN = 0.99  # the few that are longer would squeeze all others into o
 
 
 def training_settings(
-    stage: TrainStage | ModelKindSettings | AdaptStage, context: StageContext, seed: int
+    stage: TrainStage | ModelKindSettings | AdaptStage | StudentSettings, context: StageContext, seed: int
 ) -> TrainingSettings:
     """The stage's settings as the trainer takes them.
 
@@ -49,7 +50,7 @@ def training_settings(
         given["interpolate"] = False  # a new head is nothing to mix with
     if isinstance(stage, TrainRerankerStage):
         del given["loss"]  # its loss is none of embeddings
-    if isinstance(given["interpolate"], list):
+    if isinstance(given.get("interpolate"), list):
         given["interpolate"] = tuple(given["interpolate"])
     if isinstance(given.get("loss"), dict):
         given["loss"] = loss_spec(**given["loss"])

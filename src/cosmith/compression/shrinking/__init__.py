@@ -1,0 +1,1 @@
+"""Smaller models: fewer layers, fewer tokens, and what that changes."""
