@@ -16,6 +16,7 @@ from cosmith.cli.manner import manner_of
 from cosmith.cli.sweeps import lengths_of, listed
 from cosmith.cli.vectors import CACHE_OPTION, open_vectors, remembering, tell_of_vectors
 from cosmith.errors import InputError
+from cosmith.phrases import counted
 
 if TYPE_CHECKING:
     from cosmith.evaluation.choosing import Choice
@@ -105,7 +106,7 @@ def choose(
         )  # fmt: skip
     told = [choice.table(), *(f"{task.name}: {line}" for task in read for line in lines_of(trained, task.name))]
     if sample:
-        told.append(f"Scored on at most {sample:,} items of each task; cosmith evaluate scores on all.")
+        told.append(f"Scored on at most {counted(sample, 'item')} of each task; cosmith evaluate scores on all.")
     value = choice.to_dict() | {"sample": sample} | contamination_value(trained) | tell_of_vectors(vectors, manner)
     if output is not None:
         _write(output, choice, value)
