@@ -56,7 +56,7 @@ def build(contestant: str, folder: Path, k: int) -> dict[str, float]:
         SEARCHERS[contestant].build(vectors, place)
         spent, peak = _spent() - began, interleaved.peak_megabytes()
         stored = sum(file.stat().st_size for file in place.rglob("*") if file.is_file())
-        queries, exact = np.load(folder / "queries.npy"), np.load(folder / "exact.npy")[:, :k]
+        queries, exact = np.load(folder / "queries.npy"), np.load(folder / "exact.npy")
         found = SEARCHERS[contestant].load(place)(queries, k)
         recall = float((found[:, :, None] == exact[:, None, :]).any(axis=2).mean())
         figures = {"bytes": stored / len(vectors), "build CPU s": spent, "build peak MB": peak, f"recall@{k}": recall}
@@ -122,7 +122,7 @@ def prepare(given: argparse.Namespace) -> None:
         queries, parts = turned(queries), map(turned, parts)
     write_array(folder / "vectors.npy", (len(texts), queries.shape[1]), np.float32, parts)
     write_array(folder / "queries.npy", queries.shape, np.float32, [queries])
-    exact, _ = search_dense(queries, np.load(folder / "vectors.npy", mmap_mode="r"), 100)
+    exact, _ = search_dense(queries, np.load(folder / "vectors.npy", mmap_mode="r"), given.k)
     write_array(folder / "exact.npy", exact.shape, exact.dtype, [exact])
     shutil.rmtree(folder / "encoded")
 
