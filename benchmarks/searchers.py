@@ -184,8 +184,9 @@ SEARCHERS: Mapping[str, Searcher] = {
     "usearch b1": usearch("b1"),
 }
 
-USUAL = [name for name in SEARCHERS if name not in ("faiss HNSW32,Flat", "usearch f32", "usearch f16")]
-"""All but the graphs that take longest to build."""
+_SELDOM = ("cosmith ivf-rabitq", "faiss IVF,RaBitQ", "faiss HNSW32,Flat", "usearch f32", "usearch f16")
+USUAL = [name for name in SEARCHERS if name not in _SELDOM]
+"""All but the graphs that take longest to build, and lists whose candidates nothing puts in order."""
 
 PEERS: Mapping[str, tuple[str, ...]] = {
     "cosmith float32": ("faiss Flat",),

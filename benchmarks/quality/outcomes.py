@@ -113,4 +113,4 @@ def options(given: argparse.Namespace) -> list[str]:
 def _written(value: Any) -> str:
     if isinstance(value, list):
         return " ".join(quote(str(each)) for each in value)
-    return value.name if isinstance(value, Path) else str(value)
+    return value.name if isinstance(value, Path) else quote(str(value))
