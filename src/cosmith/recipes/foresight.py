@@ -19,8 +19,8 @@ from cosmith.recipes.mining_schemas import MineStage
 from cosmith.recipes.model_kind_schemas import TrainLateInteractionStage, TrainSparseStage
 from cosmith.recipes.pretraining_schemas import AdaptStage, InitialiseStage
 from cosmith.recipes.rebuilding_schemas import RebuildStage
-from cosmith.recipes.shrinking_schemas import DropLayersStage, PruneVocabularyStage
 from cosmith.recipes.schema import Recipe
+from cosmith.recipes.shrinking_schemas import DropLayersStage, PruneVocabularyStage
 from cosmith.recipes.stage_schemas import MergeStage, TrainStage
 from cosmith.recipes.synthesis_schemas import SynthesiseStage
 
