@@ -20,6 +20,7 @@ from cosmith.recipes.model_kind_schemas import TrainLateInteractionStage, TrainS
 from cosmith.recipes.pretraining_schemas import AdaptStage, InitialiseStage
 from cosmith.recipes.rebuilding_schemas import RebuildStage
 from cosmith.recipes.schema import Recipe
+from cosmith.recipes.shrinking_schemas import DropLayersStage, PruneVocabularyStage
 from cosmith.recipes.stage_schemas import MergeStage, TrainStage
 from cosmith.recipes.synthesis_schemas import SynthesiseStage
 
@@ -148,7 +149,7 @@ def _first_model(recipe: Recipe, name: str) -> str:
     """The model that another one was made from without changing the size of its vectors or the names of its layers."""
     while (giver := stage_of(name)) is not None:
         stage = recipe.stages[giver]
-        if isinstance(stage, TrainStage | AdaptStage | RebuildStage):
+        if isinstance(stage, TrainStage | AdaptStage | RebuildStage | DropLayersStage | PruneVocabularyStage):
             name = stage.model
         elif isinstance(stage, MergeStage):
             name = stage.models[0]

@@ -14,6 +14,7 @@ from cosmith.models.language_head import language_head_file
 from cosmith.recipes.artefacts import StageContext, load_encoder
 from cosmith.recipes.pretraining_schemas import AdaptStage, InitialiseStage, ModelStage, TextsStage
 from cosmith.recipes.rebuilding_schemas import RebuildStage
+from cosmith.recipes.shrinking_schemas import DropLayersStage
 from cosmith.recipes.stage_schemas import TrainStage
 from cosmith.recipes.stages.data import columns_by_key
 from cosmith.recipes.stages.training import outcome, score_on, told_by_stage, training_settings
@@ -108,7 +109,7 @@ def _language_head(name: str, context: StageContext) -> str | None:
     path = stage.path if isinstance(stage, ModelStage) else context.artefacts.model_path(name)
     if language_head_file(path) is not None:
         return path
-    made_from_one = TrainStage | AdaptStage | RebuildStage
+    made_from_one = TrainStage | AdaptStage | RebuildStage | DropLayersStage
     return _language_head(stage.model, context) if isinstance(stage, made_from_one) else None
 
 
