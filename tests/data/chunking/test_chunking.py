@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
@@ -186,6 +186,7 @@ MEASURES: dict[str, TextMeasure] = {
     overlap=st.integers(0, 12),
     edges=st.lists(st.integers(0, 80), max_size=6),
 )
+@example(text="0000000000000 ࠀ a0000000000000", title="A title", how="tokens", tokens=24, overlap=1, edges=[])
 def test_nothing_is_lost_and_nothing_is_too_long(
     measure: str, text: str, title: str, how: str, tokens: int, overlap: int, edges: list[int]
 ) -> None:

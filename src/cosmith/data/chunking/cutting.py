@@ -213,8 +213,9 @@ class _Cutting:
                     field="tokens",
                     remedy="Give more.",
                 )
-            yield self._chunk(begin, end, headings, region.own if first else ())
-            start, first = begin, False
+            chunk = self._chunk(begin, end, headings, region.own if first else ())
+            yield chunk
+            start, first = chunk.start, False  # not `begin`, which may be the white space before it
             covered = _next_visible(self.text, end, stop)
 
     def _end(
