@@ -139,7 +139,7 @@ def _prepare_cosmith(model: Path, prepared: Path, calibration: Sequence[str]) ->
     export(encoder, prepared / "cosmith-onnx", precisions=["float32", "int8"], texts=texts)
     export(
         encoder, prepared / "cosmith-openvino", runtimes=["openvino"],
-        precisions=["float32", "float16", "int8-static"], calibration=calibration, texts=texts, floor=0.98,
+        precisions=["float32", "float16", "int8-static"], calibration=calibration, texts=texts,
     )  # fmt: skip
 
 

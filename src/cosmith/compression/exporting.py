@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from cosmith.compression.fidelity import Fidelity, cosines, task_change
 from cosmith.compression.graph import whole, write_graph
 from cosmith.compression.quantisation import (
     Batch,
-    noisiest_products,
+    products_of_activations,
     quantise_dynamic,
     quantise_static,
     require_quantiser,
@@ -38,12 +38,10 @@ from cosmith.models.runtimes.description import (
     digest_of,
 )
 from cosmith.models.runtimes.encoder import CORE_TOKENS, load_runtime
-from cosmith.models.runtimes.onnx_session import open_onnx
 from cosmith.models.runtimes.openvino_session import import_openvino
 from cosmith.models.runtimes.session import rectangle
 from cosmith.models.saving import write_without_backbone
 from cosmith.progress import track
-from cosmith.retrieval.compressed.transforms import unit_rows
 
 if TYPE_CHECKING:
     from cosmith.evaluation.tasks import EvaluationTask
@@ -52,12 +50,16 @@ FLOOR = 0.99
 _SAMPLE = 1_000  # texts on which the fidelity is measured
 _CALIBRATION = 256  # texts on which the activations are measured
 _EXACT = 1 - 1e-5  # cosine under which a float32 graph does not compute what the model does
-_SHARES_KEPT = (0.0, 1 / 6, 1 / 3, 1 / 2)  # of the products, left in float32 by int8-static until it is near enough
 _ONNX_NAMES = {
     "float32": "model",
     "float16": "model_float16",
     "int8": "model_qint8",
     "int8-static": "model_qint8_static",
+}
+_OPENVINO_NAMES = {
+    "float32": "openvino_model",
+    "float16": "openvino_model_float16",
+    "int8-static": "openvino_model_qint8_quantized",
 }
 
 
@@ -84,8 +86,7 @@ def export(
         folder: Where; an earlier export there is replaced as a whole.
         runtimes: For which.
         precisions: In what numbers. ``float16``: weights and computation. ``int8``: weights by channel, activations
-            scaled batch by batch. ``int8-static``: activations scaled by ``calibration``; the products that it serves
-            worst stay in float32 as far as the floor demands.
+            scaled batch by batch. ``int8-static``: activations scaled by what ``calibration`` gave.
         calibration: For ``int8-static``: texts like those that will be encoded; a few hundred.
         texts: On which the fidelity is measured, the first thousand of them; None: the general check set's.
         tasks: Test sets on which the change of the main metric is measured.
@@ -128,7 +129,7 @@ def export(
         )
         reference = model.encode(sample, prompt="document", show_progress="Encoding with torch")
         before = [task.evaluate(model, seed=seed, model=model.name) for task in tasks]
-        makers = _Makers(model, Path(workshop), calibration, floor)
+        makers = _Makers(model, Path(workshop), calibration)
         found: list[Fidelity] = []
         for runtime, precision in forms:
             with track(f"Writing {runtime} {precision}", 1, "graphs") as bar:
@@ -206,11 +207,10 @@ class _Makers:
         model: A whole one.
         workshop: A folder for what is in between.
         calibration: Texts for int8-static.
-        floor: The least mean cosine.
     """
 
-    def __init__(self, model: Encoder, workshop: Path, calibration: Sequence[str], floor: float) -> None:
-        self._model, self._workshop, self._floor = model, workshop, floor
+    def __init__(self, model: Encoder, workshop: Path, calibration: Sequence[str]) -> None:
+        self._model, self._workshop = model, workshop
         step = max(1, len(calibration) // _CALIBRATION)
         self._calibration = list(calibration)[::step][:_CALIBRATION]
 
@@ -228,10 +228,11 @@ class _Makers:
 
     def _write_openvino(self, place: Path, precision: RuntimePrecision) -> tuple[str, ...]:
         openvino = import_openvino()
-        suffix = "_qint8_quantized" if precision == "int8-static" else "" if precision == "float32" else "_float16"
-        stem = f"openvino/openvino_model{suffix}"
+        stem = f"openvino/{_OPENVINO_NAMES[precision]}"
         (place / "openvino").mkdir(exist_ok=True)
-        graph = openvino.Core().read_model(str(self._graph("float32" if precision == "float16" else precision)))
+        graph = openvino.Core().read_model(str(self._graph("float32")))
+        if precision == "int8-static":
+            graph = self._calibrated(graph)
         openvino.save_model(graph, str(place / f"{stem}.xml"), compress_to_fp16=precision == "float16")
         return f"{stem}.xml", f"{stem}.bin"
 
@@ -242,34 +243,24 @@ class _Makers:
                 "float32": partial(write_graph, self._model, path),
                 "float16": partial(write_graph, self._model, path, half=True),
                 "int8": lambda: quantise_dynamic(self._graph("float32"), path),
-                "int8-static": lambda: self._calibrated(path),
+                "int8-static": lambda: self._write_calibrated(path),
             }
             make[precision]()
         return path
 
-    def _calibrated(self, path: Path) -> None:
-        """Leave as few products in float32 as the floor allows on texts that were not calibrated on."""
-        source = self._graph("float32")
-        held_back = self._calibration[::4] if len(self._calibration) > 7 else self._calibration
-        used = [text for number, text in enumerate(self._calibration) if number % 4] or held_back
-        reference = self._model.encode(held_back, prompt="document")
-        order = noisiest_products(source, self._batches(used))
-        for share in _SHARES_KEPT:
-            quantise_static(source, path, self._batches(used), order[: round(share * len(order))])
-            session = open_onnx(path)
-            near = []
-            for numbers, batch in self._numbered(held_back):
-                vectors = session(batch["input_ids"], batch["attention_mask"])
-                near += (unit_rows(vectors) * reference[numbers]).sum(1).tolist()
-            if np.mean(near) >= self._floor:
-                return
+    def _write_calibrated(self, path: Path) -> None:
+        import onnx
 
-    def _batches(self, texts: Sequence[str]) -> Iterator[Batch]:
-        return (batch for _, batch in self._numbered(texts))
+        onnx.save(self._calibrated(onnx.load(str(self._graph("float32")))), str(path))
 
-    def _numbered(self, texts: Sequence[str]) -> Iterator[tuple[npt.NDArray[np.int64], Batch]]:
-        """Micro-batches as the runtimes read them, with the numbers of their texts."""
-        tokens = self._model.tokenize(texts, prompt="document")
-        for numbers in micro_batches(tokens.lengths, CORE_TOKENS, padded=True):
-            ids, mask = rectangle(tokens.take(numbers), self._model.tokenizer.tokenizer.pad_token_id or 0)
-            yield numbers, {"input_ids": ids, "attention_mask": mask}
+    def _calibrated(self, graph: Any) -> Any:
+        return quantise_static(graph, self._batches(), products_of_activations(self._graph("float32")))
+
+    def _batches(self) -> list[Batch]:
+        """The calibration's micro-batches as the runtimes read them."""
+        tokens = self._model.tokenize(self._calibration, prompt="document")
+        rectangles = (
+            rectangle(tokens.take(numbers), self._model.tokenizer.tokenizer.pad_token_id or 0)
+            for numbers in micro_batches(tokens.lengths, CORE_TOKENS, padded=True)
+        )
+        return [{"input_ids": ids, "attention_mask": mask} for ids, mask in rectangles]

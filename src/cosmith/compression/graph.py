@@ -42,9 +42,11 @@ class SentenceGraph(torch.nn.Module):
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """The token states ``[texts, tokens, hidden]``, of a transformer, and the vectors ``[texts, dimension]``."""
         if self.static:
-            states = self.backbone.embedding(input_ids).float()
+            states = self.backbone.embedding(input_ids)
         else:
-            states = self.backbone(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state.float()
+            states = self.backbone(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        if states.dtype != torch.float32:  # a cast that changes nothing would stand in the graph
+            states = states.float()
         seen = states
         if self.latent is not None:
             seen = self.latent(states.flatten(0, 1)).reshape(states.shape)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -37,70 +39,48 @@ def quantise_dynamic(source: Path, target: Path) -> None:
         )  # fmt: skip
 
 
-def quantise_static(source: Path, target: Path, batches: Iterable[Batch], keep: Sequence[str]) -> None:
-    """int8 weights as of :func:`quantise_dynamic`; activations scaled by the least and the most that some texts gave.
+def quantise_static(graph: Any, batches: Sequence[Batch], keep: Sequence[str] = ()) -> Any:
+    """int8 weights by channel; activations on fixed scales, measured on some texts.
+
+    A few channels of a transformer's activations lie far out, and one scale for all would spend its steps on them:
+    they are divided by a factor that the weights behind them are multiplied with, and the mean error that rounding
+    brings is taken off the biases (SmoothQuant, Xiao et al. 2023, arXiv:2211.10438, equation 4; by NNCF).
 
     Args:
-        source: A float32 graph.
-        target: Where the new one goes.
+        graph: A float32 one, of onnx or OpenVINO; it may be changed.
         batches: The texts.
-        keep: Names of products that stay in float32.
-    """
-    with _quiet():
-        from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
-
-        class Reader(CalibrationDataReader):  # type: ignore[misc]
-            def __init__(self) -> None:
-                self.batches = iter(batches)
-
-            def get_next(self) -> Batch | None:
-                return next(self.batches, None)
-
-        quantize_static(
-            str(source), str(target), Reader(), quant_format=QuantFormat.QDQ, per_channel=True,
-            activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, op_types_to_quantize=_OPERATIONS,
-            nodes_to_exclude=list(keep), extra_options=_WEIGHTS_ONLY,
-        )  # fmt: skip
-
-
-def noisiest_products(source: Path, batches: Iterable[Batch]) -> list[str]:
-    """The products with weights, those first whose input a fixed scale of 256 steps serves worst.
-
-    With the range r of all values, rounding adds noise of variance (r / 255)² / 12; what counts is its share of the
-    values' mean square. A few values that lie far out make it large: so it is behind the activation function of a
-    transformer's feed-forward layers.
-
-    Args:
-        source: A float32 graph.
-        batches: Texts to measure it on.
+        keep: Names of nodes that stay as they are.
 
     Returns:
-        Names of nodes.
+        The new graph, of the same kind.
+
+    Raises:
+        InputError: When NNCF is not installed or cannot do it.
+    """
+    nncf = _import_nncf()
+    try:
+        with _quiet(), redirect_stdout(StringIO()):  # it draws progress of its own
+            return nncf.quantize(
+                graph, nncf.Dataset(list(batches)), model_type=nncf.ModelType.TRANSFORMER, subset_size=len(batches),
+                ignored_scope=nncf.IgnoredScope(names=list(keep), validate=False),
+            )  # fmt: skip
+    except (nncf.ValidationError, nncf.InternalError, nncf.UnsupportedModelError, RuntimeError, KeyError) as error:
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise InputError(f"cannot be calibrated ({reason})", field="model",
+                         remedy="Export it as int8 or float16.") from error  # fmt: skip
+
+
+def products_of_activations(source: Path) -> list[str]:
+    """The names of a float32 graph's products without weights: those of attention.
+
+    They are a small part of the work, and OpenVINO 2026.4 goes wrong over them in eight bits where a text has as many
+    tokens as a head has dimensions (cosines of 0.9 and less).
     """
     import onnx
-    import onnxruntime
 
-    model = onnx.load(str(source))
-    weights = {each.name for each in model.graph.initializer}
-    read = {
-        node.name: node.input[0]
-        for node in model.graph.node
-        if node.op_type == "MatMul" and node.input[1] in weights and node.input[0] not in weights
-    }
-    inputs = sorted(set(read.values()))
-    model.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in inputs)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = 1, 3
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    low, high, squares, count = (np.zeros(len(inputs)) for _ in range(4))
-    for batch in batches:
-        for number, values in enumerate(session.run(inputs, batch)):
-            low[number], high[number] = min(low[number], values.min()), max(high[number], values.max())
-            squares[number] += np.square(values, dtype=np.float64).sum()
-            count[number] += values.size
-    noise = np.square((high - low) / 255) / 12 / np.maximum(squares / np.maximum(count, 1), 1e-30)
-    share = dict(zip(inputs, noise.tolist(), strict=True))
-    return sorted(read, key=lambda name: -share[read[name]])
+    graph = onnx.load(str(source)).graph
+    weights = {each.name for each in graph.initializer}
+    return [node.name for node in graph.node if node.op_type == "MatMul" and not weights & set(node.input)]
 
 
 def require_quantiser() -> None:
@@ -117,9 +97,25 @@ def require_quantiser() -> None:
                          remedy='Install them: pip install "cosmith[export]"') from error  # fmt: skip
 
 
+def _import_nncf() -> Any:
+    """NNCF, without the telemetry that it takes from OpenVINO's package for it where that can be imported."""
+    telemetry = "openvino_telemetry"
+    before = {name: sys.modules.pop(name) for name in list(sys.modules) if name.partition(".")[0] == telemetry}
+    sys.modules[telemetry] = None  # type: ignore[assignment]
+    try:
+        with _quiet():
+            import nncf
+    except ImportError as error:
+        raise InputError("int8-static needs NNCF", field="precision",
+                         remedy='Install it: pip install "cosmith[export]"') from error  # fmt: skip
+    finally:
+        sys.modules.update(before)
+    return nncf
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep ONNX Runtime's advice out of our output; it also sets up the program's log if nobody has."""
+    """Keep the advice of ONNX Runtime and NNCF out of our output; they also set up the program's log if nobody has."""
     root: Any = logging.getLogger()
     handlers, disabled = list(root.handlers), root.manager.disable
     logging.disable(logging.WARNING)

@@ -291,11 +291,12 @@ def _load(
     folder: Path, exported: ExportedModel, variant: Variant, *, threads: int, providers: Sequence[str] = ()
 ) -> RuntimeEncoder:
     variant.require_whole(folder)
-    session = _open(folder, variant, threads, providers)
+    longest = read_spec(folder).max_length or UNLIMITED
+    session = _open(folder, variant, threads, longest, providers)
     return RuntimeEncoder(folder, exported, variant, session, threads=threads, providers=providers)
 
 
-def _open(folder: Path, variant: Variant, threads: int, providers: Sequence[str]) -> Session:
+def _open(folder: Path, variant: Variant, threads: int, longest: int, providers: Sequence[str]) -> Session:
     path = folder / variant.files[0]
     if variant.runtime == "onnx":
         from cosmith.models.runtimes.onnx_session import open_onnx
@@ -303,4 +304,4 @@ def _open(folder: Path, variant: Variant, threads: int, providers: Sequence[str]
         return open_onnx(path, providers)
     from cosmith.models.runtimes.openvino_session import open_openvino
 
-    return open_openvino(path, threads, exact=variant.precision != "float16")
+    return open_openvino(path, threads, longest=longest, exact=variant.precision == "float32")

@@ -13,6 +13,8 @@ import numpy.typing as npt
 from cosmith.errors import InputError
 from cosmith.models.runtimes.session import Session, Vectors
 
+_LENGTHS = 16  # texts are filled up to a multiple of as many tokens
+
 
 def import_openvino() -> Any:
     """OpenVINO without its telemetry, which would start a thread that reports to a server when it is imported.
@@ -32,12 +34,13 @@ def import_openvino() -> Any:
     return openvino
 
 
-def open_openvino(path: Path, threads: int, *, exact: bool) -> Session:
+def open_openvino(path: Path, threads: int, *, longest: int, exact: bool) -> Session:
     """Open a graph.
 
     Args:
         path: Its ``.xml`` file.
         threads: How many threads will call it at once; each gets one core.
+        longest: The most tokens that the model reads.
         exact: Compute in float32; otherwise in what OpenVINO holds best for this processor, bf16 where it has it.
 
     Raises:
@@ -58,7 +61,10 @@ def open_openvino(path: Path, threads: int, *, exact: bool) -> Session:
     def run(ids: npt.NDArray[np.int64], mask: npt.NDArray[np.int64]) -> Vectors:
         if not hasattr(of_thread, "request"):
             of_thread.request = compiled.create_infer_request()
-        found = of_thread.request.infer({"input_ids": ids, "attention_mask": mask})
+        # A kernel is compiled for every new length: with few lengths the first texts do not wait for it.
+        length = ids.shape[1]
+        more = ((0, 0), (0, max(0, min(-length % _LENGTHS, longest - length))))
+        found = of_thread.request.infer({"input_ids": np.pad(ids, more), "attention_mask": np.pad(mask, more)})
         vectors: Vectors = np.array(found["sentence_embedding"], dtype=np.float32)
         return vectors
 
