@@ -21,11 +21,9 @@ from benchmarks.quality.subsets import draw_test
 from cosmith import Encoder, Scores, load_encoder
 from cosmith.atomic import atomic_folder
 from cosmith.compression import export
-from cosmith.compression.exporting import FLOOR
 from cosmith.compression.planning.model_forms import FULL, ModelForm, parse_model_forms
 from cosmith.compression.planning.vector_choices import without_search
 from cosmith.data import build_python_docs, collect_functions
-from cosmith.errors import InputError
 from cosmith.evaluation import read_task, sweep_compressed
 from cosmith.evaluation.choosing import sampled
 from cosmith.evaluation.tables import markdown_table
@@ -36,8 +34,6 @@ from cosmith.retrieval.compressed import Coding, FittedCoding, SearchForm, parse
 
 TASKS = ("scifact", "stsb", "banking77", "python-functions")
 RUNTIMES = "torch, onnx, onnx int8-static, openvino, openvino int8-static"
-FLOORS = (FLOOR, 0.98, 0.95, -1.0)
-"""The floors that an export is tried with, one after another."""
 _CALIBRATION = 256  # texts; as many others show the fidelity of an export
 _FUNCTIONS = {"train_pairs": 10_500, "dev_queries": 300, "dev_documents": 600, "test_queries": 1_000,
               "test_documents": 3_000}  # fmt: skip
@@ -83,32 +79,23 @@ class Work:
         return self.exports / str(form).replace(" ", "-")
 
     def make(self, form: ModelForm, texts: Sequence[str]) -> None:
-        """Export a form, if it is not there, with the highest of the floors that lets it pass."""
+        """Export a form, if it is not there, whatever it loses."""
         if form.runtime == "torch" or self.place(form).exists():
             return
-        calibration = texts[1::2] if form.precision == "int8-static" else ()
-        for floor in FLOORS:
-            try:
-                export(
-                    Encoder.load(self.model, precision="float32"), self.place(form),
-                    runtimes=[form.runtime], precisions=[form.precision],  # type: ignore[list-item]
-                    calibration=calibration, texts=texts[::2], floor=floor,
-                )  # fmt: skip
-                return
-            except InputError as error:
-                if error.field != "floor":
-                    raise
+        export(
+            Encoder.load(self.model, precision="float32"), self.place(form),
+            runtimes=[form.runtime], precisions=[form.precision],  # type: ignore[list-item]
+            calibration=texts[1::2] if form.precision == "int8-static" else (), texts=texts[::2], floor=-1,
+        )  # fmt: skip
 
-    def told(self, form: ModelForm) -> tuple[str, str]:
-        """Megabytes of its weights, and the floor that it met."""
+    def megabytes(self, form: ModelForm) -> float:
+        """Of its weights."""
         if form.runtime == "torch":
             from cosmith.models import find_model
 
-            weights = sum(file.stat().st_size for file in Path(find_model(self.model)).glob("*.safetensors"))
-            return f"{weights / 1e6:,.0f}", ""
+            return sum(file.stat().st_size for file in Path(find_model(self.model)).glob("*.safetensors")) / 1e6
         known = json.loads((self.place(form) / "fidelity.json").read_text(encoding="utf-8"))
-        floor = known["floor"]
-        return f"{known['forms'][0]['bytes'] / 1e6:,.0f}", f"{floor:g}" if floor > -1 else "none"
+        return float(known["forms"][0]["bytes"]) / 1e6
 
 
 def runtimes_table(work: Work, task: EvaluationTask, forms: Sequence[ModelForm]) -> str:
@@ -120,9 +107,9 @@ def runtimes_table(work: Work, task: EvaluationTask, forms: Sequence[ModelForm])
         encoder = work.load(form)
         scores = full if form == FULL else task.evaluate(encoder)
         near = "" if form == FULL else cosines(all_vectors(encoder, task), reference)
-        rows.append([str(form), *work.told(form), *_scored(scores, full), *(near or ("", ""))])
+        rows.append([str(form), f"{work.megabytes(form):,.0f}", *_scored(scores, full), *(near or ("", ""))])
         print(f"{task.name}: {' | '.join(rows[-1])}", flush=True)
-    header = ["model", "MB", "floor", full.main, "over torch float32", "mean cosine", "1st percentile"]
+    header = ["model", "MB", full.main, "over torch float32", "mean cosine", "1st percentile"]
     return markdown_table(f"{task.name}: what runs the model", header, rows)
 
 
@@ -237,14 +224,12 @@ def write(given: argparse.Namespace, tasks: Sequence[EvaluationTask], tables: st
         " within this table only."
     )
     given = argparse.Namespace(**vars(given) | {"tasks": [task.name for task in tasks]})
-    floors = ", ".join(f"{floor:g}" for floor in FLOORS[:-1])
     notes = (
         f"{model} on {'; '.join(map(size_of, tasks))}. Python functions: found by the first sentence of their"
         " docstring, as in `make demo`. Differences are taken item by item, with 95 % intervals."
         f"{drawn if given.documents or given.sample else ''}\n\nModel: cosines are those of each text's vector to that"
-        " of torch in float32. Floor: the least mean cosine that `cosmith export` let pass, which says how many"
-        f" products `int8-static` leaves in float32; tried in this order: {floors}, none. It was calibrated on"
-        f" {_CALIBRATION} texts of these sets. Vectors of `int8` depend on the texts beside them.\n\nVectors: bytes are"
+        f" of torch in float32. `int8-static` was calibrated on {_CALIBRATION} texts of these sets. Vectors of `int8`"
+        " depend on the texts beside them.\n\nVectors: bytes are"
         " those of what is searched + those of the finer copy that puts candidates in order. Cosines are those of what"
         " codes stand for to the whole vectors; where a form searches twice, of the finer codes; of a structure, of"
         " the codes in it. Where nothing is searched, texts are scored by what codes stand for. Codes are fit on the"

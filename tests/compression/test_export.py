@@ -18,10 +18,12 @@ import torch
 from cosmith.compression import export
 from cosmith.compression.fidelity import cosines
 from cosmith.compression.graph import pool_rectangle
+from cosmith.compression.quantisation import products_of_activations
 from cosmith.data import Collection
 from cosmith.errors import InputError
 from cosmith.evaluation.tasks import task_of
 from cosmith.models import POOLINGS, Encoder, initialise_static, load_encoder, pool, tiny_encoder
+from cosmith.models.layers import layers_of
 from cosmith.models.runtimes.description import RuntimePrecision
 from cosmith.models.similarity import Similarity, encode_unscaled, leaves_unit_rows, similarity_of
 
@@ -114,6 +116,18 @@ def test_the_folder_is_laid_out_as_sentence_transformers_does(exported_model: tu
     assert not list(folder.glob("*.safetensors"))
     whole, halves = (folder / "onnx" / name for name in ("model.onnx", "model_float16.onnx"))
     assert halves.stat().st_size < whole.stat().st_size
+
+
+def test_attention_stays_as_it_is_in_eight_bits(exported_model: tuple[Encoder, Path]) -> None:
+    encoder, folder = exported_model
+    products = products_of_activations(folder / "onnx" / "model.onnx")
+    layers = len(layers_of(encoder.module["backbone"]))
+    assert len(products) == 2 * layers
+    static = {node.name: node for node in onnx.load(str(folder / "onnx" / "model_qint8_static.onnx")).graph.node}
+    scales = {name for node in static.values() if node.op_type == "DequantizeLinear" for name in node.output}
+    read = {name: set(node.input) for name, node in static.items() if node.op_type == "MatMul"}
+    assert all(not read[name] & scales for name in products)
+    assert sum(bool(names & scales) for names in read.values()) >= 6 * layers
 
 
 def test_the_report_tells_what_was_lost(exported_model: tuple[Encoder, Path], exported_texts: list[str]) -> None:

@@ -10,7 +10,7 @@ from cosmith.errors import InputError
 from cosmith.models.batching import micro_batches
 from cosmith.models.encoder import Encoder
 from cosmith.models.folder import ModelSpec
-from cosmith.models.inference import CPU_TOKENS
+from cosmith.models.inference import CPU_TOKENS, in_evaluation_mode
 from cosmith.models.static import StaticEmbedding
 from cosmith.models.tokenization import TextTokenizer
 from cosmith.progress import track
@@ -107,19 +107,15 @@ def vectors_of_tokens(encoder: Encoder) -> torch.Tensor:
     """The vector of every token by itself, as the model's modules leave it: float32 ``[vocabulary, D]``."""
     tokens = encoder.tokenizer.vocabulary()
     vectors = torch.empty(len(tokens), encoder.dimension)
-    was_training = encoder.module.training
-    encoder.module.eval()
-    try:
-        with (
-            torch.inference_mode(),
-            encoder.compute_in(),
-            track("Encoding the vocabulary", len(tokens), "tokens") as bar,
-        ):
-            for batch in micro_batches(tokens.lengths, CPU_TOKENS):
-                vectors[torch.from_numpy(batch)] = encoder.embed(tokens.take(batch), normalize=False).cpu()
-                bar.advance(len(batch))
-    finally:
-        encoder.module.train(was_training)
+    with (
+        in_evaluation_mode(encoder.module),
+        torch.inference_mode(),
+        encoder.compute_in(),
+        track("Encoding the vocabulary", len(tokens), "tokens") as bar,
+    ):
+        for batch in micro_batches(tokens.lengths, CPU_TOKENS):
+            vectors[torch.from_numpy(batch)] = encoder.embed(tokens.take(batch), normalize=False).cpu()
+            bar.advance(len(batch))
     return vectors
 
 

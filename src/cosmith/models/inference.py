@@ -136,12 +136,25 @@ def embedded_batches(
         with torch.inference_mode(), context():
             yield
 
-    was_training = module.training
-    module.eval()
-    try:
+    with in_evaluation_mode(module):
         yield from batched(
             texts, tokenize=tokenize, embed=embed, token_budget=budget, padded=padded, show_progress=show_progress,
             called=called, share_out=lambda work, batches: on_all_cores(work, batches, inferring, threads),
         )  # fmt: skip
+
+
+@contextmanager
+def in_evaluation_mode(module: torch.nn.Module) -> Iterator[None]:
+    """Every part in evaluation mode, and afterwards in the mode it was in.
+
+    Where all are in it already nothing is set: ``eval`` and ``train`` would take milliseconds, which a single query is
+    made to wait for (a fifth of its time with all-MiniLM-L6-v2, measured).
+    """
+    training = [part for part in module.modules() if part.training]
+    for part in training:
+        part.training = False
+    try:
+        yield
     finally:
-        module.train(was_training)
+        for part in training:
+            part.training = True
