@@ -9,6 +9,7 @@ import numpy as np
 
 from cosmith.errors import InputError
 from cosmith.models.batching import micro_batches
+from cosmith.models.threads import one_ahead
 from cosmith.progress import track
 
 _TEXTS_AT_ONCE = 50_000
@@ -73,8 +74,9 @@ def batched(
         The numbers of the texts of a micro-batch, int64 [n], with its result, as they are ready.
     """
     with track(show_progress or "", len(texts) if show_progress else 0, called) as bar:
-        for start in range(0, len(texts), _TEXTS_AT_ONCE):
-            tokens = tokenize(texts[start : start + _TEXTS_AT_ONCE])
+        starts = range(0, len(texts), _TEXTS_AT_ONCE)
+        windows = one_ahead(lambda start: tokenize(texts[start : start + _TEXTS_AT_ONCE]), starts)
+        for start, tokens in zip(starts, windows, strict=True):
             batches = micro_batches(tokens.lengths, token_budget, padded=padded)
             for batch, result in share_out(_embedding(embed, tokens), batches):
                 yield start + batch, result

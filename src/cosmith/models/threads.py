@@ -9,7 +9,9 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
+from contextvars import copy_context
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
@@ -98,3 +100,25 @@ def in_threads(
         stop.set()
         for thread in workers:
             thread.join()
+
+
+def one_ahead(work: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[Result]:
+    """Do ``work`` for every item in order, for the next one in a thread while the caller is busy with the last.
+
+    Args:
+        work: Called with one item; at most two results are held at once.
+        items: Any number; a single one is worked on in the caller's thread.
+
+    Yields:
+        The results in the order of the items.
+    """
+    if len(items) < 2:
+        yield from map(work, items)
+        return
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(copy_context().run, work, items[0])
+        for item in items[1:]:
+            done = coming.result()
+            coming = pool.submit(copy_context().run, work, item)
+            yield done
+        yield coming.result()
