@@ -66,7 +66,7 @@ def test_where_nothing_fits_machines_are_told_what_is_nearest(world: Path) -> No
     [
         (["--forms", "pcb+int8"], "[--forms]: 'pcb+int8': there is no transform 'pcb'"),
         (["--keep", "1.2"], "[--keep]: is a share of the full model's quality, got 1.2"),
-        (["--latency-ms", "0"], "[--latency-ms]: must be above 0"),
+        (["--latency-ms", "-3"], "[--latency-ms]: must be above 0, got -3.00 ms"),
         (["--bytes", "1"], "[--bytes]: 1 are fewer than any form takes"),
         (["--runtimes", "tensor"], "[--runtimes]: 'tensor' is none"),
         (["--dims", "none"], "[--dims]: 'none' is not a length"),

@@ -130,6 +130,22 @@ def test_attention_stays_as_it_is_in_eight_bits(exported_model: tuple[Encoder, P
     assert sum(bool(names & scales) for names in read.values()) >= 6 * layers
 
 
+def test_latent_attention_is_calibrated(tmp_path: Path, exported_texts: list[str]) -> None:
+    pytest.importorskip("nncf")
+    encoder = tiny_encoder("bert").set_pooling(latents=4, heads=4)
+    (found,) = export(
+        encoder, tmp_path / "model", precisions=["int8-static"], texts=exported_texts, calibration=exported_texts
+    )
+    assert found.mean > 0.99
+
+
+def test_without_nncf_nothing_is_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "nncf", None)
+    monkeypatch.setattr("cosmith.compression.exporting.whole", pytest.fail)
+    with pytest.raises(InputError, match="needs NNCF"):
+        export(tiny_encoder("bert"), tmp_path / "model", precisions=["float32", "int8-static"], calibration=["a text"])
+
+
 def test_the_report_tells_what_was_lost(exported_model: tuple[Encoder, Path], exported_texts: list[str]) -> None:
     encoder, folder = exported_model
     report = json.loads((folder / "fidelity.json").read_text())

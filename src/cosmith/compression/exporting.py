@@ -18,6 +18,8 @@ from cosmith.compression.fidelity import Fidelity, cosines, task_change
 from cosmith.compression.graph import whole, write_graph
 from cosmith.compression.quantisation import (
     Batch,
+    fold_products_of_weights,
+    import_nncf,
     products_of_activations,
     quantise_dynamic,
     quantise_static,
@@ -107,6 +109,8 @@ def export(
     require_quantiser()
     if "openvino" in runtimes:
         import_openvino()
+    if "int8-static" in precisions:
+        import_nncf()
     target = Path(folder)
     require_replaceable(target, DESCRIPTION, "an exported model")
     model = whole(encoder)
@@ -251,7 +255,9 @@ class _Makers:
     def _write_calibrated(self, path: Path) -> None:
         import onnx
 
-        onnx.save(self._calibrated(onnx.load(str(self._graph("float32")))), str(path))
+        model = onnx.load(str(self._graph("float32")))
+        fold_products_of_weights(model.graph)
+        onnx.save(self._calibrated(model), str(path))
 
     def _calibrated(self, graph: Any) -> Any:
         return quantise_static(graph, self._batches(), products_of_activations(self._graph("float32")))

@@ -109,6 +109,11 @@ def test_where_nothing_fits_the_nearest_limit_is_named() -> None:
     assert set(two.nearest.excesses) == {"bytes", "latency"}
 
 
+def test_the_full_model_is_not_counted_where_it_was_not_asked_for() -> None:
+    assert planned(Limits()).table().startswith(f"mine on task: {len(planned(Limits()).shown)} of 5 candidates;")
+    assert planned(Limits(), [FINE]).table().startswith("mine on task: 1 of 1 candidate and the full model;")
+
+
 def test_what_was_not_asked_for_is_not_recommended() -> None:
     found = decide([FINE], FULL, Limits(keep=1), model="mine")
     assert found.chosen is None

@@ -49,7 +49,7 @@ def test_names_by_hand() -> None:
         ("rotated64+int8", "a rotation keeps all numbers"),
         ("pq0", "there is no code 'pq0'"),
         ("binary, then int8", "'then int8' is not how candidates are put in order"),
-        ("binary, rescored x0 by int8", "at least 1 for each"),
+        ("binary, rescored x0 by int8", "a code that scores them. Write, for example"),
         ("int8, rescored x4 by binary", "signs cannot put candidates in a finer order"),
         ("int8, rescored x4 by hnsw-sq8", "hnsw-sq8 finds candidates, but does not put any in order"),
     ],

@@ -32,7 +32,8 @@ class Limits:
         for name, value in asdict(self).items():
             least_is_allowed = name == "finer_bytes"
             if value is not None and not (value > 0 or (least_is_allowed and value == 0)):
-                raise InputError(f"must be above 0, got {value:g}", field=name)
+                raise InputError(f"must be above 0, got {described(name, value)}", field=name,
+                                 remedy="Allow more, or leave it out.")  # fmt: skip
         if self.keep is not None and not self.keep <= 1:
             raise InputError(f"is a share of the full model's quality, got {self.keep:g}", field="keep",
                              remedy="Give a number from 0 to 1, such as 0.97.")  # fmt: skip

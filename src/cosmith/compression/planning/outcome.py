@@ -92,8 +92,10 @@ class Plan:
     def _cells(self) -> tuple[str, list[str], list[list[str]]]:
         tasks = ", ".join(each.task for each in self.full.scores)
         shown = self.shown
+        offered = sum(any(each is other for other in self.candidates) for each in shown)
+        beside = " and the full model" if offered < len(shown) else ""
         title = (
-            f"{self.model} on {tasks}: {len(shown):,} of {counted(len(self.candidates), 'candidate')};"
+            f"{self.model} on {tasks}: {offered:,} of {counted(len(self.candidates), 'candidate')}{beside};"
             f" memory for {counted(self.full.corpus_size, 'document')}"
         )
         rows = [

@@ -91,8 +91,9 @@ class SearchForm:
     def __post_init__(self) -> None:
         if (self.rescored is None) != (self.by is None) or (self.rescored is not None and self.rescored < 1):
             raise InputError(
-                "rescoring needs a number of candidates, at least 1 for each, and a code that scores them", field="form"
-            )
+                "rescoring needs a number of candidates, at least 1 for each, and a code that scores them",
+                field="form", remedy="Write, for example: binary, rescored x4 by int8.",
+            )  # fmt: skip
         if self.by is not None and self.by.code == "binary":
             raise InputError(
                 "signs cannot put candidates in a finer order", field="form", remedy="Rescore by int8 or float16."
