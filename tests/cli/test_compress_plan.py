@@ -68,7 +68,7 @@ def test_where_nothing_fits_machines_are_told_what_is_nearest(world: Path) -> No
         (["--keep", "1.2"], "[--keep]: is a share of the full model's quality, got 1.2"),
         (["--latency-ms", "-3"], "[--latency-ms]: must be above 0, got -3.00 ms"),
         (["--bytes", "1"], "[--bytes]: 1 are fewer than any form takes"),
-        (["--runtimes", "tensor"], "[--runtimes]: 'tensor' is none"),
+        (["--runtimes", "tensor"], "[--runtimes]: there is no runtime 'tensor'"),
         (["--dims", "none"], "[--dims]: 'none' is not a length"),
         (["--memory", "1"], "[--memory]: 1.0 MB cannot hold 1,000,000 documents"),
     ],

@@ -53,9 +53,10 @@ def encode(
 ) -> None:
     """Encode texts, in memory that does not grow with their number.
 
-    An OUTPUT that ends in .npy is one array, float32 [texts, dim]; the ids go into OUTPUT.ids.jsonl, row by row. Any
-    other is a folder of Parquet files with the columns _id and vector. Interrupted, the same command goes on.
-    Texts that the model does not read to the end are counted, and listed in OUTPUT.cut.jsonl.
+    An OUTPUT that ends in .npy is one array, float32 [texts, dim]; the ids go into OUTPUT.ids.jsonl, row by row; an
+    array that is there is replaced. Any other is a folder of Parquet files with the columns _id and vector.
+    Interrupted, the same command goes on. Texts that the model does not read to the end are counted, and listed in
+    OUTPUT.cut.jsonl.
 
     Example: cosmith encode all-MiniLM-L6-v2 documents.jsonl --prompt document --output vectors.npy
     """
@@ -70,7 +71,7 @@ def encode(
         raise InputError("is neither the name of an .npy file nor that of a folder", path=output, field="--output",
                          remedy="End it in .npy, or in nothing.")  # fmt: skip
     if shards not in SHARD_FORMS:
-        raise InputError(f"{shards!r} is none", field="--shards", remedy=nearest(shards, SHARD_FORMS))
+        raise InputError(f"there is no form {shards!r}", field="--shards", remedy=nearest(shards, SHARD_FORMS))
     as_array = output.suffix == ".npy"
     form: ShardForm = "npy" if as_array or shards == "npy" else "parquet"
     folder = beside(output, ".shards") if as_array else output

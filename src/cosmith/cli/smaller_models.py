@@ -20,9 +20,9 @@ def size_lines(result: Mapping[str, Any]) -> list[str]:
         told = result["vocabulary"]
         lines = [
             f"{told['after']:,} of {counted(told['before'], 'token')} stay, which {counted(told['texts'], 'text')}"
-            " need; their vectors stay what they were",
+            f" {'needs' if told['texts'] == 1 else 'need'}; their vectors stay what they were",
             f"of {counted(told['held_out'], 'text')} held out, {told['differing']:,} would be cut otherwise with the"
-            f" tokens that the others need, into {told['longer'] - 1:.1%} more tokens in all",
+            f" tokens that the others need, into {100 * (told['longer'] - 1):.1f} % more tokens in all",
         ]
     rows = [
         [each["name"], f"{each['parameters']:,}", size(each["bytes"]), str(each["dimension"]),

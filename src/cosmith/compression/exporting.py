@@ -166,7 +166,7 @@ def _checked_forms(
     for given, known, field in ((runtimes, RUNTIMES, "runtime"), (precisions, RUNTIME_PRECISIONS, "precision")):
         for each in given:
             if each not in known:
-                raise InputError(f"{each!r} is none", field=field, remedy=nearest(each, known))
+                raise InputError(f"there is no {field} {each!r}", field=field, remedy=nearest(each, known))
         if not given:
             raise InputError("none is given", field=field, remedy=f"Give one of: {', '.join(known)}.")
     if "openvino" in runtimes and "int8" in precisions:

@@ -73,7 +73,9 @@ def runs_in_torch(name_or_folder: str | Path, runtime: Runtime | str) -> bool:
         InputError: When there is no such runtime, or no such model.
     """
     if runtime not in get_args(Runtime):
-        raise InputError(f"{runtime!r} is none", field="runtime", remedy=nearest(runtime, get_args(Runtime)))
+        raise InputError(
+            f"there is no runtime {runtime!r}", field="runtime", remedy=nearest(runtime, get_args(Runtime))
+        )
     if runtime == "auto":
         return Path(name_or_folder).is_file() or not is_export(find_model(name_or_folder))
     return runtime == "torch"

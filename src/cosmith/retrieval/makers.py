@@ -39,5 +39,6 @@ def require_maker(
             f"the {what} {'were' if what.endswith('s') else 'was'} {made}, but searched with {model_name(encoder)}"
             f" ({asked}): their vectors cannot be compared" + (f" ({'; '.join(differences)})" if differences else ""),
             field="encoder",
-            remedy=f"Search with the model that made the {what}, or build the {what} again with this one.",
+            remedy=f"Search with the model that made the {what}, in the same form (runtime and precision), or build the"
+            f" {what} again with this one.",
         )

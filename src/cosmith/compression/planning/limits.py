@@ -72,7 +72,7 @@ def described(name: str, value: float) -> str:
         case "bytes" | "finer_bytes":
             return f"{value:,.0f} bytes"
         case "latency":
-            return f"{1000 * value:.2f} ms"
+            return f"{1000 * value:.2f} ms" if abs(value) >= 1e-5 else f"{1000 * value:g} ms"
         case "memory":
             return size(value)
         case _:

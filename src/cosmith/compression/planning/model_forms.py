@@ -79,7 +79,7 @@ def parse_model_forms(said: str) -> tuple[ModelForm, ...]:
     for part in filter(None, (part.strip() for part in said.split(","))):
         runtime, _, precision = part.partition(" ")
         if runtime not in _RUNTIMES:
-            raise InputError(f"{runtime!r} is none", field="runtimes", remedy=nearest(runtime, _RUNTIMES))
+            raise InputError(f"there is no runtime {runtime!r}", field="runtimes", remedy=nearest(runtime, _RUNTIMES))
         known = _TRIED["torch"] if runtime == "torch" else RUNTIME_PRECISIONS
         precision = precision.strip()
         if precision and precision not in known:

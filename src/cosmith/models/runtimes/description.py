@@ -142,7 +142,7 @@ class ExportedModel:
         """
         for given, known, field in ((runtime, RUNTIMES, "runtime"), (precision, RUNTIME_PRECISIONS, "precision")):
             if given not in (*known, "auto"):
-                raise InputError(f"{given!r} is none", field=field, remedy=nearest(given, [*known, "auto"]))
+                raise InputError(f"there is no {field} {given!r}", field=field, remedy=nearest(given, [*known, "auto"]))
         wanted = {given for given in (runtime, precision) if given != "auto"}
         found = tuple(each for each in self.variants if wanted <= {each.runtime, each.precision})
         if not found:
