@@ -33,7 +33,7 @@ from cosmith.models import CachedEncoder, TextEncoder, VectorCache
 from cosmith.retrieval.compressed import Coding, FittedCoding, SearchForm, parse_form, parse_forms
 
 TASKS = ("scifact", "stsb", "banking77", "python-functions")
-RUNTIMES = "torch, onnx, onnx int8-static, openvino, openvino int8-static"
+RUNTIMES = "torch, onnx, onnx int8-static, openvino"
 _CALIBRATION = 256  # texts; as many others show the fidelity of an export
 _FUNCTIONS = {"train_pairs": 10_500, "dev_queries": 300, "dev_documents": 600, "test_queries": 1_000,
               "test_documents": 3_000}  # fmt: skip

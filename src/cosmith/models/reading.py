@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -64,12 +65,12 @@ class TextReader:
         return self.max_length if max_length is None else min(max_length, self.max_length)
 
 
-class ReadsTexts:
+class ReadsTexts(ABC):
     """A model that reads texts through a :class:`TextReader`."""
 
+    @abstractmethod
     def _reader(self, prompt: str | None) -> TextReader:
         """What reads texts with a prompt."""
-        raise NotImplementedError
 
     def tokenize(
         self, texts: Sequence[str], *, prompt: str | None = None, instruction: str = "", max_length: int | None = None

@@ -291,12 +291,11 @@ def _load(
     folder: Path, exported: ExportedModel, variant: Variant, *, threads: int, providers: Sequence[str] = ()
 ) -> RuntimeEncoder:
     variant.require_whole(folder)
-    longest = read_spec(folder).max_length or UNLIMITED
-    session = _open(folder, variant, threads, longest, providers)
+    session = _open(folder, variant, threads, providers)
     return RuntimeEncoder(folder, exported, variant, session, threads=threads, providers=providers)
 
 
-def _open(folder: Path, variant: Variant, threads: int, longest: int, providers: Sequence[str]) -> Session:
+def _open(folder: Path, variant: Variant, threads: int, providers: Sequence[str]) -> Session:
     path = folder / variant.files[0]
     if variant.runtime == "onnx":
         from cosmith.models.runtimes.onnx_session import open_onnx
@@ -304,4 +303,5 @@ def _open(folder: Path, variant: Variant, threads: int, longest: int, providers:
         return open_onnx(path, providers)
     from cosmith.models.runtimes.openvino_session import open_openvino
 
+    longest = read_spec(folder).max_length or UNLIMITED
     return open_openvino(path, threads, longest=longest, exact=variant.precision == "float32")
