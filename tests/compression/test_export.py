@@ -17,7 +17,8 @@ import torch
 
 from cosmith.compression import export
 from cosmith.compression.fidelity import cosines
-from cosmith.compression.graph import pool_rectangle
+from cosmith.compression.graph import pool_rectangle, whole, write_graph
+from cosmith.compression.openvino_graph import transpose_keys_in_products
 from cosmith.compression.quantisation import products_of_activations
 from cosmith.data import Collection
 from cosmith.errors import InputError
@@ -25,6 +26,7 @@ from cosmith.evaluation.tasks import task_of
 from cosmith.models import POOLINGS, Encoder, initialise_static, load_encoder, pool, tiny_encoder
 from cosmith.models.layers import layers_of
 from cosmith.models.runtimes.description import RuntimePrecision
+from cosmith.models.runtimes.openvino_session import import_openvino
 from cosmith.models.similarity import Similarity, encode_unscaled, leaves_unit_rows, similarity_of
 
 onnx = pytest.importorskip("onnx")
@@ -225,6 +227,11 @@ def test_openvino_computes_the_same(tmp_path: Path, exported_texts: list[str]) -
     loaded = load_encoder(tmp_path / "model", runtime="openvino", precision="float32")
     texts = [*exported_texts, "", "y" * 999]
     np.testing.assert_allclose(loaded.encode(texts), encoder.encode(texts), atol=1e-5)
+
+    write_graph(whole(encoder), tmp_path / "graph.onnx")
+    graph = import_openvino().Core().read_model(str(tmp_path / "graph.onnx"))
+    layers = encoder.module["backbone"].config.num_hidden_layers
+    assert [transpose_keys_in_products(graph) for _ in range(2)] == [layers, 0]
 
 
 def test_an_encoder_is_left_as_it_was(tmp_path: Path, exported_texts: list[str]) -> None:

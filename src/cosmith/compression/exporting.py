@@ -16,6 +16,7 @@ import numpy.typing as npt
 from cosmith.atomic import atomic_folder, require_replaceable, write_json
 from cosmith.compression.fidelity import Fidelity, cosines, task_change
 from cosmith.compression.graph import whole, write_graph
+from cosmith.compression.openvino_graph import transpose_keys_in_products
 from cosmith.compression.quantisation import (
     Batch,
     fold_products_of_weights,
@@ -235,6 +236,7 @@ class _Makers:
         stem = f"openvino/{_OPENVINO_NAMES[precision]}"
         (place / "openvino").mkdir(exist_ok=True)
         graph = openvino.Core().read_model(str(self._graph("float32")))
+        transpose_keys_in_products(graph)
         if precision == "int8-static":
             graph = self._calibrated(graph)
         openvino.save_model(graph, str(place / f"{stem}.xml"), compress_to_fp16=precision == "float16")

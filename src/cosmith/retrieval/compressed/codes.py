@@ -14,6 +14,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 import numpy.typing as npt
 
+from cosmith.retrieval.compressed.hamming import differing_bits
 from cosmith.retrieval.compressed.products import half_products, inner_products
 from cosmith.retrieval.vector_forms import int8_codes, sign_bits
 
@@ -22,9 +23,6 @@ Codes = npt.NDArray[Any]
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 _LARGEST = 127
-
-_COUNTED, _ASKED = 2**15, 4
-"""Words that are compared at a time, 0.3 MB, which stay in a core's cache; of how many queries, if there are more."""
 
 
 class Code(Protocol):
@@ -186,29 +184,9 @@ class SignCode:
 
     def scores(self, queries: Floats, codes: Codes) -> Floats:
         """The cosine of the queries' signs with those of the codes, 1 - 2 x bits that differ / D: ``[Q, n]``, exact."""
-        word = np.dtype(f"u{next(size for size in (8, 4, 2, 1) if self.width % size == 0)}")  # the widest that fits
-        asked = np.ascontiguousarray(self.encode(queries)).view(word)
-        scores = np.empty((len(asked), len(codes)), dtype=np.float32)
-        together = max(1, min(len(asked), _ASKED))
-        rows = max(1, min(_COUNTED // together, len(codes)))
-        words = np.empty((together, rows), dtype=word)
-        bits = np.empty((together, rows), dtype=np.uint8)
-        sums = np.empty((together, rows), dtype=np.uint16 if self.dimension < 2**16 else np.uint32)
-        for start in range(0, len(codes), rows):
-            # Words outermost, so that what is counted lies together: [words, rows] against a word of each query.
-            columns = np.ascontiguousarray(np.ascontiguousarray(codes[start : start + rows]).view(word).T)
-            for first in range(0, len(asked), together):
-                some = asked[first : first + together]
-                within = slice(len(some)), slice(columns.shape[1])
-                differing, count, differ = words[within], bits[within], sums[within]
-                differ[...] = 0
-                for number, column in enumerate(columns):
-                    np.bitwise_xor(some[:, number, None], column, out=differing)
-                    np.bitwise_count(differing, out=count)
-                    np.add(differ, count, out=differ)
-                out = scores[first : first + len(some), start : start + columns.shape[1]]
-                np.multiply(differ, np.float32(-2 / self.dimension), out=out)
-                out += 1
+        scores = differing_bits(self.encode(queries), codes).astype(np.float32)
+        scores *= np.float32(-2 / self.dimension)
+        scores += 1
         return scores
 
     def arrays(self) -> Arrays:
