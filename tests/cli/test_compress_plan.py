@@ -61,6 +61,14 @@ def test_where_nothing_fits_machines_are_told_what_is_nearest(world: Path) -> No
     assert set(value["vectors"]) == {"disk", "made", "again"}
 
 
+def test_a_model_of_an_earlier_plan_is_called_so(world: Path, tmp_path: Path) -> None:
+    command = [world / "dense", "--task", world / "task", *COMMON, "--output", tmp_path / "out"]
+    assert "an earlier plan" not in compress(*command, "--keep", 0.2).stdout
+    assert f"{tmp_path / 'out' / 'model'} is what an earlier plan recommended" in compress(
+        *command, "--keep", 1, "--bytes", 20
+    ).stdout.replace("\n", " ")
+
+
 @pytest.mark.parametrize(
     ("said", "problem"),
     [

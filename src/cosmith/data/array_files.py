@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cosmith.errors import InputError
+from cosmith.phrases import counted
 
 
 def write_array(path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike, blocks: Iterable[npt.NDArray[Any]]) -> None:
@@ -46,14 +47,20 @@ def map_array(path: Path, dtype: npt.DTypeLike, remedy: str) -> npt.NDArray[Any]
     """Memory-map an array for reading.
 
     Raises:
-        InputError: When it is missing, damaged (a file cut short counts as such), or of another type.
+        InputError: When it is missing, damaged (a file cut short or with more behind it counts as such), or of another
+            type.
     """
     try:
         array: npt.NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        size = path.stat().st_size
     except FileNotFoundError as error:
         raise InputError("there is no such file", path=path, remedy=remedy) from error
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"is not a whole .npy file ({error})", path=path, remedy=remedy) from error
     if array.dtype != np.dtype(dtype):
         raise InputError(f"holds {array.dtype}, not {np.dtype(dtype)}", path=path, remedy=remedy)
+    if isinstance(array, np.memmap) and size != array.offset + array.nbytes:
+        more = size - array.offset - array.nbytes
+        raise InputError(f"has {counted(more, 'byte')} behind its {counted(len(array), 'row')}", path=path,
+                         remedy=remedy)  # fmt: skip
     return array.view(np.ndarray)

@@ -210,7 +210,11 @@ def test_damaged_folders_are_refused(tmp_path: Path) -> None:
             CompressedVectors.load(place)
     card.write_text(json.dumps(about))
     codes = place / "first.codes.npy"
-    codes.write_bytes(codes.read_bytes()[:-3])
+    whole = codes.read_bytes()
+    codes.write_bytes(whole + b"\0")
+    with pytest.raises(InputError, match=r"first\.codes\.npy.*1 byte behind its 50 rows"):
+        CompressedVectors.load(place)
+    codes.write_bytes(whole[:-3])
     with pytest.raises(InputError, match=r"first\.codes\.npy.*not a whole \.npy file"):
         CompressedVectors.load(place)
     codes.unlink()

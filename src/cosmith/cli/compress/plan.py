@@ -140,7 +140,8 @@ def _write(output: Path, found: Plan) -> list[str]:
 
     page, _, _ = write_plan(output, found)
     if found.chosen is None:
-        return [f"The report is {page}."]
+        earlier = [f"{output / 'model'} is what an earlier plan recommended."] if (output / "model").exists() else []
+        return [f"The report is {page}.", *earlier]
     return [f"The report is {page}, the model {output / 'model'}. Next:", f"  {_next(output, found)}"]
 
 
