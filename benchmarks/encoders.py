@@ -54,6 +54,8 @@ def sentence_transformers(
 
         folder = model if backend == "torch" else prepared / f"sentence-transformers-{backend}"
         named: dict[str, Any] = {} if file is None else {"model_kwargs": {"file_name": file}}
+        if backend == "onnx":  # by itself it takes all cores, whatever it is pinned to, and counts its waiting
+            named["model_kwargs"]["session_options"] = _onnx_session_options()
         encoder = SentenceTransformer(str(folder), device="cpu", backend=backend, **named)
 
         def encode(texts: Sequence[str]) -> np.ndarray:
@@ -176,6 +178,14 @@ def _prepare_openvino(model: Path, prepared: Path, calibration: Sequence[str]) -
         encoder, None, str(folder), dataset_name=str(texts), dataset_config_name="default", dataset_split="train",
         column_name="sentence",
     )  # fmt: skip
+
+
+def _onnx_session_options() -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = _threads()
+    return options
 
 
 def _threads() -> int:

@@ -20,6 +20,7 @@ import cosmith
 from cosmith.errors import InputError
 from cosmith.models import CachedEncoder, Encoder, VectorCache, load_encoder
 from cosmith.models.runtimes import DESCRIPTION, load_runtime, try_folder
+from cosmith.models.runtimes.openvino_session import filled_up
 
 pytest.importorskip("onnxruntime")
 
@@ -213,6 +214,15 @@ def test_openvino_starts_no_telemetry() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[] 1"
+
+
+@given(st.integers(1, 8192), st.integers(1, 8192))
+def test_texts_are_filled_up_to_few_lengths_that_the_model_reads(length: int, longest: int) -> None:
+    length = min(length, longest)
+    filled = filled_up(length, longest)
+    assert length <= filled <= longest
+    assert filled == longest or (filled % 4 == 0 and filled - length < max(4, length / 4))
+    assert filled_up(filled, longest) == filled
 
 
 def test_public_names_are_there() -> None:

@@ -13,7 +13,9 @@ import numpy.typing as npt
 from cosmith.errors import InputError
 from cosmith.models.runtimes.session import Session, Vectors
 
-_LENGTHS = 16  # texts are filled up to a multiple of as many tokens
+_STEPS = ((32, 4), (64, 8))
+_STEP = 16
+"""Texts of up to 32 tokens are filled up to a multiple of 4, those of up to 64 of 8, longer ones of 16."""
 
 
 def import_openvino() -> Any:
@@ -32,6 +34,19 @@ def import_openvino() -> Any:
         raise InputError("OpenVINO is not installed", field="runtime",
                          remedy='Install it: pip install "cosmith[openvino]"') from error  # fmt: skip
     return openvino
+
+
+def filled_up(length: int, longest: int) -> int:
+    """To how many tokens texts of a length are filled up.
+
+    A kernel is compiled for every new length: with few lengths the first texts do not wait for it.
+
+    Args:
+        length: The tokens of the longest text of a batch.
+        longest: The most that the model reads.
+    """
+    step = next((each for most, each in _STEPS if length <= most), _STEP)
+    return max(length, min(-(-length // step) * step, longest))
 
 
 def open_openvino(path: Path, threads: int, *, longest: int, exact: bool) -> Session:
@@ -61,9 +76,7 @@ def open_openvino(path: Path, threads: int, *, longest: int, exact: bool) -> Ses
     def run(ids: npt.NDArray[np.int64], mask: npt.NDArray[np.int64]) -> Vectors:
         if not hasattr(of_thread, "request"):
             of_thread.request = compiled.create_infer_request()
-        # A kernel is compiled for every new length: with few lengths the first texts do not wait for it.
-        length = ids.shape[1]
-        more = ((0, 0), (0, max(0, min(-length % _LENGTHS, longest - length))))
+        more = ((0, 0), (0, filled_up(ids.shape[1], longest) - ids.shape[1]))
         found = of_thread.request.infer({"input_ids": np.pad(ids, more), "attention_mask": np.pad(mask, more)})
         vectors: Vectors = np.array(found["sentence_embedding"], dtype=np.float32)
         return vectors
