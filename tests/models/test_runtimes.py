@@ -110,7 +110,7 @@ def test_a_damaged_outcome_is_measured_anew(
     said = json.loads(kept)
     if isinstance(said, dict):
         value = said["KEY"]
-        said = {key: {form: value["FORMS"] for form in speeds} if isinstance(value, dict) else value}
+        said = {key: dict.fromkeys(speeds, value["FORMS"]) if isinstance(value, dict) else value}
     file.write_text(json.dumps(said))
     again = try_folder(exported_model[1])
     assert not again.remembered
