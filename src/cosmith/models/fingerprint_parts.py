@@ -99,7 +99,7 @@ def vectors_fingerprint(
 def spec_parts(spec: ModelSpec) -> dict[str, str]:
     """The parts that a model's folder says in words: pooling, head, normalisation, prompts, maximum length.
 
-    Of a model that does not normalise, `encode` does; evaluation and indexes by the inner product take them as they are.
+    Of a model that does not normalise, `encode` does; evaluation, and indexes by the inner product, take what it gives.
     """
     pooling, latent = str(spec.pooling), spec.latent_attention
     if latent is not None:
