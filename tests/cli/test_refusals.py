@@ -200,9 +200,10 @@ def test_vectors_never_stand_beside_the_ids_of_other_texts(world: Path, monkeypa
     (world / "one.jsonl").write_text('{"_id": "one", "text": "a text"}\n')
     encode, documents = ("encode", "../model"), (world / "documents.jsonl", world / "one.jsonl")
     replace = Path.replace
-    for killed_at in ("v.npy", "v.ids.jsonl"):
+    written = ("v.npy", "v.ids.jsonl", "v.manifest.json")
+    for killed_at in written:
         assert cosmith(*encode, documents[0], "-o", "v.npy").exit_code == 0
-        before = {name: Path(name).read_bytes() for name in ("v.npy", "v.ids.jsonl")}
+        before = {name: Path(name).read_bytes() for name in written}
 
         def killed(place: Path, target: Path, at: str = killed_at) -> Path:
             if target.name == at:
