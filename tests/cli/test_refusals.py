@@ -196,6 +196,13 @@ def test_vectors_that_are_not_finite_are_not_written(world: Path, monkeypatch: p
     assert not list(Path().iterdir())
 
 
+def test_a_pipe_is_not_called_empty(world: Path) -> None:
+    os.mkfifo("piped.jsonl")
+    told = "piped.jsonl: is a pipe, or another thing that can be read only once. Write it to a file first."
+    assert told in refused("encode", "../model", "piped.jsonl", "-o", "v.npy")
+    assert [file.name for file in Path().iterdir()] == ["piped.jsonl"]
+
+
 def test_vectors_never_stand_beside_the_ids_of_other_texts(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (world / "one.jsonl").write_text('{"_id": "one", "text": "a text"}\n')
     encode, documents = ("encode", "../model"), (world / "documents.jsonl", world / "one.jsonl")
