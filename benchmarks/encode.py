@@ -235,7 +235,9 @@ def notes(given: argparse.Namespace, lengths: Any, results: Sequence[Mapping[str
         "First vector: from the start of the process. Cosine: to the vectors of sentence-transformers in float32, mean "
         f"and first percentile of {_COMPARED:,} texts. GEMM roof: products of the model's shapes by torch, GFLOP a "
         f"processor second: {told}; OpenVINO without int8 is held against that of bf16, which it takes by itself "
-        "where the processor has it. sentence-transformers' ONNX backend needs its release 5.7 with transformers 4.57."
+        "where the processor has it. sentence-transformers' ONNX backend needs its release 5.7 with transformers 4.57;"
+        " ONNX Runtime takes no notice of OMP_NUM_THREADS, and this backend sets no number of threads, so its rows are"
+        " of all cores."
     )
 
 

@@ -53,12 +53,14 @@ def cosmith(form: str) -> Searcher:
     return Searcher(build, load)
 
 
-def faiss(description: str, candidates: int = 0) -> Searcher:
+def faiss(description: str, candidates: int = 0, *, products_from: int | None = None) -> Searcher:
     """faiss's index factory, inner products.
 
     Args:
         description: As the factory reads it; ``{lists}`` is how many there are.
         candidates: Of a refined index, for each that is wanted.
+        products_from: From how many queries on a scan of whole vectors is a product of matrices
+            (``distance_compute_blas_threshold``); None: as it comes, which in 1.15.1 is 128,000, so practically never.
     """
 
     def build(vectors: np.ndarray, folder: Path) -> None:
@@ -76,6 +78,8 @@ def faiss(description: str, candidates: int = 0) -> Searcher:
     def load(folder: Path) -> Find:
         import faiss
 
+        if products_from is not None:
+            faiss.cvar.distance_compute_blas_threshold = products_from
         opened = faiss.read_index(str(folder / _FILE))
         inner = opened
         if candidates:
@@ -166,6 +170,7 @@ SEARCHERS: Mapping[str, Searcher] = {
     "cosmith ivf-rabitq x4 by int8": cosmith("ivf-rabitq, rescored x4 by int8"),
     "cosmith hnsw-sq8": cosmith("hnsw-sq8"),
     "faiss Flat": faiss("Flat"),
+    "faiss Flat, products from 20": faiss("Flat", products_from=20),
     "faiss SQfp16": faiss("SQfp16"),
     "faiss SQ8": faiss("SQ8"),
     "faiss PCA128,SQ8": faiss("PCA128,SQ8"),
@@ -189,7 +194,7 @@ USUAL = [name for name in SEARCHERS if name not in _SELDOM]
 """All but the graphs that take longest to build, and lists whose candidates nothing puts in order."""
 
 PEERS: Mapping[str, tuple[str, ...]] = {
-    "cosmith float32": ("faiss Flat",),
+    "cosmith float32": ("faiss Flat", "faiss Flat, products from 20"),
     "cosmith float16": ("faiss SQfp16",),
     "cosmith int8": ("faiss SQ8",),
     "cosmith pca128+int8": ("faiss PCA128,SQ8",),

@@ -19,7 +19,14 @@ from typer.testing import CliRunner, Result
 from cosmith.cli.app import app, flags_first
 from cosmith.data import Collection
 from cosmith.evaluation import evaluate_retrieval
-from cosmith.models import Encoder, LateInteractionEncoder, tiny_cross_encoder, tiny_encoder
+from cosmith.models import (
+    EmbeddingFingerprint,
+    Encoder,
+    LateInteractionEncoder,
+    tiny_cross_encoder,
+    tiny_encoder,
+    vectors_fingerprint,
+)
 
 DOCUMENTS = {"a": "red apples", "b": "green pears", "c": "a river in spring", "d": "code that sorts a list"}
 
@@ -243,6 +250,12 @@ def test_encode_gives_the_encoders_vectors_and_says_what_it_left_out(world: Path
     assert [row["line"] for row in rejected] == [2, 4]
     ids = [json.loads(line)["_id"] for line in (tmp_path / "vectors.ids.jsonl").read_text().splitlines()]
     assert ids == ["1", "3"]
+    made = json.loads((tmp_path / "vectors.manifest.json").read_text())
+    vectors_made = vectors_fingerprint(
+        Encoder.load(world / "model", precision="float32"), prompt=None, instruction="", dim=8
+    )
+    assert EmbeddingFingerprint.from_json(made["fingerprint"]) == vectors_made
+    assert (made["texts"], made["cut"], made["dim"]) == (2, 1, 8)
 
 
 def test_encode_lists_what_is_cut_and_goes_on_only_with_the_same(world: Path, tmp_path: Path) -> None:

@@ -93,3 +93,16 @@ def test_commands_take_an_exported_folder(
     assert other.exit_code == 1  # another form's vectors cannot be compared with those of the index
     torch = cosmith("encode", folder, corpus, "--output", tmp_path / "t.npy", "--runtime", "torch")
     assert "is an exported model" in torch.stderr
+
+
+@pytest.mark.parametrize("precision", ["float32", "float16", "int8", "int8-static"])
+def test_an_index_is_searched_in_the_form_it_was_made_in(
+    exported_model: tuple[Encoder, Path], documents: Path, tmp_path: Path, precision: str
+) -> None:
+    folder, index = exported_model[1], tmp_path / "index"
+    made = cosmith("index", folder, documents, "--output", index, "--precision", precision)
+    assert made.exit_code == 0, made.output
+    for more in ((), ("--runtime", "onnx"), ("--model", folder)):
+        found = cosmith("--json", "search", index, "red apples", "-k", 1, *more)
+        assert found.exit_code == 0, found.output
+        assert json.loads(found.stdout)["hits"][0]["id"] == "a"

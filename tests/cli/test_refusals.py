@@ -196,13 +196,21 @@ def test_vectors_that_are_not_finite_are_not_written(world: Path, monkeypatch: p
     assert not list(Path().iterdir())
 
 
+def test_a_pipe_is_not_called_empty(world: Path) -> None:
+    os.mkfifo("piped.jsonl")
+    told = "piped.jsonl: is a pipe, or another thing that can be read only once. Write it to a file first."
+    assert told in refused("encode", "../model", "piped.jsonl", "-o", "v.npy")
+    assert [file.name for file in Path().iterdir()] == ["piped.jsonl"]
+
+
 def test_vectors_never_stand_beside_the_ids_of_other_texts(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (world / "one.jsonl").write_text('{"_id": "one", "text": "a text"}\n')
     encode, documents = ("encode", "../model"), (world / "documents.jsonl", world / "one.jsonl")
     replace = Path.replace
-    for killed_at in ("v.npy", "v.ids.jsonl"):
+    written = ("v.npy", "v.ids.jsonl", "v.manifest.json")
+    for killed_at in written:
         assert cosmith(*encode, documents[0], "-o", "v.npy").exit_code == 0
-        before = {name: Path(name).read_bytes() for name in ("v.npy", "v.ids.jsonl")}
+        before = {name: Path(name).read_bytes() for name in written}
 
         def killed(place: Path, target: Path, at: str = killed_at) -> Path:
             if target.name == at:

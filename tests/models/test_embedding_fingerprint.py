@@ -59,6 +59,7 @@ def test_what_holds_no_parts_has_none(value: object) -> None:
         (lambda spec: replace(spec, max_length=9), ["maximum length 16 there, 9 here"]),
         (lambda spec: replace(spec, prompts={"query": "q: "}), ['prompts {} there, {"query": "q: "} here']),
         (lambda spec: replace(spec, pooling="max"), ["pooling mean there, max here"]),
+        (lambda spec: replace(spec, head=()), ["normalisation unit length there, none here"]),
     ],
 )
 def test_a_change_of_the_model_changes_its_part_alone(change: Any, told: list[str]) -> None:

@@ -98,6 +98,47 @@ def test_the_fastest_form_is_tried_once_and_remembered(
     assert not try_folder(folder).remembered
 
 
+@pytest.mark.parametrize(
+    "kept", ['{"KEY": {"FORMS": "fast"}}', '{"KEY": {"FORMS": null}}', '{"KEY": {"FORMS": -1}}', '{"KEY": 1}', "[]"]
+)
+def test_a_damaged_outcome_is_measured_anew(
+    exported_model: tuple[Encoder, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: str
+) -> None:
+    monkeypatch.setenv("COSMITH_CACHE", str(tmp_path))
+    try_folder(exported_model[1])
+    file = tmp_path / "runtimes.json"
+    (key, speeds), *_ = json.loads(file.read_text()).items()
+    said = json.loads(kept)
+    if isinstance(said, dict):
+        value = said["KEY"]
+        said = {key: dict.fromkeys(speeds, value["FORMS"]) if isinstance(value, dict) else value}
+    file.write_text(json.dumps(said))
+    again = try_folder(exported_model[1])
+    assert not again.remembered
+    assert all(speed is not None and speed > 0 for speed in again.milliseconds.values())
+
+
+def test_the_outcome_on_other_providers_is_another(
+    exported_model: tuple[Encoder, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COSMITH_CACHE", str(tmp_path))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # as many as with providers
+    load_runtime(exported_model[1], runtime="onnx")
+    load_runtime(exported_model[1], runtime="onnx", providers=["CPUExecutionProvider"])
+    assert len(json.loads((tmp_path / "runtimes.json").read_text())) == 2
+
+
+def test_a_changed_graph_is_refused_whichever_form_is_the_fastest(
+    exported_model: tuple[Encoder, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COSMITH_CACHE", str(tmp_path))
+    folder = shutil.copytree(exported_model[1], tmp_path / "model")
+    _broken(folder, "graph changed")
+    for load in (load_encoder, try_folder):
+        with pytest.raises(InputError, match="has changed since it was exported"):
+            load(folder)
+
+
 def test_fingerprints_tell_forms_and_prompts_apart(exported_model: tuple[Encoder, Path], tmp_path: Path) -> None:
     encoder, folder = exported_model
     forms = [load_runtime(folder, precision=each) for each in ("float32", "int8")]

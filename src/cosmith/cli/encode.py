@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -53,8 +54,9 @@ def encode(
 ) -> None:
     """Encode texts, in memory that does not grow with their number.
 
-    An OUTPUT that ends in .npy is one array, float32 [texts, dim]; the ids go into OUTPUT.ids.jsonl, row by row; an
-    array that is there is replaced. Any other is a folder of Parquet files with the columns _id and vector.
+    An OUTPUT that ends in .npy is one array, float32 [texts, dim]; the ids go into OUTPUT.ids.jsonl, row by row, and
+    what made the vectors into OUTPUT.manifest.json; an array that is there is replaced. Any other is a folder of
+    Parquet files with the columns _id and vector.
     Interrupted, the same command goes on. Texts that the model does not read to the end are counted, and listed in
     OUTPUT.cut.jsonl.
 
@@ -97,9 +99,10 @@ def encode(
 
     told: dict[str, object] = {"vectors": str(output)}
     if as_array:
-        ids_file = output.with_suffix(".ids.jsonl")
-        found = _write_array_and_ids(output, ids_file, read.count, dim or encoder.dimension, encoded)
-        told["ids"], where = str(ids_file), f"{output}, ids in {ids_file}"
+        ids_file, made_file = output.with_suffix(".ids.jsonl"), output.with_suffix(".manifest.json")
+        found = _write_array_and_ids(output, ids_file, made_file, read.count, dim or encoder.dimension, encoded)
+        told |= {"ids": str(ids_file), "manifest": str(made_file)}
+        where = f"{output}, ids in {ids_file}"
     else:
         found = encoded()
         where = f"{counted(found.shards, 'file')} in {output}"
@@ -116,18 +119,18 @@ def encode(
 
 
 def _write_array_and_ids(
-    output: Path, ids: Path, count: int, width: int, encoded: Callable[[], VectorFolder]
+    output: Path, ids: Path, made: Path, count: int, width: int, encoded: Callable[[], VectorFolder]
 ) -> VectorFolder:
-    """Write vectors as one array, with a file of their ids beside it.
+    """Write vectors as one array, with a file of their ids beside it, and one that says what made them.
 
-    Both are opened before the work, to find out before it that they cannot be written. Vectors never stand beside the
-    ids of other texts, wherever the command is killed: when all is on the disk, the old vectors go, then the ids take
-    their name, then the vectors.
+    All are opened before the work, to find out before it that they cannot be written. Vectors never stand beside the
+    ids of other texts, or what is said of other vectors, wherever the command is killed: when all is on the disk, the
+    old vectors go, then what made them and the ids take their names, then the vectors.
     """
     from cosmith.atomic import atomic_file
     from cosmith.data.array_files import map_array, write_array_to
 
-    with atomic_file(output, "wb") as handle, atomic_file(ids) as lines:
+    with atomic_file(output, "wb") as handle, atomic_file(ids) as lines, atomic_file(made) as manifest:
         found = encoded()
         if found.texts != count:
             raise InputError(f"there were {count:,} texts at first, and then {found.texts:,}", field="TEXTS",
@@ -137,7 +140,8 @@ def _write_array_and_ids(
                 shutil.copyfileobj(part, lines)
         parts = (map_array(file, "<f4", _REMOVE) for file in found.files)
         write_array_to(handle, (found.texts, width), "<f4", parts)
-        for each in (lines, handle):
+        manifest.write(json.dumps(found.made(), indent=2, ensure_ascii=False) + "\n")
+        for each in (manifest, lines, handle):
             each.flush()
             os.fsync(each.fileno())
         output.unlink(missing_ok=True)

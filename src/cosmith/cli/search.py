@@ -140,7 +140,7 @@ def search(
     ] = None,
     runtime: RuntimeOption = "auto",
     precision: Annotated[
-        str, typer.Option("--precision", help="Of an exported folder: the form with which the index was made.")
+        str, typer.Option("--precision", help="Of an exported folder: a form. auto: the one that made the index.")
     ] = "auto",
     read: Annotated[int, typer.Option("--read", min=1, help="How many found documents the reranker reads.")] = 100,
 ) -> None:
@@ -161,9 +161,13 @@ def search(
             raise InputError(f"query number {number} {problem}", field="QUERY", remedy="Say what to look for.")
     opened = Index.load(folder)
     # In torch, one query is encoded in float32: it takes no time, and is the same on every processor. Of an exported
-    # folder, the form with which the documents were encoded is the one whose vectors can be compared with theirs.
+    # folder, the form with which the documents were encoded is the one whose vectors can be compared with theirs, even
+    # where another would be faster.
     place = model or opened.card.model
     in_torch = runs_in_torch(place, runtime)
+    if not in_torch:
+        was = opened.card.made_by
+        runtime, precision = (was[0] if runtime == "auto" else runtime), (was[1] if precision == "auto" else precision)
     encoder = load_reading_encoder(place, "float32" if in_torch else precision, runtime=runtime)
     require_used(instruction or "", "query", encoder)
     hits = opened.search(encoder, queries, max(k, read) if reranker else k, dim=dim, instruction=instruction)

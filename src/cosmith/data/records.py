@@ -50,7 +50,7 @@ class Table:
 
 
 def require_file(path: Path) -> None:
-    """Refuse a path where there is no file, an empty one, or one that may not be read.
+    """Refuse a path where there is no file, an empty one, one that may not be read, or a pipe: files are read twice.
 
     Raises:
         InputError: In these cases.
@@ -59,6 +59,9 @@ def require_file(path: Path) -> None:
         raise InputError("is a folder, not a file", path=path, remedy="Give a file.")
     if not path.exists():
         raise InputError("there is no such file", path=path, remedy="Check the path.")
+    if not path.is_file():
+        raise InputError("is a pipe, or another thing that can be read only once", path=path,
+                         remedy="Write it to a file first.")  # fmt: skip
     if not os.access(path, os.R_OK):
         raise InputError("may not be read", path=path, remedy="Change its permissions.")
     if path.stat().st_size == 0:

@@ -97,7 +97,10 @@ def vectors_fingerprint(
 
 
 def spec_parts(spec: ModelSpec) -> dict[str, str]:
-    """The parts that a model's folder says in words: pooling, head, normalisation, prompts, maximum length."""
+    """The parts that a model's folder says in words: pooling, head, normalisation, prompts, maximum length.
+
+    Of a model that does not normalise, `encode` does; evaluation, and indexes by the inner product, take what it gives.
+    """
     pooling, latent = str(spec.pooling), spec.latent_attention
     if latent is not None:
         pooling += f" of {latent.latents} latents, {latent.heads} heads"
@@ -108,7 +111,7 @@ def spec_parts(spec: ModelSpec) -> dict[str, str]:
     return {
         "pooling": pooling,
         "projection": ", ".join(head) or "none",
-        "normalisation": "unit length",
+        "normalisation": "unit length" if spec.normalises else "none",
         "prompts": json.dumps(dict(sorted(spec.prompts.items())), ensure_ascii=False),
         "maximum length": "none" if spec.max_length is None else str(spec.max_length),
     } | ({} if spec.default_prompt is None else {"default prompt": spec.default_prompt})

@@ -9,6 +9,7 @@ from typing import Any
 
 from cosmith.errors import InputError
 from cosmith.models.fingerprint_parts import EmbeddingFingerprint
+from cosmith.models.runtimes import RUNTIME_PRECISIONS, RUNTIMES
 from cosmith.models.similarity import Similarity
 
 FORMAT = 4
@@ -53,6 +54,16 @@ class IndexCard:
     def vectors(self) -> int:
         """How many vectors there are."""
         return self.count if self.chunks is None else self.chunks
+
+    @property
+    def made_by(self) -> tuple[str, str]:
+        """Runtime and precision of the exported form that made the vectors, as
+        :func:`~cosmith.models.runtimes.load_runtime` takes them; each ``auto`` where that is not known, or none did."""
+        parts = {} if self.fingerprint is None else self.fingerprint.parts
+        runtime = parts.get("runtime", "").split(" ")[0]
+        if runtime not in RUNTIMES or parts.get("precision") not in RUNTIME_PRECISIONS:
+            return "auto", "auto"
+        return runtime, parts["precision"]
 
 
 def card_as_json(card: IndexCard) -> dict[str, Any]:

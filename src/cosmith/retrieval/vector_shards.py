@@ -108,6 +108,11 @@ class VectorFolder:
         """Beside shards as arrays: the ids of their rows, as JSON lines."""
         return [_ids_path(self.folder, number) for number in range(self.shards)] if self.form == "npy" else []
 
+    def made(self) -> dict[str, Any]:
+        """What the manifest says of the vectors, whatever they are kept in: the model, the fingerprint, how many."""
+        said = _read_manifest(self.folder / _MANIFEST)
+        return {name: said[name] for name in ("model", "dim", "texts", "encoded", "cut", "tokens", "fingerprint")}
+
     def cut_texts(self) -> Iterator[tuple[str, int]]:
         """Id and number of tokens of each text that was cut."""
         for number in range(self.shards):

@@ -81,6 +81,17 @@ def test_the_cheapest_within_the_limits(limits: Limits, form: str) -> None:
     assert len(told["candidates"]) == len(ALL)
 
 
+def test_where_nothing_is_gained_that_is_said() -> None:
+    found = planned(Limits(keep=1))
+    assert found.chosen is found.full
+    told = " ".join(found.reasons)
+    assert "That is the full model itself: nothing that was tried costs less within the limits." in told
+    assert "a difference of" not in told
+    assert told.count("1,536 bytes a document") == 1
+    assert "; the full model" not in told
+    assert "the full model itself" not in " ".join(planned(Limits()).reasons)
+
+
 def test_the_costs_of_a_candidate() -> None:
     assert SMALL.memory == 10**8 + 48 * 10**6
     assert SMALL.disk == 384 * 10**6

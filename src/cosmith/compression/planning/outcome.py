@@ -180,18 +180,24 @@ def require_useful(quality: float, model: str) -> None:
 
 def _reasons(chosen: Candidate, full: Candidate, limits: Limits, sure: bool, within: int, of: int) -> list[str]:
     """Why this one."""
+    itself = chosen is full
+    named = f"Recommended: {chosen.model} with vectors as {chosen.form!r}."
     told = [
-        f"Recommended: {chosen.model} with vectors as {chosen.form!r}. It keeps {share(chosen.kept)} of the full"
-        f" model's {full.quality:.4f}: {chosen.quality:.4f}{_interval(chosen.interval)}, a difference of"
+        f"{named} That is the full model itself: nothing that was tried costs less within the limits. It scores"
+        f" {chosen.quality:.4f}{_interval(chosen.interval)}."
+        if itself
+        else f"{named} It keeps {share(chosen.kept)} of the full model's {full.quality:.4f}:"
+        f" {chosen.quality:.4f}{_interval(chosen.interval)}, a difference of"
         f" {chosen.change:+.4f}{_interval(chosen.change_interval)}.",
         f"It takes {stored_of(chosen)} bytes a document, {1000 * chosen.latency:.1f} ms a query (95 %:"
         f" {1000 * chosen.slow_latency:.1f}) and {size(chosen.memory)} of memory"
         + (f" and {size(chosen.disk)} of disk" if chosen.disk else "")
-        + f" for {counted(chosen.corpus_size, 'document')}; the full model {stored_of(full)},"
-        f" {1000 * full.latency:.1f} ms and {size(full.memory)}.",
+        + f" for {counted(chosen.corpus_size, 'document')}"
+        + ("." if itself else f"; the full model {stored_of(full)}, {1000 * full.latency:.1f} ms and"
+           f" {size(full.memory)}."),
         f"{within:,} of {counted(of, 'candidate')} {'is' if within == 1 else 'are'} within the limits"
         f" ({_limits(limits)}); it is the one with the least latency × (memory + a tenth of the disk).",
-    ]
+    ]  # fmt: skip
     return [*told, _basis(sure)] if limits.keep is not None else told
 
 
@@ -231,7 +237,7 @@ def _basis(sure: bool) -> str:
     if sure:
         return (
             "What is kept counts at the lower end of the 95 % interval of the paired difference to the full model, the"
-            " number in brackets."
+            " number beside it."
         )
     return (
         f"What is kept counts by its value: a task has fewer than {ENOUGH_ITEMS} items, or none that are scored by"

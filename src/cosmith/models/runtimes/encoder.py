@@ -270,7 +270,9 @@ def load_runtime(
     lanes = threads or (1 if providers else cores())
 
     load = partial(_load, folder, exported, threads=lanes, providers=providers)
-    return load(found[0] if len(found) == 1 else try_variants(found, load, lanes).fastest)
+    if len(found) == 1:
+        return load(found[0])
+    return load(try_variants(folder, found, load, lanes, providers=providers).fastest)
 
 
 def try_folder(folder: Path, *, again: bool = False) -> Trial:
@@ -281,10 +283,11 @@ def try_folder(folder: Path, *, again: bool = False) -> Trial:
         again: Try them even if that was done before.
 
     Raises:
-        InputError: When it is none, or a file has changed.
+        InputError: When it is none, or, unless the outcome is remembered, a file has changed.
     """
     exported, lanes = ExportedModel.read(folder), cores()
-    return try_variants(exported.variants, partial(_load, folder, exported, threads=lanes), lanes, again=again)
+    load = partial(_load, folder, exported, threads=lanes)
+    return try_variants(folder, exported.variants, load, lanes, again=again)
 
 
 def _load(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 import numpy as np
 import xxhash
@@ -66,23 +66,36 @@ class Trial:
 
 
 def try_variants(
-    variants: Sequence[Variant], load: Callable[[Variant], Tried], threads: int, *, again: bool = False
+    folder: Path,
+    variants: Sequence[Variant],
+    load: Callable[[Variant], Tried],
+    threads: int,
+    *,
+    providers: Sequence[str] = (),
+    again: bool = False,
 ) -> Trial:
     """Try which variant is the fastest; the outcome is kept in the user's cache folder for this processor, these
     graphs and these releases of the runtimes.
 
     Args:
+        folder: Where they stand.
         variants: To try.
         load: Loads one; raises a :class:`~cosmith.errors.CosmithError` where it does not run here.
         threads: How many threads the encoder will use.
+        providers: Of ONNX Runtime, with which ``load`` opens them.
         again: Try them even if that was done before.
+
+    Raises:
+        InputError: When they are tried and a file is missing or has changed.
     """
     path = default_cache_path().with_name("runtimes.json")
-    key = _key(variants, threads)
+    key = _key(variants, threads, providers)
     kept = _kept(path)
     speeds = kept.get(key)
-    if not again and isinstance(speeds, dict) and set(speeds) == {each.name for each in variants}:
+    if not again and _are_speeds(speeds, variants):
         return Trial({each: speeds[each.name] for each in variants}, {}, remembered=True)
+    for variant in variants:  # one that was damaged is not one that does not run here
+        variant.require_whole(folder)
     found: dict[Variant, float | None] = {}
     reasons: dict[Variant, str] = {}
     for variant in variants:
@@ -119,14 +132,23 @@ def _kept(path: Path) -> dict[str, object]:
     return kept if isinstance(kept, dict) else {}
 
 
-def _key(variants: Sequence[Variant], threads: int) -> str:
+def _are_speeds(kept: object, variants: Sequence[Variant]) -> TypeGuard[dict[str, float]]:
+    """Whether this is an outcome for just these variants; the file may have been damaged."""
+    return (
+        isinstance(kept, dict)
+        and set(kept) == {each.name for each in variants}
+        and all(isinstance(speed, float) and speed > 0 for speed in kept.values())
+    )
+
+
+def _key(variants: Sequence[Variant], threads: int, providers: Sequence[str]) -> str:
     releases = []
     for name in ("onnxruntime", "onnxruntime-gpu", "openvino"):
         try:
             releases.append((name, metadata.version(name)))
         except metadata.PackageNotFoundError:
             continue
-    said = (_processor(), releases, threads, sorted(each.digest for each in variants))
+    said = (_processor(), releases, threads, list(providers), sorted(each.digest for each in variants))
     return xxhash.xxh3_128_hexdigest(repr(said).encode())
 
 
