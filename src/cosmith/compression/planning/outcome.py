@@ -189,7 +189,7 @@ def _reasons(chosen: Candidate, full: Candidate, limits: Limits, sure: bool, wit
         else f"{named} It keeps {share(chosen.kept)} of the full model's {full.quality:.4f}:"
         f" {chosen.quality:.4f}{_interval(chosen.interval)}, a difference of"
         f" {chosen.change:+.4f}{_interval(chosen.change_interval)}.",
-        f"It takes {stored_of(chosen)} bytes a document, {1000 * chosen.latency:.1f} ms a query (95 %:"
+        f"It takes {stored_of(chosen)} bytes a document, {1000 * chosen.latency:.1f} ms a query (19 of 20 within"
         f" {1000 * chosen.slow_latency:.1f}) and {size(chosen.memory)} of memory"
         + (f" and {size(chosen.disk)} of disk" if chosen.disk else "")
         + f" for {counted(chosen.corpus_size, 'document')}"
