@@ -16,8 +16,9 @@ help:
 demo: $(VENV)/.demo
 	$(BIN)/cosmith run python-docs --size $(SIZE) --base $(BASE)
 
+# Files of tests side by side, on as many processes as there are cores, four at most; each computes with one thread.
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check src tests benchmarks
