@@ -48,6 +48,14 @@ def test_hashes_are_equal_where_nothing_differs_and_only_there(one: dict[str, st
     assert again.hash == first.hash == EmbeddingFingerprint(dict(reversed(one.items()))).hash
 
 
+@pytest.mark.parametrize("kind", ["bert", "qwen3"])
+def test_a_model_folder_says_which_model_it_is(kind: str, tmp_path: Path) -> None:
+    encoder = tiny_encoder(kind, projection=8)
+    said = json.loads((encoder.save(tmp_path / "model") / "fingerprint.json").read_text())
+    loaded = embedding_fingerprint(Encoder.load(tmp_path / "model"))
+    assert said == embedding_fingerprint(encoder).as_json() == loaded.as_json()
+
+
 @pytest.mark.parametrize("value", [None, "abc", {}, {"parts": 3}, {"parts": {"a": 1}}])
 def test_what_holds_no_parts_has_none(value: object) -> None:
     assert EmbeddingFingerprint.from_json(value) is None

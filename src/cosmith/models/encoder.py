@@ -22,6 +22,7 @@ from cosmith.models.batching import STATIC_TOKENS
 from cosmith.models.dimensions import checked_dim
 from cosmith.models.dropout import use_fast_dropout
 from cosmith.models.fingerprint import fingerprint_of, parts_of
+from cosmith.models.fingerprint_parts import EmbeddingFingerprint
 from cosmith.models.folder import DenseSpec, LatentAttentionSpec, ModelSpec
 from cosmith.models.forward import TokenStates, run
 from cosmith.models.inference import encode_texts
@@ -145,7 +146,8 @@ class Encoder(ReadsTexts, TrainableModel):
         Raises:
             InputError: When the folder holds something else than a model.
         """
-        return save_model(folder, self._backbone, self._own_modules, self.tokenizer, self._said, card)
+        made = EmbeddingFingerprint(self.fingerprint_parts())
+        return save_model(folder, self._backbone, self._own_modules, self.tokenizer, self._said, card, made)
 
     # ---------------------------------------------------------------- what it is
 

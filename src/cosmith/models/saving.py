@@ -8,14 +8,18 @@ from typing import Any
 
 import torch
 
-from cosmith.atomic import atomic_folder, require_replaceable
+from cosmith.atomic import atomic_folder, require_replaceable, write_json
 from cosmith.models.adapters import has_adapter, save_adapter
 from cosmith.models.backbone import quiet_transformers
+from cosmith.models.fingerprint_parts import EmbeddingFingerprint
 from cosmith.models.folder import ModelSpec, write_spec
 from cosmith.models.lengths import UNLIMITED
 from cosmith.models.static import StaticEmbedding, write_static, write_words
 from cosmith.models.tokenization import TextTokenizer
 from cosmith.models.weights import save_weights
+
+FINGERPRINT = "fingerprint.json"
+"""What the vectors of a folder's model depend on, as it was saved; loading takes no notice of it."""
 
 
 def save_model(
@@ -25,6 +29,7 @@ def save_model(
     tokenizer: TextTokenizer,
     spec: ModelSpec,
     card: str | None,
+    fingerprint: EmbeddingFingerprint,
 ) -> Path:
     """Write a model folder, atomically; of a backbone with an adapter the adapter alone.
 
@@ -35,6 +40,7 @@ def save_model(
         tokenizer: Written beside the backbone.
         spec: What stands in the folder besides.
         card: The text of its README.md (the model card).
+        fingerprint: Of the model; written beside it.
 
     Raises:
         InputError: When the folder holds something else than a model.
@@ -47,6 +53,7 @@ def save_model(
         else:
             _write_transformer(backbone, tokenizer, place)
         _write_modules(place, backbone, modules, spec)
+        write_json(place / FINGERPRINT, fingerprint.as_json())
         if card is not None:
             (place / "README.md").write_text(card, encoding="utf-8")
     if not has_adapter(backbone):
