@@ -59,7 +59,9 @@ def cost_chart(
     colour = alt.Color(
         "series:N",
         scale=alt.Scale(domain=names, range=colours(names, roles or {})),
-        legend=alt.Legend(title=None, orient="top", columns=1 if by_series else 2, labelLimit=320, symbolOpacity=1),
+        legend=alt.Legend(
+            title=None, orient="top", columns=1 if by_series else 2, columnPadding=30, labelLimit=320, symbolOpacity=1
+        ),
     )
     front = base.transform_filter("datum.front").mark_line(strokeWidth=1.5, opacity=0.5).encode(order="cost:Q")
     coloured, ring = base.encode(color=colour), base.transform_filter("datum.chosen")

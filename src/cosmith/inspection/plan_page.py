@@ -113,13 +113,14 @@ def _folded(plan: Plan) -> Markup:
 
 
 def _table(plan: Plan, candidates: Sequence[Candidate]) -> Markup:
-    header = ["model; vectors", "limits and fronts", plan.metric, "over the full model", "kept", "bytes", "ms a query",
-              "memory", "disk", "nearest found", "documents/s"]  # fmt: skip
-    return table(header, ([_name(each), plan.marks(each), *_numbers(each)] for each in candidates), class_="scores")
+    header = ["vectors; model; limits and fronts", plan.metric, "over the full model", "kept", "bytes", "ms a query",
+              "memory", "disk", "nearest found", "texts/s"]  # fmt: skip
+    return table(header, ([_name(plan, each), *_numbers(each)] for each in candidates), class_="candidates")
 
 
-def _name(each: Candidate) -> Markup:
-    return joined([each.form, element("small", f" {each.model}")])
+def _name(plan: Plan, each: Candidate) -> Markup:
+    marks = plan.marks(each)
+    return joined([each.form, element("small", each.model), element("small", marks) if marks else None])
 
 
 def _numbers(each: Candidate) -> list[object]:
