@@ -176,9 +176,9 @@ def test_the_command_gives_the_bytes_of_the_local_one(tmp_path: Path) -> None:
         said = [*encode, tmp_path / f"{name}.npy", *engine]
         done = CliRunner().invoke(app, flags_first([str(each) for each in said]))
         assert done.exit_code == 0, done.output
-    for ending in (".npy", ".ids.jsonl"):
+    for ending in (".npy", ".ids.jsonl", ".manifest.json"):
         assert (tmp_path / f"ray{ending}").read_bytes() == (tmp_path / f"local{ending}").read_bytes()
-    assert len(list(tmp_path.iterdir())) == 6
+    assert len(list(tmp_path.iterdir())) == 8
 
 
 def test_a_stage_of_a_recipe_gives_what_it_gives_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
