@@ -17,8 +17,9 @@ demo: $(VENV)/.demo
 	$(BIN)/cosmith run python-docs --size $(SIZE) --base $(BASE)
 
 # Files of tests side by side, on as many processes as there are cores, four at most; each computes with one thread.
+# In their order: by themselves the files with few tests go last, and the longest test is in one of these.
 test: $(VENV)/.dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check src tests benchmarks

