@@ -13,6 +13,8 @@ from cosmith.errors import InputError
 from cosmith.mining import mine_hard_negatives
 from cosmith.mining.hard_negatives import blocks
 from cosmith.mining.hard_negatives.search import Search
+from cosmith.models import tiny_encoder
+from cosmith.models.fingerprint_parts import computed_in
 from cosmith.retrieval import vectors
 
 OPTIONS = {"negatives_per_row": 2, "sample": "random", "depth": 6, "seed": 4, "scores": True}
@@ -139,3 +141,16 @@ def test_shards_read_as_one_array(hash_encoder, count, start, length, seed):
     assert np.array_equal(found.part(part), whole[part])
     taken = np.random.default_rng(seed).integers(0, count, 12)
     assert np.array_equal(found.take(taken), whole[taken])
+
+
+def test_vectors_of_another_precision_are_others() -> None:
+    texts, numbers = TextTable.from_texts(["one", "two"])
+    by_itself = tiny_encoder("bert")
+    by_itself.precision = "auto"
+    taken = computed_in(by_itself)
+    keys: dict[str, str] = {}
+    for precision in ("auto", "float32", "bf16"):
+        by_itself.precision = precision
+        keys[precision] = vectors.Encoding(by_itself, texts, numbers, "texts").key()
+    assert keys["auto"] == keys[taken]
+    assert keys["float32"] != keys["bf16"]

@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 import cosmith
 from cosmith.errors import InputError
 from cosmith.models import CachedEncoder, Encoder, VectorCache, load_encoder
-from cosmith.models.runtimes import DESCRIPTION, load_runtime, try_folder
+from cosmith.models.runtimes import DESCRIPTION, ExportedModel, RuntimeEncoder, Variant, load_runtime, try_folder
 from cosmith.models.runtimes.openvino_session import filled_up
+from cosmith.models.runtimes.trial import try_variants
 
 pytest.importorskip("onnxruntime")
 
@@ -118,6 +119,45 @@ def test_a_damaged_outcome_is_measured_anew(
     assert all(speed is not None and speed > 0 for speed in again.milliseconds.values())
 
 
+def test_a_form_that_does_not_run_here_is_tried_once(
+    exported_model: tuple[Encoder, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COSMITH_CACHE", str(tmp_path))
+    folder, tried = exported_model[1], []
+
+    def load(variant: Variant) -> RuntimeEncoder:
+        tried.append(variant)
+        if len(tried) == 2:
+            raise InputError("is not installed", field="runtime")
+        return load_runtime(folder, runtime=variant.runtime, precision=variant.precision)
+
+    variants = ExportedModel.read(folder).variants
+    first = try_variants(folder, variants, load, 1)
+    second = try_variants(folder, variants, load, 1)
+    assert second.remembered
+    assert len(tried) == len(variants)
+    assert second.milliseconds == first.milliseconds
+    assert second.reasons == first.reasons
+    assert list(second.reasons) == [tried[1]]
+    assert second.fastest not in second.reasons
+
+
+def test_where_no_form_runs_all_are_tried_again(
+    exported_model: tuple[Encoder, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COSMITH_CACHE", str(tmp_path))
+
+    def load(variant: Variant) -> RuntimeEncoder:
+        raise InputError(f"{variant.name} is not installed", field="runtime")
+
+    variants = ExportedModel.read(exported_model[1]).variants
+    for _ in range(2):
+        found = try_variants(exported_model[1], variants, load, 1)
+        assert not found.remembered
+        with pytest.raises(InputError, match="none of the exported forms runs here"):
+            _ = found.fastest
+
+
 def test_the_outcome_on_other_providers_is_another(
     exported_model: tuple[Encoder, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,6 +205,14 @@ def test_it_can_be_cached_and_sent_to_another_process(
     again = pickle.loads(pickle.dumps(encoder))
     assert again.fingerprint() == encoder.fingerprint()
     np.testing.assert_allclose(again.encode(exported_texts), found, atol=1e-6)
+
+
+def test_in_another_process_it_has_the_prompts_that_it_was_given(exported_model: tuple[Encoder, Path]) -> None:
+    encoder = load_runtime(exported_model[1], precision="float32", threads=1).set_prompts({"query": "seek: "})
+    encoder.name = "mine"
+    again = pickle.loads(pickle.dumps(encoder))
+    assert (again.name, again.prompts, again.fingerprint()) == ("mine", {"query": "seek: "}, encoder.fingerprint())
+    assert np.array_equal(again.encode(["tea"], prompt="query"), encoder.encode(["tea"], prompt="query"))
 
 
 def _broken(folder: Path, what: str) -> None:

@@ -37,5 +37,5 @@ def test_windows_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     encoder = tiny_encoder("bert")
     texts = [f"{number} " + "words " * (number % 5) for number in range(20)]
     expected = encoder.encode(texts)
-    monkeypatch.setattr(batched, "_TEXTS_AT_ONCE", 3)
+    monkeypatch.setattr(batched, "_WINDOW", 3)
     np.testing.assert_allclose(encoder.encode(texts), expected, atol=1e-6)

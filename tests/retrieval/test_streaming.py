@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cosmith.errors import InputError
-from cosmith.models import Encoder, tiny_encoder
+from cosmith.models import Encoder, batched, tiny_encoder
 from cosmith.retrieval import encode_stream
 
 TEXTS = [(f"id {number}", f"text {number % 7} " + "many words " * (number % 5)) for number in range(23)]
@@ -52,6 +52,19 @@ def test_shards_hold_the_encoders_vectors_with_ids_and_tokens(encoder: Encoder, 
     assert (found.texts, found.tokens, found.cut) == (23, int(lengths.sum()), int((lengths > 12).sum()))
     assert dict(found.cut_texts()) == {TEXTS[row][0]: int(lengths[row]) for row in np.flatnonzero(lengths > 12)}
     assert found.cut
+
+
+def test_a_shard_is_tokenised_ahead_in_parts_and_is_the_same(
+    encoder: Encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = encode_stream(encoder, TEXTS, tmp_path / "whole", token_counts=True)
+    monkeypatch.setattr(batched, "_WINDOW", 4)
+    parts = encode_stream(encoder, TEXTS, tmp_path / "parts", token_counts=True)
+    np.testing.assert_allclose(vectors_in(parts.files), vectors_in(whole.files), atol=1e-6)
+    assert [parquet.read_table(each.files[0])["tokens"].to_pylist() for each in (whole, parts)] == [
+        encoder.tokenize([text for _, text in TEXTS]).full_lengths.tolist()
+    ] * 2
+    assert dict(parts.cut_texts()) == dict(whole.cut_texts())
 
 
 def test_arrays_with_ids_beside_hold_the_same(encoder: Encoder, tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from cosmith.models.batching import micro_batches
 from cosmith.models.threads import one_ahead
 from cosmith.progress import track
 
-_TEXTS_AT_ONCE = 50_000
+_WINDOW = 8_192
+"""Texts that are tokenised, and sorted by length, together: the model waits for the first of them only."""
 
 Item = TypeVar("Item", bound=Hashable)  # a text, a pair of texts, the number of something else
 
@@ -47,6 +48,20 @@ def distinct_of(texts: Sequence[Item]) -> tuple[list[Item], np.ndarray]:
     return list(unique), places
 
 
+def tokens_ahead(texts: Sequence[Item], tokenize: Callable[[Sequence[Item]], Tokens]) -> Iterator[tuple[int, Tokens]]:
+    """The tokens of some texts after the other, the next of them made while the caller works on the last.
+
+    Args:
+        texts: Any number of texts, or of pairs.
+        tokenize: Texts → their tokens.
+
+    Yields:
+        The number of the first of some texts, and the tokens of these.
+    """
+    starts = range(0, len(texts), _WINDOW)
+    yield from zip(starts, one_ahead(lambda start: tokenize(texts[start : start + _WINDOW]), starts), strict=True)
+
+
 def batched(
     texts: Sequence[Item],
     *,
@@ -74,9 +89,7 @@ def batched(
         The numbers of the texts of a micro-batch, int64 [n], with its result, as they are ready.
     """
     with track(show_progress or "", len(texts) if show_progress else 0, called) as bar:
-        starts = range(0, len(texts), _TEXTS_AT_ONCE)
-        windows = one_ahead(lambda start: tokenize(texts[start : start + _TEXTS_AT_ONCE]), starts)
-        for start, tokens in zip(starts, windows, strict=True):
+        for start, tokens in tokens_ahead(texts, tokenize):
             batches = micro_batches(tokens.lengths, token_budget, padded=padded)
             for batch, result in share_out(_embedding(embed, tokens), batches):
                 yield start + batch, result

@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -27,9 +28,10 @@ from cosmith.atomic import atomic_file, write_json
 from cosmith.data.array_files import write_array_to
 from cosmith.data.ragged import Float32
 from cosmith.errors import InputError, nearest
-from cosmith.models.batched import distinct_of
+from cosmith.models.batched import distinct_of, tokens_ahead
 from cosmith.models.dimensions import checked_dim
 from cosmith.models.fingerprint_parts import EmbeddingFingerprint, vectors_fingerprint
+from cosmith.progress import counted_by, track
 from cosmith.retrieval import vectors
 from cosmith.retrieval.vectors import StoredAs, require_finite_of
 
@@ -277,9 +279,16 @@ class ShardWriter:
                 texts, prompt=self.prompt, instruction=self.instruction, dim=self.dim, show_progress="texts"
             )
             return made, None, np.zeros(len(texts), dtype=bool)
-        tokens = encoder.tokenize(texts, prompt=self.prompt, instruction=self.instruction)
-        made = encoder.encode_tokens(tokens, dim=self.dim, show_progress="texts")
-        return made, tokens.full_lengths, tokens.truncated
+        made = np.empty((len(texts), self.dim or encoder.dimension), dtype=np.float32)
+        counts, cut = np.empty(len(texts), dtype=np.int32), np.empty(len(texts), dtype=bool)
+        tokenize = partial(encoder.tokenize, prompt=self.prompt, instruction=self.instruction)
+        with track("texts", len(texts)) as bar:
+            for start, tokens in tokens_ahead(texts, tokenize):
+                rows = slice(start, start + len(tokens))
+                with counted_by(bar, len(tokens)):
+                    made[rows] = encoder.encode_tokens(tokens, dim=self.dim, show_progress="texts")
+                counts[rows], cut[rows] = tokens.full_lengths, tokens.truncated
+        return made, counts, cut
 
     def _write_parquet(self, number: int, ids: list[str], rows: npt.NDArray[Any], tokens: Any) -> None:
         lists = pa.FixedSizeListArray.from_arrays(pa.array(rows.reshape(-1)), rows.shape[1])

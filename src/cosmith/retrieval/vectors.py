@@ -17,6 +17,7 @@ from cosmith.data.array_files import map_array, write_array_to
 from cosmith.data.ragged import Float32, Int64
 from cosmith.data.texts import TextTable
 from cosmith.errors import InputError
+from cosmith.models.fingerprint_parts import computed_in
 
 if TYPE_CHECKING:
     from cosmith.models import TextEncoder
@@ -121,7 +122,7 @@ class Encoding:
 
     def key(self) -> str:
         """A hash over all that the vectors depend on."""
-        precision, width = getattr(self.encoder, "precision", ""), self.dim or self.encoder.dimension
+        precision, width = computed_in(self.encoder), self.dim or self.encoder.dimension
         said = (self.encoder.fingerprint(), precision, self.prompt, self.instruction, width, self.stored_as,
                 len(self.numbers))  # fmt: skip
         digest = xxhash.xxh3_128(repr(said).encode())

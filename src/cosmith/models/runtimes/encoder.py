@@ -231,13 +231,19 @@ class RuntimeEncoder(ReadsTexts):
         """The vectors of one micro-batch, float32 ``[len(tokens), dimension]``."""
         return self._session(*rectangle(tokens, self.exported.padding or 0))
 
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        """In another process, the session is opened anew."""
-        again = partial(
-            load_runtime, runtime=self.runtime, precision=self.precision, providers=self._providers,
-            threads=self.threads,
+    def __reduce__(self) -> tuple[Callable[..., RuntimeEncoder], tuple[Any, ...]]:
+        """In another process, the session is opened anew, for the same prompts."""
+        opened = partial(
+            load_runtime, self.folder.resolve(), runtime=self.runtime, precision=self.precision,
+            providers=self._providers, threads=self.threads,
         )  # fmt: skip
-        return again, (self.folder.resolve(),)
+        return _opened_as, (opened, self.name, self.spec)
+
+
+def _opened_as(opened: Callable[[], RuntimeEncoder], name: str, spec: ModelSpec) -> RuntimeEncoder:
+    encoder = opened()
+    encoder.name, encoder.spec = name, spec
+    return encoder
 
 
 def load_runtime(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -90,26 +90,34 @@ def try_variants(
     """
     path = default_cache_path().with_name("runtimes.json")
     key = _key(variants, threads, providers)
-    kept = _kept(path)
-    speeds = kept.get(key)
-    if not again and _are_speeds(speeds, variants):
-        return Trial({each: speeds[each.name] for each in variants}, {}, remembered=True)
+    kept = _kept(path).get(key)
+    if not again and _is_outcome(kept, variants):
+        return _trial({each: kept[each.name] for each in variants}, remembered=True)
     for variant in variants:  # one that was damaged is not one that does not run here
         variant.require_whole(folder)
-    found: dict[Variant, float | None] = {}
-    reasons: dict[Variant, str] = {}
+    found: dict[Variant, float | str] = {}
     for variant in variants:
         try:
             found[variant] = _milliseconds(load(variant), _SECONDS / len(variants))
         except CosmithError as error:
-            found[variant], reasons[variant] = None, str(error)
-    if not reasons:  # what is not installed today may be tomorrow
+            found[variant] = str(error)
+    if any(isinstance(each, float) for each in found.values()):
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_json(path, kept | {key: {variant.name: speed for variant, speed in found.items()}})
+            outcome = {variant.name: each for variant, each in found.items()}
+            write_json(path, _kept(path) | {key: outcome})  # read again: another process may have tried meanwhile
         except OSError:
             pass  # a cache that cannot be written only costs the half-second again
-    return Trial(found, reasons)
+    return _trial(found)
+
+
+def _trial(found: Mapping[Variant, float | str], *, remembered: bool = False) -> Trial:
+    """Of what came of each variant: its milliseconds, or why it does not run here."""
+    return Trial(
+        {variant: each if isinstance(each, float) else None for variant, each in found.items()},
+        {variant: each for variant, each in found.items() if isinstance(each, str)},
+        remembered,
+    )
 
 
 def _milliseconds(encoder: Tried, seconds: float) -> float:
@@ -132,12 +140,13 @@ def _kept(path: Path) -> dict[str, object]:
     return kept if isinstance(kept, dict) else {}
 
 
-def _are_speeds(kept: object, variants: Sequence[Variant]) -> TypeGuard[dict[str, float]]:
-    """Whether this is an outcome for just these variants; the file may have been damaged."""
+def _is_outcome(kept: object, variants: Sequence[Variant]) -> TypeGuard[dict[str, float | str]]:
+    """Whether this is an outcome for just these variants, one of which ran; the file may have been damaged."""
     return (
         isinstance(kept, dict)
         and set(kept) == {each.name for each in variants}
-        and all(isinstance(speed, float) and speed > 0 for speed in kept.values())
+        and all(isinstance(each, str) or (isinstance(each, float) and each > 0) for each in kept.values())
+        and any(isinstance(each, float) for each in kept.values())
     )
 
 
