@@ -40,8 +40,8 @@ class RuntimeEncoder(ReadsTexts):
     It reads texts as the model that was exported does (same tokens, prompts and truncation), and its graph ends with
     pooling, projections and, where the model has it, normalisation. Micro-batches of texts of similar length go to
     several threads, each of them on one core. An ``int8`` graph measures its activations batch by batch, so that a
-    vector depends on the texts beside it, about as much as on the rounding (for all-MiniLM-L6-v2 a mean cosine of
-    0.995, the lowest of 240 texts 0.98); those of the other precisions do not, but for rounding.
+    vector depends on the texts beside it, about as much as on the rounding; those of the other precisions do not, but
+    for rounding.
 
     Args:
         folder: The exported folder.
