@@ -69,6 +69,16 @@ def test_a_model_of_an_earlier_plan_is_called_so(world: Path, tmp_path: Path) ->
     ).stdout.replace("\n", " ")
 
 
+def test_a_model_of_an_earlier_plan_is_not_replaced_by_its_own(world: Path, tmp_path: Path) -> None:
+    tiny_encoder("bert").save(tmp_path / "out" / "model")
+    (tmp_path / "out" / "model" / "plan.json").write_text("{}")
+    told = compress(tmp_path / "out" / "model", "--task", world / "task", *COMMON, "--output", tmp_path / "out")
+    assert told.exit_code == 1
+    assert "model [--output]: is read from (" in told.stderr
+    within = compress(world / "dense", "--task", world / "task", *COMMON, "--output", world / "dense")
+    assert "model [--output]: lies within what is read (" in within.stderr
+
+
 @pytest.mark.parametrize(
     ("said", "problem"),
     [

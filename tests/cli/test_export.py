@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,15 @@ def test_export_says_what_was_lost(exported_model: tuple[Encoder, Path], documen
     assert not (tmp_path / "int8").exists()
     wrong = cosmith("export", model, "--to", tmp_path / "int8", "--precision", "int8-static")
     assert "[--calibrate]: int8-static needs texts" in wrong.stderr
+
+
+def test_texts_within_an_earlier_export_are_not_replaced(exported_model: tuple[Encoder, Path], tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(exported_model[1], tmp_path / "onnx"))
+    (folder / "texts.txt").write_text("red apples\ngreen pears\n")
+    done = cosmith("export", "all-MiniLM-L6-v2", "--to", folder, "--texts", folder / "texts.txt")
+    assert done.exit_code == 1
+    assert "onnx [--to]: is read from (" in done.stderr
+    assert (folder / "texts.txt").is_file()
 
 
 def test_runtime_prints_the_trial(exported_model: tuple[Encoder, Path], tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import typer
 
 from cosmith.cli.evaluate import read_task
 from cosmith.cli.manner import Manner, manner_of, table
-from cosmith.cli.texts import warn_of_rejected
+from cosmith.cli.texts import require_other, warn_of_rejected
 from cosmith.errors import InputError
 from cosmith.phrases import size
 
@@ -59,6 +59,7 @@ def export(
 
     manner = manner_of(context)
     require_writable(to)
+    require_other(to, model, calibrate, texts, *(tasks or []), option="--to")
     read = [read_task(path, "auto", "test", None, manner).task for path in tasks or []]
     calibration = [] if calibrate is None else _texts(calibrate, column, manner)
     measured = None if texts is None else _texts(texts, column, manner)

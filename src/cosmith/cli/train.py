@@ -14,7 +14,7 @@ import typer
 
 from cosmith.cli.manner import manner_of
 from cosmith.cli.run import run_loaded, same_command
-from cosmith.cli.texts import beside, require_used
+from cosmith.cli.texts import beside, require_apart, require_used
 from cosmith.errors import ColumnError, InputError
 
 _OPTIONS = {"path": "--pairs", "base": "--model", "max_document_length": "--max-length", "ratio": "--negatives"}
@@ -61,6 +61,8 @@ def train(
     from cosmith.recipes.artefacts import load_encoder
 
     run = beside(output, ".run")
+    for place in (output, run):
+        require_apart(place, model, pairs)
     if output.exists() and not (output.is_dir() and (not any(output.iterdir()) or (output / "lineage.json").is_file())):
         raise InputError(
             "exists and is not a model that Cosmith trained", path=output, field="--output",

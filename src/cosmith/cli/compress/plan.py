@@ -12,7 +12,7 @@ from cosmith.cli.compare import read_all
 from cosmith.cli.contestants import BM25, model_names
 from cosmith.cli.manner import manner_of
 from cosmith.cli.sweeps import lengths_of
-from cosmith.cli.texts import require_used, task_cut
+from cosmith.cli.texts import require_apart, require_used, task_cut
 from cosmith.cli.vectors import CACHE_OPTION, open_vectors, remembering, tell_of_vectors
 from cosmith.errors import InputError
 
@@ -95,6 +95,7 @@ def plan(
     manner = manner_of(context)
     if output is not None:
         require_writable(output)
+        require_apart(output / "model", model, *tasks)
     lengths = lengths_of(dims)
     try:
         limits = Limits(

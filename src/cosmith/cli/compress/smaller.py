@@ -11,7 +11,7 @@ import typer
 
 from cosmith.cli.manner import manner_of
 from cosmith.cli.run import run_loaded, same_command
-from cosmith.cli.texts import beside
+from cosmith.cli.texts import beside, require_apart
 from cosmith.cli.train import as_document, copy_model, told_by_option
 from cosmith.errors import InputError
 
@@ -63,6 +63,8 @@ def make_smaller(
     from cosmith.recipes.trained_on import CARD
 
     run = beside(output, ".run")
+    for place in (output, run):
+        require_apart(place, model, *texts, *tasks)
     if output.exists() and not (output.is_dir() and (not any(output.iterdir()) or (output / CARD).is_file())):
         raise InputError(
             "exists and is not a model that Cosmith made", path=output, field="--output",
