@@ -252,7 +252,7 @@ def require_used(instruction: str, prompt: str | None, *encoders: ReadingEncoder
     Raises:
         InputError: When no model's prompt of this name has a place for one.
     """
-    if instruction and not any(_uses(encoder, instruction, prompt) for encoder in encoders):
+    if instruction and not any(uses(encoder, instruction, prompt) for encoder in encoders):
         named = f"prompt {prompt!r}" if prompt is not None else "default prompt"
         raise InputError(
             f"the {named} of {encoders[0].name} has no {{task}}, so an instruction changes nothing",
@@ -260,7 +260,8 @@ def require_used(instruction: str, prompt: str | None, *encoders: ReadingEncoder
         )  # fmt: skip
 
 
-def _uses(encoder: ReadingEncoder, instruction: str, prompt: str | None) -> bool:
+def uses(encoder: ReadingEncoder, instruction: str, prompt: str | None) -> bool:
+    """Whether a model's prompt of this name has a place for an instruction."""
     return encoder.token_key(prompt=prompt, instruction=instruction) != encoder.token_key(prompt=prompt)
 
 
