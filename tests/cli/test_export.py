@@ -94,6 +94,11 @@ def test_commands_take_an_exported_folder(
     scored = cosmith("--json", "evaluate", folder, "--task", documents, "--no-cache", *chosen)
     assert scored.exit_code == 0, scored.output
     assert [each["count"] for each in json.loads(scored.stdout)["cut"]] == [1, 0]
+    given = ("--task", documents, "--no-cache", "--forms", "float32; int8")
+    swept = cosmith("--json", "compress", "vectors", folder, *given, *chosen)
+    assert swept.exit_code == 0, swept.output
+    wrong = cosmith("compress", "vectors", folder, *given, "--runtime", "torch")
+    assert "is an exported model" in wrong.stderr
     plain = exported_model[0].copy().save(tmp_path / "model")
     compared = cosmith("--json", "compare", folder, plain, "--task", documents, "--no-cache", "--precision", "float32")
     assert compared.exit_code == 0, compared.output

@@ -10,7 +10,7 @@ import typer
 
 from cosmith.cli.engines import AddressOption, EngineOption, WorkersOption, engine_of
 from cosmith.cli.manner import first_code_lines, manner_of
-from cosmith.cli.runtimes import RuntimeOption
+from cosmith.cli.runtimes import PrecisionOption, RuntimeOption
 from cosmith.cli.texts import (
     beside,
     model_reference,
@@ -41,9 +41,7 @@ def index(
     instruction: Annotated[
         str, typer.Option("--instruction", help="What searches ask for: stands for {task} in the model's prompts.")
     ] = "",
-    precision: Annotated[
-        str, typer.Option("--precision", help="auto, float32 or bf16; of an exported folder one of its forms.")
-    ] = "auto",
+    precision: PrecisionOption = "auto",
     runtime: RuntimeOption = "auto",
     chunk_tokens: Annotated[
         int | None,

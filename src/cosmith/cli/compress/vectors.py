@@ -9,8 +9,16 @@ import typer
 
 from cosmith.cli.compare import read_all
 from cosmith.cli.contamination import STRICT_OPTION, checked
-from cosmith.cli.contestants import KeyVariableOption, Loading, load, model_names, require_one_host
+from cosmith.cli.contestants import (
+    KeyVariableOption,
+    Loading,
+    load,
+    model_names,
+    require_one_host,
+    require_used_settings,
+)
 from cosmith.cli.manner import manner_of
+from cosmith.cli.runtimes import PrecisionOption, RuntimeOption
 from cosmith.cli.sweeps import show_sweeps, vectors_of
 from cosmith.cli.texts import require_used
 from cosmith.cli.vectors import CACHE_OPTION, open_vectors, tell_of_vectors
@@ -51,9 +59,8 @@ def vectors(
     ] = None,
     key_variable: KeyVariableOption = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the bootstrap, rotations and k-means.")] = 0,
-    precision: Annotated[
-        str, typer.Option("--precision", help="In what the model computes: auto, float32 or bf16.")
-    ] = "auto",
+    precision: PrecisionOption = "auto",
+    runtime: RuntimeOption = "auto",
     cache: Annotated[bool, CACHE_OPTION] = True,
     strict: Annotated[bool, STRICT_OPTION] = False,
 ) -> None:
@@ -83,8 +90,10 @@ def vectors(
     trained = checked(names, read, manner, strict=strict)
     kept = open_vectors(manner) if cache else None
     name = names[model]
-    loaded = load(model, name, Loading(precision, key_variable=key_variable, vectors=kept))
+    how = Loading(precision, key_variable=key_variable, vectors=kept, runtime=runtime)
+    loaded = load(model, name, how)
     encoder = vectors_of(loaded, "MODEL")
+    require_used_settings([loaded], how)
     if loaded.encoder is not None:
         require_used(instruction or "", "query", loaded.encoder)
 
