@@ -89,7 +89,7 @@ def train(
     }  # fmt: skip
     recipe = {"name": "train", "base": model, "seed": seed, "stages": stages}
     manner = manner_of(context)
-    with told_by_option():
+    with told_of_recipe():
         if instruction:
             require_used(instruction, "query", load_encoder(model, "auto"))
         run_loaded(load_recipe(as_document(recipe)), run, manner, again=same_command())
@@ -104,7 +104,7 @@ def train(
 
 
 @contextmanager
-def told_by_option(options: Mapping[str, str] = MappingProxyType(_OPTIONS)) -> Iterator[None]:
+def told_of_recipe(options: Mapping[str, str] = MappingProxyType(_OPTIONS)) -> Iterator[None]:
     """Tell what is wrong in the recipe behind a command by the option that says it.
 
     Args:

@@ -13,6 +13,7 @@ import typer
 from cosmith.cli.compare import read_all
 from cosmith.cli.contestants import BM25, model_names
 from cosmith.cli.manner import manner_of
+from cosmith.cli.options import told_by_option
 from cosmith.cli.sweeps import lengths_of
 from cosmith.cli.texts import require_apart, require_used, task_cut, uses
 from cosmith.cli.vectors import CACHE_OPTION, open_vectors, remembering, tell_of_vectors
@@ -101,7 +102,7 @@ def plan(
         require_writable(output)
         require_apart(output / "model", model, *tasks)
     lengths = lengths_of(dims)
-    try:
+    with told_by_option(_OPTIONS):
         limits = Limits(
             document_bytes,
             finer_bytes,
@@ -122,12 +123,6 @@ def plan(
             folder=None if output is None else output / "model", name=model_names([model])[model], seed=seed,
             remembering=None if vectors is None else lambda encoder: remembering(encoder, vectors),
         )  # fmt: skip
-    except InputError as error:
-        if error.field not in _OPTIONS:
-            raise
-        raise InputError(
-            error.problem, path=error.path, field=_OPTIONS[error.field], remedy=error.remedy
-        ) from error  # fmt: skip
     cut = {task.name: task_cut(encoder, task, manner) for task in parts}
     told = [found.table()]
     if sample:

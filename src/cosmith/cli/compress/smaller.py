@@ -12,7 +12,7 @@ import typer
 from cosmith.cli.manner import manner_of
 from cosmith.cli.run import run_loaded, same_command
 from cosmith.cli.texts import beside, require_apart
-from cosmith.cli.train import as_document, copy_model, told_by_option
+from cosmith.cli.train import as_document, copy_model, told_of_recipe
 from cosmith.errors import InputError
 
 STAGE = "model"
@@ -81,7 +81,7 @@ def make_smaller(
     stages[STAGE] = dict(stage) | {"texts": read, "tasks": measured}
     recipe = {"name": "compress", "base": model, "seed": seed, "stages": stages}
     manner = manner_of(context)
-    with told_by_option(_OPTIONS):
+    with told_of_recipe(_OPTIONS):
         run_loaded(load_recipe(as_document(recipe)), run, manner, again=same_command())
     if is_follower():
         return

@@ -18,11 +18,11 @@ from cosmith.cli.contestants import (
     require_used_settings,
 )
 from cosmith.cli.manner import manner_of
+from cosmith.cli.options import told_by_option
 from cosmith.cli.runtimes import PrecisionOption, RuntimeOption
 from cosmith.cli.sweeps import show_sweeps, vectors_of
 from cosmith.cli.texts import require_used
 from cosmith.cli.vectors import CACHE_OPTION, open_vectors, tell_of_vectors
-from cosmith.errors import InputError
 
 if TYPE_CHECKING:
     from cosmith.evaluation import Sweep
@@ -32,6 +32,8 @@ _FORMS = (
     "float16; int8; pca128+int8; binary; binary, rescored x4 by int8; rabitq; rabitq, rescored x4 by int8;"
     " pca128+rabitq, rescored x4 by int8"
 )
+
+_OPTIONS = dict.fromkeys(("form", "forms", "transform"), "--forms")
 
 
 def vectors(
@@ -78,10 +80,8 @@ def vectors(
     from cosmith.retrieval.compressed import parse_forms
 
     manner = manner_of(context)
-    try:
+    with told_by_option(_OPTIONS):
         asked = parse_forms(forms)
-    except InputError as error:
-        raise InputError(error.problem, field="--forms", remedy=error.remedy) from error
     if output is not None:
         require_writable(output)
     require_one_host([model], key_variable)
@@ -98,12 +98,8 @@ def vectors(
         require_used(instruction or "", "query", loaded.encoder)
 
     def score(task: EvaluationTask) -> Sweep:
-        try:
+        with told_by_option(_OPTIONS):
             return sweep_compressed(encoder, task, asked, seed=seed, model=name)
-        except InputError as error:
-            if error.field not in ("form", "forms"):
-                raise
-            raise InputError(error.problem, field="--forms", remedy=error.remedy) from error
 
     show_sweeps(score, loaded, read, manner, output, trained)
     tell_of_vectors(kept, manner)
