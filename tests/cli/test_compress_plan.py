@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +54,27 @@ def test_a_table_a_report_and_a_model(world: Path, tmp_path: Path) -> None:
     assert not re.search(r"<(script|link|img)\b|\bsrc=", page)
 
 
+def test_the_instruction_goes_with_the_model(world: Path, tmp_path: Path) -> None:
+    told_by_folder = Path(shutil.copytree(world / "task", tmp_path / "task"))
+    (told_by_folder / "cosmith.json").write_text('{"instruction": "Find the word\'s page"}')
+    tiny_encoder("bert").set_prompts({"query": "{task}: "}).save(tmp_path / "asking")
+    asked = [
+        (tmp_path / "asking", world / "task", ["--instruction", "Find it"], "Find it"),
+        (tmp_path / "asking", told_by_folder, [], "Find the word's page"),
+        (world / "dense", told_by_folder, [], ""),  # which index would refuse, as it changes nothing there
+    ]  # fmt: skip
+    for model, task, given, instruction in asked:
+        told = compress(model, "--task", task, *COMMON, "--keep", 0.2, "--output", tmp_path / "out", *given)
+        assert told.exit_code == 0, told.output
+        command = shlex.split(next(line for line in told.stdout.splitlines() if "cosmith index" in line))
+        assert ("--instruction" in command) == bool(instruction)
+        assert json.loads((tmp_path / "out" / "model" / "plan.json").read_text())["instruction"] == instruction
+        command[command.index("documents.jsonl")] = str(task)
+        done = CliRunner().invoke(app, flags_first(command[1:]))
+        assert done.exit_code == 0, done.output
+        assert json.loads((tmp_path / "out" / "index" / "index.json").read_text())["instruction"] == instruction
+
+
 def test_where_nothing_fits_machines_are_told_what_is_nearest(world: Path) -> None:
     machine = compress(world / "dense", "--task", world / "task", *COMMON, "--keep", 1, "--bytes", 20, "--json")
     assert machine.exit_code == 0, machine.output
@@ -67,6 +90,16 @@ def test_a_model_of_an_earlier_plan_is_called_so(world: Path, tmp_path: Path) ->
     assert f"{tmp_path / 'out' / 'model'} is what an earlier plan recommended" in compress(
         *command, "--keep", 1, "--bytes", 20
     ).stdout.replace("\n", " ")
+
+
+def test_a_model_of_an_earlier_plan_is_not_replaced_by_its_own(world: Path, tmp_path: Path) -> None:
+    tiny_encoder("bert").save(tmp_path / "out" / "model")
+    (tmp_path / "out" / "model" / "plan.json").write_text("{}")
+    told = compress(tmp_path / "out" / "model", "--task", world / "task", *COMMON, "--output", tmp_path / "out")
+    assert told.exit_code == 1
+    assert "model [--output]: is read from (" in told.stderr
+    within = compress(world / "dense", "--task", world / "task", *COMMON, "--output", world / "dense")
+    assert "model [--output]: lies within what is read (" in within.stderr
 
 
 @pytest.mark.parametrize(

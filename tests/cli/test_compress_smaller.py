@@ -104,3 +104,26 @@ def test_static(world: Path, tmp_path: Path) -> None:
     bare = cosmith("compress", "static", world / "deep", "--dimension", 8, "--output", tmp_path / "bare")
     assert bare.exit_code == 0, bare.output
     assert "distilled" not in bare.stdout
+
+
+def test_what_is_read_is_not_replaced(world: Path, tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    assert cosmith("compress", "layers", world / "deep", "--keep", 3, "--output", made).exit_code == 0
+    (tmp_path / "link").symlink_to(made)
+    (made / "texts.txt").write_text("\n".join(TEXTS))
+    before = (made / "model.safetensors").read_bytes()
+    run = tmp_path / "made.run" / "model" / "model"
+    asked: list[tuple[Path, Path, tuple[Any, ...]]] = [
+        (made, made, ()), (tmp_path / "link", made, ()), (made, tmp_path / "link", ()), (run, made, ()),
+        (world / "deep", made, ("--texts", made / "texts.txt")), (world / "deep", made, ("--task", f"{made}:dev")),
+    ]  # fmt: skip
+    for model, output, given in asked:
+        done = cosmith("compress", "layers", model, "--keep", 1, "--output", output, *given)
+        assert done.exit_code == 1
+        assert "[--output]: is read from (" in done.stderr, (model, output, given)
+    for kind, given in (("layers", ("--keep", 1)), ("static", ()), ("vocabulary", ("--texts", world / "texts.txt"))):
+        done = cosmith("compress", kind, made, "--output", made / "small", *given)
+        assert done.exit_code == 1
+        assert f"[--output]: lies within what is read ({made})" in done.stderr
+    assert (made / "model.safetensors").read_bytes() == before
+    assert not (made / "small.run").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,15 @@ def test_export_says_what_was_lost(exported_model: tuple[Encoder, Path], documen
     assert "[--calibrate]: int8-static needs texts" in wrong.stderr
 
 
+def test_texts_within_an_earlier_export_are_not_replaced(exported_model: tuple[Encoder, Path], tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(exported_model[1], tmp_path / "onnx"))
+    (folder / "texts.txt").write_text("red apples\ngreen pears\n")
+    done = cosmith("export", "all-MiniLM-L6-v2", "--to", folder, "--texts", folder / "texts.txt")
+    assert done.exit_code == 1
+    assert "onnx [--to]: is read from (" in done.stderr
+    assert (folder / "texts.txt").is_file()
+
+
 def test_runtime_prints_the_trial(exported_model: tuple[Encoder, Path], tmp_path: Path) -> None:
     folder = exported_model[1]
     done = cosmith("runtime", folder, "--again")
@@ -84,6 +94,11 @@ def test_commands_take_an_exported_folder(
     scored = cosmith("--json", "evaluate", folder, "--task", documents, "--no-cache", *chosen)
     assert scored.exit_code == 0, scored.output
     assert [each["count"] for each in json.loads(scored.stdout)["cut"]] == [1, 0]
+    given = ("--task", documents, "--no-cache", "--forms", "float32; int8")
+    swept = cosmith("--json", "compress", "vectors", folder, *given, *chosen)
+    assert swept.exit_code == 0, swept.output
+    wrong = cosmith("compress", "vectors", folder, *given, "--runtime", "torch")
+    assert "is an exported model" in wrong.stderr
     plain = exported_model[0].copy().save(tmp_path / "model")
     compared = cosmith("--json", "compare", folder, plain, "--task", documents, "--no-cache", "--precision", "float32")
     assert compared.exit_code == 0, compared.output

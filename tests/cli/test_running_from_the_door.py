@@ -185,3 +185,14 @@ def test_train_does_not_replace_what_is_no_model_of_its_own(world: Path, tmp_pat
     assert result.exit_code == 1
     assert "--output" in result.stderr
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+def test_train_does_not_replace_what_it_begins_with(world: Path, tmp_path: Path) -> None:
+    tuned = tiny_encoder("bert").save(tmp_path / "tuned")
+    (tuned / "lineage.json").write_text("{}")
+    before = (tuned / "model.safetensors").read_bytes()
+    result = cosmith("train", "--pairs", world / "pairs.csv", "--model", tuned, "--steps", 1, "--output", tuned)
+    assert result.exit_code == 1
+    assert "tuned [--output]: is read from (" in result.stderr
+    assert (tuned / "model.safetensors").read_bytes() == before
+    assert not (tmp_path / "tuned.run").exists()

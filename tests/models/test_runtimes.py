@@ -267,6 +267,20 @@ def test_what_is_not_whole_is_refused(
         load_runtime(folder, precision="float32")
 
 
+def test_the_encoder_loads_what_was_exported(exported_model: tuple[Encoder, Path]) -> None:
+    encoder, folder = exported_model
+    loaded = Encoder.load(folder, runtime="onnx", precision="int8")
+    assert (loaded.runtime, loaded.precision) == ("onnx", "int8")
+    texts = ["red apples", "a river in spring"]
+    whole = Encoder.load(folder, runtime="onnx")
+    np.testing.assert_allclose(whole.encode(texts), encoder.encode(texts), atol=1e-5)
+    load: Any = Encoder.load
+    with pytest.raises(InputError, match=r"\[device\]: is for torch"):
+        load(folder, runtime="onnx", device="cuda")
+    with pytest.raises(InputError, match="Did you mean 'onnx'"):
+        load(folder, runtime="onxx")
+
+
 def test_wrong_words_are_refused(exported_model: tuple[Encoder, Path], tmp_path: Path) -> None:
     encoder, folder = exported_model
     with pytest.raises(InputError, match=r"runtime.*Did you mean 'onnx'"):
@@ -281,6 +295,7 @@ def test_wrong_words_are_refused(exported_model: tuple[Encoder, Path], tmp_path:
         Encoder.load(folder)
     plain = encoder.copy().save(tmp_path / "plain")
     assert isinstance(load_encoder(plain), Encoder)
+    assert isinstance(Encoder.load(plain, runtime="torch"), Encoder)
     with pytest.raises(InputError, match=r"holds no exported model.*cosmith export"):
         load_encoder(plain, runtime="onnx")
     loaded = load_runtime(folder, precision="float32")

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from cosmith.cli.options import options_of, told_by_option
 from cosmith.cli.vectors import remembering
 from cosmith.errors import InputError
 
@@ -156,13 +157,9 @@ def _remote(model: str, called: str, how: Loading) -> RemoteEncoder:
     from cosmith.models import RemoteEncoder
     from cosmith.services import Service
 
-    try:
+    with told_by_option(options_of("key_variable")):
         service = Service.at(model, key_variable=how.key_variable)
         return RemoteEncoder(service, prompts=how.prompts, name=called)
-    except InputError as error:
-        if error.field != "key_variable":
-            raise
-        raise InputError(error.problem, field="--key-variable", remedy=error.remedy) from error
 
 
 def _dense(encoder: TextEncoder, called: str, how: Loading) -> Contestant:

@@ -13,7 +13,7 @@ import typer
 
 from cosmith.cli.engines import AddressOption, EngineOption, WorkersOption, engine_of
 from cosmith.cli.manner import manner_of
-from cosmith.cli.runtimes import RuntimeOption
+from cosmith.cli.runtimes import PrecisionOption, RuntimeOption
 from cosmith.cli.texts import beside, of_columns, rejected_value, require_used, stream_of, warn_of_cut_in
 from cosmith.errors import InputError, nearest
 from cosmith.phrases import counted
@@ -35,9 +35,7 @@ def encode(
     instruction: Annotated[str, typer.Option("--instruction", help="What stands for {task} in the prompt.")] = "",
     column: Annotated[str, typer.Option("--column", help="The column of the texts; auto: found by its name.")] = "auto",
     dim: Annotated[int | None, typer.Option("--dim", help="Keep the first DIM numbers of each vector.")] = None,
-    precision: Annotated[
-        str, typer.Option("--precision", help="auto, float32 or bf16; of an exported folder one of its forms.")
-    ] = "auto",
+    precision: PrecisionOption = "auto",
     runtime: RuntimeOption = "auto",
     token_counts: Annotated[
         bool, typer.Option("--token-counts", help="Keep with each id how many tokens its text has.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cosmith.errors import InputError
+from cosmith.cli.options import options_of, told_by_option
 
 if TYPE_CHECKING:
     from cosmith.bulk import Engine
@@ -29,7 +29,5 @@ def engine_of(kind: str, address: str | None, workers: int | None) -> Engine:
     """
     from cosmith.bulk import Engine
 
-    try:
+    with told_by_option(options_of("engine", "address", "workers")):
         return Engine(kind, address, workers)  # type: ignore[arg-type]
-    except InputError as error:
-        raise InputError(error.problem, field=f"--{error.field}", remedy=error.remedy) from error

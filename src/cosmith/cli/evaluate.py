@@ -25,6 +25,7 @@ from cosmith.cli.contestants import (
     write_run,
 )
 from cosmith.cli.manner import Manner, manner_of
+from cosmith.cli.options import options_of, told_by_option
 from cosmith.cli.runtimes import RuntimeOption
 from cosmith.cli.sweeps import Swept
 from cosmith.cli.texts import rejected_value, require_used, task_cut, warn_of_rejected
@@ -191,13 +192,8 @@ def read_task(
     from cosmith.evaluation.task_files import read_task as read_files
 
     put_aside = rejected_file(path.resolve().name, output)
-    try:
+    with told_by_option(options_of("kind", "split")):
         read = read_files(path, kind=kind, split=split, instruction=instruction, rejected=put_aside)
-    except InputError as error:
-        if error.field in ("kind", "split"):
-            option = f"--{error.field}"
-            raise InputError(error.problem, path=error.path, field=option, remedy=error.remedy) from error
-        raise
     warn_of_rejected(read.task.rejected, put_aside, manner, otherwise=_OTHERWISE)
     return read
 

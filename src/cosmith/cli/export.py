@@ -11,8 +11,8 @@ import typer
 
 from cosmith.cli.evaluate import read_task
 from cosmith.cli.manner import Manner, manner_of, table
-from cosmith.cli.texts import warn_of_rejected
-from cosmith.errors import InputError
+from cosmith.cli.options import options_of, told_by_option
+from cosmith.cli.texts import require_other, warn_of_rejected
 from cosmith.phrases import size
 
 if TYPE_CHECKING:
@@ -59,20 +59,15 @@ def export(
 
     manner = manner_of(context)
     require_writable(to)
+    require_other(to, model, calibrate, texts, *(tasks or []), option="--to")
     read = [read_task(path, "auto", "test", None, manner).task for path in tasks or []]
     calibration = [] if calibrate is None else _texts(calibrate, column, manner)
     measured = None if texts is None else _texts(texts, column, manner)
-    try:
+    with told_by_option(options_of("runtime", "precision", "calibrate", "floor", "texts")):
         found = write(
             load_encoder(model, "float32"), to, runtimes=runtime or ["onnx"], precisions=precision or ["float32"],  # type: ignore[arg-type]
             calibration=calibration, texts=measured, tasks=read, floor=floor, seed=seed,
         )  # fmt: skip
-    except InputError as error:
-        if error.field not in ("runtime", "precision", "calibrate", "floor", "texts"):
-            raise
-        raise InputError(
-            error.problem, path=error.path, field=f"--{error.field}", remedy=error.remedy
-        ) from error  # fmt: skip
     value = {"folder": str(to), "floor": floor, "forms": [each.as_json() for each in found]}
     closing = f"In {to}. Try which is the fastest here: cosmith runtime {quote(str(to))}"
     manner.result("\n".join([_lines(found), closing]), value)

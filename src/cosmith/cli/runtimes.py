@@ -1,4 +1,4 @@
-"""`cosmith runtime`, and the option by which commands choose what runs a model."""
+"""`cosmith runtime`, and the options by which commands choose what runs a model, and in what numbers."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ RuntimeOption = Annotated[
     typer.Option(
         "--runtime", help="torch, onnx or openvino. auto: of an exported folder the fastest form, else torch."
     ),
+]
+PrecisionOption = Annotated[
+    str, typer.Option("--precision", help="auto, float32 or bf16; of an exported folder one of its forms.")
 ]
 
 

@@ -10,7 +10,8 @@ import typer
 
 from cosmith.cli.engines import AddressOption, EngineOption, WorkersOption, engine_of
 from cosmith.cli.manner import first_code_lines, manner_of
-from cosmith.cli.runtimes import RuntimeOption
+from cosmith.cli.options import told_by_option
+from cosmith.cli.runtimes import PrecisionOption, RuntimeOption
 from cosmith.cli.texts import (
     beside,
     model_reference,
@@ -41,9 +42,7 @@ def index(
     instruction: Annotated[
         str, typer.Option("--instruction", help="What searches ask for: stands for {task} in the model's prompts.")
     ] = "",
-    precision: Annotated[
-        str, typer.Option("--precision", help="auto, float32 or bf16; of an exported folder one of its forms.")
-    ] = "auto",
+    precision: PrecisionOption = "auto",
     runtime: RuntimeOption = "auto",
     chunk_tokens: Annotated[
         int | None,
@@ -105,19 +104,15 @@ def index(
 def _form(said: str) -> SearchForm:
     from cosmith.retrieval.compressed import parse_form
 
-    try:
+    with told_by_option(dict.fromkeys(("form", "forms", "transform"), "--form")):
         return parse_form(said)
-    except InputError as error:
-        raise InputError(error.problem, field="--form", remedy=error.remedy) from error
 
 
 def _chunking(tokens: int, overlap: int) -> Chunking:
     from cosmith.data.chunking import Chunking
 
-    try:
+    with told_by_option({"tokens": "--chunk-tokens", "overlap": "--chunk-overlap"}):
         return Chunking("sentences", tokens, overlap)
-    except InputError as error:
-        raise InputError(error.problem, field=f"--chunk-{error.field}", remedy=error.remedy) from error
 
 
 def search(

@@ -11,6 +11,7 @@ from cosmith.cli.averages import sweep_averages_told
 from cosmith.cli.contamination import contamination_value, lines_of
 from cosmith.cli.contestants import Loaded, file_name
 from cosmith.cli.manner import Manner
+from cosmith.cli.options import options_of, told_by_option
 from cosmith.cli.texts import task_cut
 from cosmith.errors import InputError
 
@@ -76,14 +77,10 @@ class Swept:
         encoder = vectors_of(loaded, "--dims" if self.dims else "--precisions")
 
         def score(task: EvaluationTask) -> Sweep:
-            try:
+            with told_by_option(options_of("dims")):
                 return sweep(
                     encoder, task, dims=self.dims, precisions=self.precisions, seed=seed, model=loaded.contestant.name
                 )
-            except InputError as error:
-                if error.field != "dims":
-                    raise
-                raise InputError(error.problem, field="--dims", remedy=error.remedy) from error
 
         show_sweeps(score, loaded, tasks, manner, output, trained)
 

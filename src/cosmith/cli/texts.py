@@ -13,7 +13,7 @@ from cosmith.errors import ColumnError, InputError
 from cosmith.phrases import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence, Sized
+    from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 
     from cosmith.data import Cut, Rejected, RejectedFile, TextsRead
     from cosmith.data.documents import Document, DocumentFiles
@@ -141,30 +141,62 @@ def warn_of_rejected(
         )
 
 
-def require_other(output: Path, *inputs: Path | None) -> None:
-    """Refuse an output that is one of the inputs, under whatever name, or a file that a folder among them is read from.
+def require_other(output: Path, *inputs: str | Path | None, option: str = "--output") -> None:
+    """Refuse an output that is one of the inputs, under whatever name, a folder that holds one, or a file that a folder
+    among them is read from.
+
+    Args:
+        output: Where something is to be written.
+        inputs: What is read: files, folders, or names of what is not here, which are left alone.
+        option: What says the output.
 
     Raises:
         InputError: In these cases: what was read would be gone.
     """
-    from cosmith.data.tables import place_of, splits_of
-
-    if not output.is_file():
-        return
-    for given in inputs:
-        if given is None:
-            continue
-        place = place_of(given).path
-        files = [place]
-        if place.is_dir():
-            files = [place / name for name in ("corpus.jsonl", "queries.jsonl")]
-            with suppress(InputError):
-                files += chain.from_iterable(splits_of(place).values())
-        if any(file.is_file() and file.samefile(output) for file in files):
+    for given, place in _places_of(inputs):
+        if _holds(output, place):
             raise InputError(
-                f"is read from ({given}), and what it holds would be gone", path=output, field="--output",
+                f"is read from ({given}), and what it holds would be gone", path=output, field=option,
                 remedy="Give another name to the output.",
             )  # fmt: skip
+
+
+def require_apart(output: Path, *inputs: str | Path | None, option: str = "--output") -> None:
+    """Refuse what :func:`require_other` does, and a folder that lies within an input.
+
+    Raises:
+        InputError: In these cases.
+    """
+    require_other(output, *inputs, option=option)
+    for given, place in _places_of(inputs):
+        if output.resolve().is_relative_to(place.resolve()):
+            raise InputError(
+                f"lies within what is read ({given})", path=output, field=option, remedy="Choose a folder beside it."
+            )
+
+
+def _places_of(inputs: Iterable[str | Path | None]) -> Iterator[tuple[str | Path, Path]]:
+    """Each input that is a file or a folder here, and where it is."""
+    from cosmith.data.tables import place_of
+
+    for given in inputs:
+        place = None if given is None else place_of(given).path.expanduser()
+        if given is not None and place is not None and place.exists():
+            yield given, place
+
+
+def _holds(output: Path, place: Path) -> bool:
+    """Whether something would be gone of a place that is read, if the output were replaced."""
+    from cosmith.data.tables import splits_of
+
+    if not output.is_file():
+        return output.is_dir() and place.resolve().is_relative_to(output.resolve())
+    files = [place]
+    if place.is_dir():
+        files = [place / name for name in ("corpus.jsonl", "queries.jsonl")]
+        with suppress(InputError):
+            files += chain.from_iterable(splits_of(place).values())
+    return any(file.is_file() and file.samefile(output) for file in files)
 
 
 def rejected_value(rows: Sized, written: Path | None) -> dict[str, object]:
@@ -220,7 +252,7 @@ def require_used(instruction: str, prompt: str | None, *encoders: ReadingEncoder
     Raises:
         InputError: When no model's prompt of this name has a place for one.
     """
-    if instruction and not any(_uses(encoder, instruction, prompt) for encoder in encoders):
+    if instruction and not any(uses(encoder, instruction, prompt) for encoder in encoders):
         named = f"prompt {prompt!r}" if prompt is not None else "default prompt"
         raise InputError(
             f"the {named} of {encoders[0].name} has no {{task}}, so an instruction changes nothing",
@@ -228,7 +260,8 @@ def require_used(instruction: str, prompt: str | None, *encoders: ReadingEncoder
         )  # fmt: skip
 
 
-def _uses(encoder: ReadingEncoder, instruction: str, prompt: str | None) -> bool:
+def uses(encoder: ReadingEncoder, instruction: str, prompt: str | None) -> bool:
+    """Whether a model's prompt of this name has a place for an instruction."""
     return encoder.token_key(prompt=prompt, instruction=instruction) != encoder.token_key(prompt=prompt)
 
 

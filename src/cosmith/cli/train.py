@@ -14,7 +14,7 @@ import typer
 
 from cosmith.cli.manner import manner_of
 from cosmith.cli.run import run_loaded, same_command
-from cosmith.cli.texts import beside, require_used
+from cosmith.cli.texts import beside, require_apart, require_used
 from cosmith.errors import ColumnError, InputError
 
 _OPTIONS = {"path": "--pairs", "base": "--model", "max_document_length": "--max-length", "ratio": "--negatives"}
@@ -61,6 +61,8 @@ def train(
     from cosmith.recipes.artefacts import load_encoder
 
     run = beside(output, ".run")
+    for place in (output, run):
+        require_apart(place, model, pairs)
     if output.exists() and not (output.is_dir() and (not any(output.iterdir()) or (output / "lineage.json").is_file())):
         raise InputError(
             "exists and is not a model that Cosmith trained", path=output, field="--output",
@@ -87,7 +89,7 @@ def train(
     }  # fmt: skip
     recipe = {"name": "train", "base": model, "seed": seed, "stages": stages}
     manner = manner_of(context)
-    with told_by_option():
+    with told_of_recipe():
         if instruction:
             require_used(instruction, "query", load_encoder(model, "auto"))
         run_loaded(load_recipe(as_document(recipe)), run, manner, again=same_command())
@@ -102,7 +104,7 @@ def train(
 
 
 @contextmanager
-def told_by_option(options: Mapping[str, str] = MappingProxyType(_OPTIONS)) -> Iterator[None]:
+def told_of_recipe(options: Mapping[str, str] = MappingProxyType(_OPTIONS)) -> Iterator[None]:
     """Tell what is wrong in the recipe behind a command by the option that says it.
 
     Args:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -33,15 +33,16 @@ from cosmith.models.module import DenseModule
 from cosmith.models.packaged import find_model, lasting_name
 from cosmith.models.pooling import Pooling, checked_pooling, pool
 from cosmith.models.precision import Precision, resolve_precision
-from cosmith.models.reading import ReadsTexts, TextReader
+from cosmith.models.reading import ReadsAsSaved, TextReader
+from cosmith.models.runtimes.description import ExportRuntime, RuntimePrecision
+from cosmith.models.runtimes.encoder import RuntimeEncoder, load_runtime
 from cosmith.models.saving import save_model
-from cosmith.models.similarity import Similarity
 from cosmith.models.tokenization import TextTokenizer
 from cosmith.models.trainable_model import TrainableModel
 from cosmith.models.weights import load_weights
 
 
-class Encoder(ReadsTexts, TrainableModel):
+class Encoder(ReadsAsSaved, TrainableModel):
     """A trainable dense text encoder.
 
     Args:
@@ -73,28 +74,47 @@ class Encoder(ReadsTexts, TrainableModel):
 
     # ---------------------------------------------------------------- making, loading, saving
 
+    @overload
     @classmethod
     def load(
-        cls,
-        name_or_folder: str | Path,
-        *,
-        precision: Precision = "float32",
-        device: str = "cpu",
-        bidirectional: bool | None = None,
-    ) -> Encoder:
+        cls, name_or_folder: str | Path, *, precision: Precision = "float32", device: str = "cpu",
+        bidirectional: bool | None = None, runtime: Literal["torch"] = "torch",
+    ) -> Encoder: ...  # fmt: skip
+
+    @overload
+    @classmethod
+    def load(
+        cls, name_or_folder: str | Path, *, precision: RuntimePrecision = "float32", runtime: ExportRuntime
+    ) -> RuntimeEncoder: ...
+
+    @classmethod
+    def load(
+        cls, name_or_folder: str | Path, *, precision: Any = "float32", device: str = "cpu",
+        bidirectional: bool | None = None, runtime: str = "torch",
+    ) -> Encoder | RuntimeEncoder:  # fmt: skip
         """Load a model: a folder (Cosmith, sentence-transformers, transformers), a packaged model or a hub id.
 
         Weights come from safetensors only; code in a model folder is never run.
 
         Args:
             name_or_folder: Which.
-            precision: In what to compute when encoding.
-            device: Where.
+            precision: In what to compute when encoding; of an exported model which of its forms.
+            device: Where torch computes.
             bidirectional: For decoders: whether every token sees the whole text; None: as the folder says.
+            runtime: ``torch``; or ``onnx`` or ``openvino`` for a folder that ``cosmith export`` made.
+                :func:`cosmith.load_encoder` does the same where torch is not installed, and finds the fastest.
+
+        Returns:
+            An :class:`Encoder` for torch, else a :class:`~cosmith.models.runtimes.RuntimeEncoder`.
 
         Raises:
             InputError: When there is no such model, it is not whole, or it has parts that Cosmith does not know.
         """
+        if runtime != "torch":
+            if device != "cpu" or bidirectional is not None:
+                raise InputError("is for torch", field="device" if bidirectional is None else "bidirectional",
+                                 remedy="Leave it out.")  # fmt: skip
+            return load_runtime(name_or_folder, runtime=runtime, precision=precision)
         resolve_precision(precision, torch.device(device))  # a wrong one shall fail before anything is loaded
         backbone, words, spec = load_parts(find_model(name_or_folder))
         if not has_adapter(backbone):
@@ -178,11 +198,6 @@ class Encoder(ReadsTexts, TrainableModel):
         return int(dense[-1].spec.out_features if dense else self._backbone.config.hidden_size)
 
     @property
-    def similarity(self) -> Similarity:
-        """By what its vectors are compared."""
-        return self.spec.similarity or "cosine"
-
-    @property
     def normalises(self) -> bool:
         """Whether its modules leave vectors of length one."""
         return self.spec.normalises
@@ -194,14 +209,9 @@ class Encoder(ReadsTexts, TrainableModel):
         return longest_input(self._backbone.config, self.spec.max_length or usual)
 
     def set_pooling(
-        self,
-        pooling: Pooling | None = None,
-        *,
-        include_prompt: bool | None = None,
-        latents: int | None = None,
-        heads: int = 8,
-        seed: int = 0,
-    ) -> Encoder:
+        self, pooling: Pooling | None = None, *, include_prompt: bool | None = None, latents: int | None = None,
+        heads: int = 8, seed: int = 0,
+    ) -> Encoder:  # fmt: skip
         """Change how token states become a vector; returns the encoder itself.
 
         Args:
@@ -226,12 +236,6 @@ class Encoder(ReadsTexts, TrainableModel):
                 torch.manual_seed(seed)
                 self.module["latent_attention"] = LatentAttention(spec).to(self.device).train(self.module.training)
             self.spec = replace(self.spec, latent_attention=spec)
-        return self
-
-    def set_prompts(self, prompts: Mapping[str, str]) -> Encoder:
-        """Give it these prompts (name → text put before each text) and no others; returns the encoder itself."""
-        default = self.spec.default_prompt if self.spec.default_prompt in prompts else None
-        self.spec = replace(self.spec, prompts=dict(prompts), default_prompt=default)
         return self
 
     def set_bidirectional(self, on: bool = True) -> Encoder:
@@ -304,16 +308,9 @@ class Encoder(ReadsTexts, TrainableModel):
         return run(self._backbone, tokens, self.tokenizer.tokenizer, flat=self.variable_length)
 
     def encode(
-        self,
-        texts: Sequence[str],
-        *,
-        prompt: str | None = None,
-        instruction: str = "",
-        dim: int | None = None,
-        normalize: bool = True,
-        show_progress: str | None = None,
-        token_budget: int | None = None,
-    ) -> np.ndarray:
+        self, texts: Sequence[str], *, prompt: str | None = None, instruction: str = "", dim: int | None = None,
+        normalize: bool = True, show_progress: str | None = None, token_budget: int | None = None,
+    ) -> np.ndarray:  # fmt: skip
         """Encode texts as unit rows; equal texts are encoded once, texts of similar length together.
 
         Args:

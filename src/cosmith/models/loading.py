@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from cosmith.errors import InputError, nearest
 from cosmith.models.packaged import find_model
@@ -63,7 +63,8 @@ def load_in_torch(path: str | Path, *, precision: str = "auto", device: str = "c
 
     if Path(path).is_file():
         return load_word_vectors(path).to(device)
-    return Encoder.load(path, precision=precision, device=device)  # type: ignore[arg-type]
+    said: Any = precision  # which load checks
+    return Encoder.load(path, precision=said, device=device, runtime="torch")
 
 
 def runs_in_torch(name_or_folder: str | Path, runtime: Runtime | str) -> bool:

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import xxhash
@@ -14,6 +15,12 @@ from cosmith.data.tokens import RaggedTokens
 from cosmith.models.measure import TokenMeasure
 from cosmith.models.prompts import fill_prompt
 from cosmith.models.tokenization import TextTokenizer
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from cosmith.models.folder import ModelSpec
+    from cosmith.models.similarity import Similarity
 
 
 @dataclass(frozen=True)
@@ -97,3 +104,24 @@ class ReadsTexts(ABC):
         reader = self._reader(prompt)
         tokenize = partial(self.tokenize, prompt=prompt, instruction=instruction)
         return TokenMeasure(reader.max_length, reader.tokenizer, tokenize)
+
+
+class ReadsAsSaved(ReadsTexts):
+    """A dense model that reads texts as its folder says, whatever runs it.
+
+    Attributes:
+        spec: What the folder says.
+    """
+
+    spec: ModelSpec
+
+    @property
+    def similarity(self) -> Similarity:
+        """By what its vectors are compared."""
+        return self.spec.similarity or "cosine"
+
+    def set_prompts(self, prompts: Mapping[str, str]) -> Self:
+        """Give it these prompts (name → text put before each text) and no others; returns the encoder itself."""
+        default = self.spec.default_prompt if self.spec.default_prompt in prompts else None
+        self.spec = replace(self.spec, prompts=dict(prompts), default_prompt=default)
+        return self

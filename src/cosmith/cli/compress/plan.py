@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated
@@ -11,13 +13,16 @@ import typer
 from cosmith.cli.compare import read_all
 from cosmith.cli.contestants import BM25, model_names
 from cosmith.cli.manner import manner_of
+from cosmith.cli.options import told_by_option
 from cosmith.cli.sweeps import lengths_of
-from cosmith.cli.texts import require_used, task_cut
+from cosmith.cli.texts import require_apart, require_used, task_cut, uses
 from cosmith.cli.vectors import CACHE_OPTION, open_vectors, remembering, tell_of_vectors
 from cosmith.errors import InputError
 
 if TYPE_CHECKING:
     from cosmith.compression import Plan
+    from cosmith.evaluation.tasks import EvaluationTask
+    from cosmith.models import ReadingEncoder
 
 _OPTIONS = {
     "bytes": "--bytes", "finer_bytes": "--finer-bytes", "latency": "--latency-ms", "memory": "--memory",
@@ -95,8 +100,9 @@ def plan(
     manner = manner_of(context)
     if output is not None:
         require_writable(output)
+        require_apart(output / "model", model, *tasks)
     lengths = lengths_of(dims)
-    try:
+    with told_by_option(_OPTIONS):
         limits = Limits(
             document_bytes,
             finer_bytes,
@@ -117,41 +123,57 @@ def plan(
             folder=None if output is None else output / "model", name=model_names([model])[model], seed=seed,
             remembering=None if vectors is None else lambda encoder: remembering(encoder, vectors),
         )  # fmt: skip
-    except InputError as error:
-        if error.field not in _OPTIONS:
-            raise
-        raise InputError(
-            error.problem, path=error.path, field=_OPTIONS[error.field], remedy=error.remedy
-        ) from error  # fmt: skip
     cut = {task.name: task_cut(encoder, task, manner) for task in parts}
     told = [found.table()]
     if sample:
         told.append(f"Scored on at most {sample:,} items of each task; --sample 0 scores on all.")
     value = found.to_dict() | {"sample": sample, "cut": cut} | tell_of_vectors(vectors, manner)
     if output is not None:
-        told += _write(output, found)
-        value["next"] = None if found.chosen is None else _next(output, found)
+        instructions = _instructions(encoder, parts)
+        following = None if found.chosen is None else _next(output, found, instructions)
+        if following is not None:
+            _keep(instructions, output / "model")
+        told += _write(output, found, following)
+        if following is not None and len(instructions) > 1:
+            told.append(f"The tasks have {len(instructions)} instructions; say the one of your own searches.")
+        value["next"] = following
     manner.result("\n".join(told), value)
 
 
-def _write(output: Path, found: Plan) -> list[str]:
+def _instructions(encoder: ReadingEncoder, tasks: Iterable[EvaluationTask]) -> list[str]:
+    """What the tasks ask for, each once, where the model's prompt has a place for it."""
+    said = dict.fromkeys(task.instruction for task in tasks if task.instruction)
+    return [each for each in said if uses(encoder, each, "query")]
+
+
+def _keep(instructions: Sequence[str], folder: Path) -> None:
+    """Write into the recommended model's plan what queries asked for where it was scored."""
+    from cosmith.atomic import write_json
+    from cosmith.compression.planning import PLAN
+
+    about = json.loads((folder / PLAN).read_text(encoding="utf-8"))
+    write_json(folder / PLAN, about | {"instruction": next(iter(instructions), "")})
+
+
+def _write(output: Path, found: Plan, following: str | None) -> list[str]:
     """The report; where it is and what to do next, in words."""
     from cosmith.inspection import write_plan
 
     page, _, _ = write_plan(output, found)
-    if found.chosen is None:
+    if following is None:
         earlier = [f"{output / 'model'} is what an earlier plan recommended."] if (output / "model").exists() else []
         return [f"The report is {page}.", *earlier]
-    return [f"The report is {page}, the model {output / 'model'}. Next:", f"  {_next(output, found)}"]
+    return [f"The report is {page}, the model {output / 'model'}. Next:", f"  {following}"]
 
 
-def _next(output: Path, found: Plan) -> str:
+def _next(output: Path, found: Plan, instructions: Sequence[str]) -> str:
     """The command that makes an index with what is recommended."""
     assert found.chosen is not None
     model = found.chosen.model
     # An exported folder holds the one form; of a model for torch the precision has to be said.
     precision = f" --precision {model.precision}" if model.runtime == "torch" else ""
+    asked = f" --instruction {quote(instructions[0])}" if instructions else ""
     return (
         f"cosmith index {quote(str(output / 'model'))} documents.jsonl --form {quote(found.chosen.form)}{precision}"
-        f" --output {quote(str(output / 'index'))}"
+        f"{asked} --output {quote(str(output / 'index'))}"
     )

@@ -11,8 +11,8 @@ import typer
 
 from cosmith.cli.manner import manner_of
 from cosmith.cli.run import run_loaded, same_command
-from cosmith.cli.texts import beside
-from cosmith.cli.train import as_document, copy_model, told_by_option
+from cosmith.cli.texts import beside, require_apart
+from cosmith.cli.train import as_document, copy_model, told_of_recipe
 from cosmith.errors import InputError
 
 STAGE = "model"
@@ -63,6 +63,8 @@ def make_smaller(
     from cosmith.recipes.trained_on import CARD
 
     run = beside(output, ".run")
+    for place in (output, run):
+        require_apart(place, model, *texts, *tasks)
     if output.exists() and not (output.is_dir() and (not any(output.iterdir()) or (output / CARD).is_file())):
         raise InputError(
             "exists and is not a model that Cosmith made", path=output, field="--output",
@@ -79,7 +81,7 @@ def make_smaller(
     stages[STAGE] = dict(stage) | {"texts": read, "tasks": measured}
     recipe = {"name": "compress", "base": model, "seed": seed, "stages": stages}
     manner = manner_of(context)
-    with told_by_option(_OPTIONS):
+    with told_of_recipe(_OPTIONS):
         run_loaded(load_recipe(as_document(recipe)), run, manner, again=same_command())
     if is_follower():
         return

@@ -9,12 +9,20 @@ import typer
 
 from cosmith.cli.compare import read_all
 from cosmith.cli.contamination import STRICT_OPTION, checked
-from cosmith.cli.contestants import KeyVariableOption, Loading, load, model_names, require_one_host
+from cosmith.cli.contestants import (
+    KeyVariableOption,
+    Loading,
+    load,
+    model_names,
+    require_one_host,
+    require_used_settings,
+)
 from cosmith.cli.manner import manner_of
+from cosmith.cli.options import told_by_option
+from cosmith.cli.runtimes import PrecisionOption, RuntimeOption
 from cosmith.cli.sweeps import show_sweeps, vectors_of
 from cosmith.cli.texts import require_used
 from cosmith.cli.vectors import CACHE_OPTION, open_vectors, tell_of_vectors
-from cosmith.errors import InputError
 
 if TYPE_CHECKING:
     from cosmith.evaluation import Sweep
@@ -24,6 +32,8 @@ _FORMS = (
     "float16; int8; pca128+int8; binary; binary, rescored x4 by int8; rabitq; rabitq, rescored x4 by int8;"
     " pca128+rabitq, rescored x4 by int8"
 )
+
+_OPTIONS = dict.fromkeys(("form", "forms", "transform"), "--forms")
 
 
 def vectors(
@@ -51,9 +61,8 @@ def vectors(
     ] = None,
     key_variable: KeyVariableOption = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of the bootstrap, rotations and k-means.")] = 0,
-    precision: Annotated[
-        str, typer.Option("--precision", help="In what the model computes: auto, float32 or bf16.")
-    ] = "auto",
+    precision: PrecisionOption = "auto",
+    runtime: RuntimeOption = "auto",
     cache: Annotated[bool, CACHE_OPTION] = True,
     strict: Annotated[bool, STRICT_OPTION] = False,
 ) -> None:
@@ -71,10 +80,8 @@ def vectors(
     from cosmith.retrieval.compressed import parse_forms
 
     manner = manner_of(context)
-    try:
+    with told_by_option(_OPTIONS):
         asked = parse_forms(forms)
-    except InputError as error:
-        raise InputError(error.problem, field="--forms", remedy=error.remedy) from error
     if output is not None:
         require_writable(output)
     require_one_host([model], key_variable)
@@ -83,18 +90,16 @@ def vectors(
     trained = checked(names, read, manner, strict=strict)
     kept = open_vectors(manner) if cache else None
     name = names[model]
-    loaded = load(model, name, Loading(precision, key_variable=key_variable, vectors=kept))
+    how = Loading(precision, key_variable=key_variable, vectors=kept, runtime=runtime)
+    loaded = load(model, name, how)
     encoder = vectors_of(loaded, "MODEL")
+    require_used_settings([loaded], how)
     if loaded.encoder is not None:
         require_used(instruction or "", "query", loaded.encoder)
 
     def score(task: EvaluationTask) -> Sweep:
-        try:
+        with told_by_option(_OPTIONS):
             return sweep_compressed(encoder, task, asked, seed=seed, model=name)
-        except InputError as error:
-            if error.field not in ("form", "forms"):
-                raise
-            raise InputError(error.problem, field="--forms", remedy=error.remedy) from error
 
     show_sweeps(score, loaded, read, manner, output, trained)
     tell_of_vectors(kept, manner)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cosmith.cli.manner import manner_of
+from cosmith.cli.options import options_of, told_by_option
 from cosmith.cli.texts import beside, documents_of, rejected_value, require_other, warn_of_rejected
-from cosmith.errors import InputError
 from cosmith.phrases import counted
 
 if TYPE_CHECKING:
@@ -56,10 +56,8 @@ def chunk(
     manner = manner_of(context)
     rejected_file = beside(output, ".rejected.jsonl")
     words = _WORDS if tokens is None and model is None else tokens
-    try:
+    with told_by_option(options_of("how", "tokens", "overlap")):
         chunking = Chunking(how, words, overlap)  # type: ignore[arg-type]
-    except InputError as error:
-        raise InputError(error.problem, field=f"--{error.field}", remedy=error.remedy) from error
     measure = None if model is None else _measure(model)
     # A .txt is a text a line where texts are wanted whole; to be cut it is one text.
     if path.is_file() and path.suffix.lower() == ".txt":

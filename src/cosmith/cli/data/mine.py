@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -12,6 +10,7 @@ import typer
 
 from cosmith.cli.engines import AddressOption, EngineOption, WorkersOption, engine_of
 from cosmith.cli.manner import Manner, manner_of
+from cosmith.cli.options import options_of, told_by_option
 from cosmith.cli.texts import beside, rejected_value, require_other, require_used, texts_of, warn_of_rejected
 from cosmith.errors import ColumnError, InputError
 from cosmith.phrases import counted, one_line
@@ -105,7 +104,7 @@ def mine(
     require_used(instruction, "query", *encoders)
     source = Source.from_rows(pairs.stem, rows, SourceSettings(instruction=instruction))
     share: float | Literal["auto"] | None = "auto" if ratio is None else ratio or None
-    with _told_by_option():
+    with told_by_option(_OPTIONS):
         found = mine_hard_negatives(
             encoders, source, corpus=more, negatives_per_row=negatives, candidates=candidates,  # type: ignore[arg-type]
             agreement=agreement, depth=depth, skip_top=skip_top, sample=sample,  # type: ignore[arg-type]
@@ -191,20 +190,7 @@ def _reader(name: str | None, precision: str) -> Any:
     return CrossEncoder.load(name, precision=precision)  # type: ignore[arg-type]
 
 
-@contextmanager
-def _told_by_option() -> Iterator[None]:
-    """Tell of a wrong argument by the option that gives it."""
-    try:
-        yield
-    except InputError as error:
-        option = _OPTIONS.get(error.field or "")
-        if option is None:
-            raise
-        raise InputError(error.problem, path=error.path, field=option, remedy=error.remedy) from error
-
-
-_OPTIONS = {
-    name: f"--{name.replace('_', '-')}"
-    for name in ("candidates", "agreement", "depth", "skip_top", "sample", "ratio", "margin", "max_score", "stored_as",
-                 "dim", "language", "address")
-}  # fmt: skip
+_OPTIONS = options_of(
+    "candidates", "agreement", "depth", "skip_top", "sample", "ratio", "margin", "max_score", "stored_as", "dim",
+    "language", "address",
+)  # fmt: skip

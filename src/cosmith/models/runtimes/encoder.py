@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,19 +21,18 @@ from cosmith.models.fingerprint_parts import spec_parts
 from cosmith.models.folder import ModelSpec, read_spec
 from cosmith.models.lengths import UNLIMITED
 from cosmith.models.packaged import find_model
-from cosmith.models.reading import ReadsTexts, TextReader
+from cosmith.models.reading import ReadsAsSaved, TextReader
 from cosmith.models.runtimes.description import ExportedModel, ExportRuntime, RuntimePrecision, Variant
 from cosmith.models.runtimes.session import Session, cores, rectangle
 from cosmith.models.runtimes.tokenizer import read_tokenizer
 from cosmith.models.runtimes.trial import Trial, try_variants
-from cosmith.models.similarity import Similarity
 from cosmith.models.threads import in_threads
 
 # Tokens in a micro-batch on a core: few enough for its cache (with four times as many it is slower, measured).
 CORE_TOKENS = 512
 
 
-class RuntimeEncoder(ReadsTexts):
+class RuntimeEncoder(ReadsAsSaved):
     """An exported model: a :class:`~cosmith.models.TextEncoder` that needs neither torch nor transformers.
 
     It reads texts as the model that was exported does (same tokens, prompts and truncation), and its graph ends with
@@ -91,11 +89,6 @@ class RuntimeEncoder(ReadsTexts):
         return self.exported.dimension
 
     @property
-    def similarity(self) -> Similarity:
-        """By what its vectors are compared."""
-        return self.spec.similarity or "cosine"
-
-    @property
     def normalises(self) -> bool:
         """Whether its graph leaves vectors of length one."""
         return self.exported.normalises
@@ -109,12 +102,6 @@ class RuntimeEncoder(ReadsTexts):
     def prompts(self) -> Mapping[str, str]:
         """Name → text put before each text of that kind."""
         return self.spec.prompts
-
-    def set_prompts(self, prompts: Mapping[str, str]) -> RuntimeEncoder:
-        """Give it these prompts (name → text put before each text) and no others; returns the encoder itself."""
-        default = self.spec.default_prompt if self.spec.default_prompt in prompts else None
-        self.spec = replace(self.spec, prompts=dict(prompts), default_prompt=default)
-        return self
 
     def fingerprint(self) -> str:
         """A hash over the graph, the tokenizer, the prompts and the maximum length."""
