@@ -172,6 +172,28 @@ def test_what_contradicts_is_refused_before_any_work(
     assert caught.value.field == field
 
 
+def test_a_structure_counts_with_its_share_of_the_stated_corpus(
+    model: Path, task: EvaluationTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Of 64 numbers: 16 bytes of codes, 8 of a number, and of 4,000 lists for 1,000,000 documents 1.02 each; of the few
+    # vectors on which a form is tried it would be 6.
+    pytest.importorskip("faiss")
+    said: dict[str, Any] = {"forms": "ivf-rabitq", "runtimes": "torch float32", "resamples": 0}
+    found = plan(model, [task], limits=Limits(bytes=26, keep=0.1), **said)
+    assert found.chosen is not None
+    assert found.chosen.bytes == pytest.approx(16 + 8 + 4 * 64 * 4_000 / 1_000_000)
+    assert found.chosen.excesses == {}
+    with pytest.raises(InputError, match="25 are fewer than any form takes: the smallest takes 26"):
+        plan(model, [task], limits=Limits(bytes=25), **said)
+    with pytest.raises(InputError, match=r"24\.0 MB cannot hold .* take 25\.0 MB"):
+        plan(model, [task], limits=Limits(memory=24_000_000), **said)
+    # Nor is it left out where only some forms are scored with every form of the model.
+    monkeypatch.setattr("cosmith.compression.planning.planning._FEW", 0)
+    said |= {"forms": "ivf-rabitq; float16; int8", "runtimes": "torch float32, onnx int8"}
+    found = plan(model, [task], limits=Limits(bytes=26, keep=0.1), **said)
+    assert "onnx int8; ivf-rabitq" in {each.name for each in found.candidates}
+
+
 def test_tasks_and_folders_that_cannot_be(
     model: Path, task: EvaluationTask, pairs: EvaluationTask, tmp_path: Path
 ) -> None:

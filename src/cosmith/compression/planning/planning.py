@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -26,7 +27,7 @@ from cosmith.compression.planning.model_forms import (
 from cosmith.compression.planning.outcome import Plan, decide, require_useful
 from cosmith.compression.planning.quality import change_interval, quality_interval, quality_of
 from cosmith.compression.planning.search_time import SearchTime, search_time
-from cosmith.compression.planning.vector_choices import WHOLE, require_forms, usual_forms, without_search
+from cosmith.compression.planning.vector_choices import WHOLE, Sizes, sizes_of, usual_forms, without_search
 from cosmith.errors import InputError
 from cosmith.evaluation.choosing.candidates import timed_queries
 from cosmith.evaluation.compressing import sweep_compressed
@@ -137,7 +138,7 @@ def plan(
     searched = work.searched is not None
     usual = asked or usual_forms(encoder.dimension, dims=dims, searched=searched)
     vector_forms = list(dict.fromkeys([WHOLE, *usual]))
-    sizes = require_forms(vector_forms, encoder.dimension, searched=searched)
+    sizes = sizes_of(vector_forms, encoder.dimension, corpus_size, searched=searched)
     _require_possible(limits, [sizes[form] for form in usual], corpus_size)
     model_forms, notes = forms_here(encoder, asked_models)
     with TemporaryDirectory() as workshop:
@@ -156,7 +157,7 @@ def plan(
                 swept.setdefault(each.form, swept[FULL])
             else:
                 swept[each.form] = _sweep(remember(_load(each, encoder.name)), fewer, work, str(each.form))
-        candidates = list(_candidates(swept, times, running, corpus_size, work))
+        candidates = list(_candidates(swept, times, running, sizes, corpus_size, work))
         offered = [
             each
             for each in candidates
@@ -187,7 +188,7 @@ def _require_possible(limits: Limits, sizes: Sequence[tuple[float, float]], corp
     """
     least = min(first for first, _ in sizes)
     if limits.bytes is not None and limits.bytes < least:
-        raise InputError(f"{limits.bytes:,.0f} are fewer than any form takes: the smallest takes {least:,.0f}",
+        raise InputError(f"{limits.bytes:,.0f} are fewer than any form takes: the smallest takes {ceil(least):,}",
                          field="bytes", remedy="Allow more, or name smaller forms, e.g. pca64+binary.")  # fmt: skip
     if limits.finer_bytes is not None and limits.finer_bytes < min(finer for _, finer in sizes):
         raise InputError("all forms keep larger finer copies", field="finer_bytes",
@@ -285,7 +286,7 @@ def _search_times(
 
 def _worth_trying(
     swept: Swept, times: Mapping[SearchForm, SearchTime], made: Sequence[MadeForm], limits: Limits,
-    sizes: Mapping[SearchForm, tuple[float, float]], work: _Work,
+    sizes: Sizes, work: _Work,
 ) -> tuple[list[SearchForm], list[str]]:  # fmt: skip
     """The forms of vectors with which the other forms of the model are scored, and what to say of that."""
     forms, others = list(swept), sum(not each.is_exact for each in made)
@@ -317,7 +318,7 @@ def _best(forms: Sequence[SearchForm], points: Sequence[tuple[float, float]]) ->
 
 def _candidates(
     swept: Mapping[ModelForm, Swept], times: Mapping[SearchForm, SearchTime],
-    running: Mapping[ModelForm, RunningCost], corpus_size: int, work: _Work,
+    running: Mapping[ModelForm, RunningCost], sizes: Sizes, corpus_size: int, work: _Work,
 ) -> Iterable[Candidate]:  # fmt: skip
     """Every pair that was scored, the full model with whole vectors first."""
     full = [row.scores for row in swept[FULL][WHOLE]]
@@ -334,8 +335,7 @@ def _candidates(
             quality, time = quality_of(scores, work.kinds), times.get(form)
             recalls = [row.cost.recall for row in rows if row.cost is not None]
             candidate = Candidate(
-                model=model, form=str(form), bytes=rows[0].bytes if time is None else time.bytes,
-                finer_bytes=max((row.cost.finer_bytes for row in rows if row.cost is not None), default=0.0),
+                model=model, form=str(form), bytes=sizes[form][0], finer_bytes=sizes[form][1],
                 corpus_size=corpus_size, running=running[model], search=time, scores=tuple(scores), quality=quality,
                 interval=interval, change=quality - best, change_interval=change,
                 kept=quality / best if best > 0 else 0.0,
