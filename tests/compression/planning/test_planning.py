@@ -95,6 +95,34 @@ def test_every_pair_is_scored_and_each_text_is_encoded_once(made: Any, task: Eva
     assert found.full not in found.candidates
 
 
+def test_the_same_vectors_are_scored_once(model: Path, task: EvaluationTask, monkeypatch: pytest.MonkeyPatch) -> None:
+    from cosmith.compression.planning import planning
+
+    drawn: list[tuple[Any, ...]] = []
+    interval = planning.quality_interval
+
+    def counted(scores: Any, *said: Any, **more: Any) -> Any:
+        drawn.append(tuple(scores))
+        return interval(scores, *said, **more)
+
+    monkeypatch.setattr(planning, "quality_interval", counted)
+    found = plan(
+        model, [task], limits=Limits(keep=0.1), forms="int8; float16", runtimes="onnx float32, onnx int8", resamples=50
+    )
+    judged = {each.name: each for each in found.candidates}
+    assert set(judged) == {f"{ran}; {form}" for ran in ("onnx float32", "onnx int8") for form in ("int8", "float16")}
+    # The full model's three forms of vectors, which are those of onnx float32, and those of onnx int8.
+    assert len(drawn) == 6
+    encoder = Encoder.load(model, precision="float32")
+    of_full = {each.name: each for each in sweep_compressed(encoder, task, ["int8", "float16"], resamples=0).forms}
+    for form in ("int8", "float16"):
+        exact = judged[f"onnx float32; {form}"]
+        assert exact.quality == of_full[form].scores.value
+        assert exact.running is not found.full.running
+        assert exact.interval == interval(exact.scores, [task.kind], resamples=50)
+    assert found.full.name == "torch float32; float32"
+
+
 def test_the_figures_are_those_of_the_sweep(
     made: Any, model: Path, task: EvaluationTask, pairs: EvaluationTask
 ) -> None:
