@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cosmith.cli.app import app, flags_first
+from cosmith.compression import Fidelity
 from cosmith.models import Encoder, load_encoder
 
 pytest.importorskip("onnx")
@@ -59,6 +63,54 @@ def test_texts_within_an_earlier_export_are_not_replaced(exported_model: tuple[E
     assert done.exit_code == 1
     assert "onnx [--to]: is read from (" in done.stderr
     assert (folder / "texts.txt").is_file()
+
+
+def test_one_folder_holds_the_forms_of_both_runtimes(
+    exported_model: tuple[Encoder, Path], exported_texts: list[str], tmp_path: Path
+) -> None:
+    pytest.importorskip("nncf")
+    if importlib.util.find_spec("openvino") is None:
+        pytest.skip("OpenVINO is not installed")
+    model, folder = exported_model[0].copy().save(tmp_path / "model"), tmp_path / "both"
+    texts = tmp_path / "texts.jsonl"
+    texts.write_text("".join(json.dumps({"text": text}) + "\n" for text in exported_texts))
+
+    def alone(*arguments: Any) -> dict[str, Any]:
+        """In a process of its own: where OpenVINO has run, a signal that training handles ends the process."""
+        command = [sys.executable, "-m", "cosmith", "--json", *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return dict(json.loads(done.stdout))
+
+    made = alone(
+        "export", model, "--to", folder, "--runtime", "onnx", "--runtime", "openvino", "--precision", "int8",
+        "--precision", "int8-static", "--calibrate", texts, "--texts", texts,
+    )  # fmt: skip
+    forms = [("onnx", "int8"), ("onnx", "int8-static"), ("openvino", "int8-static")]
+    assert [(each["runtime"], each["precision"]) for each in made["forms"]] == forms
+    (left_out,) = made["left_out"]
+    assert (left_out["runtime"], left_out["precision"]) == ("openvino", "int8")
+    assert json.loads((folder / "fidelity.json").read_text())["forms"] == made["forms"]
+    tried = alone("runtime", folder, "--again")
+    assert [(each["runtime"], each["precision"]) for each in tried["forms"]] == forms
+    assert all(each["milliseconds"] for each in tried["forms"])
+    encoded = alone("encode", folder, texts, "--prompt", "document", "--output", tmp_path / "vectors.npy")
+    assert encoded
+    exact = exported_model[0].encode(exported_texts, prompt="document")
+    assert (np.load(tmp_path / "vectors.npy") * exact).sum(axis=1).mean() > 0.99
+
+
+def test_what_is_left_out_is_told(
+    exported_model: tuple[Encoder, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def written(*_: Any, **__: Any) -> tuple[Fidelity, ...]:
+        return (Fidelity("openvino", "float32", 1, 1, 1, 1, 1, ()),)
+
+    monkeypatch.setattr("cosmith.compression.export", written, raising=False)
+    model = exported_model[0].copy().save(tmp_path / "model")
+    asked = ("--runtime", "openvino", "--precision", "float32", "--precision", "int8")
+    done = cosmith("export", model, "--to", tmp_path / "both", *asked)
+    assert "openvino int8 is left out: OpenVINO does not scale activations batch by batch." in done.stdout
 
 
 def test_runtime_prints_the_trial(exported_model: tuple[Encoder, Path], tmp_path: Path) -> None:

@@ -197,6 +197,7 @@ def test_what_cannot_be_had_is_refused_at_once(tmp_path: Path) -> None:
         ({"precisions": ["int8-static"]}, "needs texts"),
         ({"calibration": ["a text"]}, "only int8-static reads them"),
         ({"runtimes": ["openvino"], "precisions": ["int8"]}, "int8-static"),
+        ({"runtimes": ["onnx", "openvino"], "precisions": ["int8"]}, "nothing is left for openvino: OpenVINO does not"),
         ({"floor": 99}, "is a cosine"),
         ({"texts": []}, "there are none"),
     ):

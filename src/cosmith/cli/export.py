@@ -51,10 +51,13 @@ def export(
 ) -> None:
     """Write a model for ONNX Runtime or OpenVINO, with the loss measured; nothing is written that loses too much.
 
+    Every runtime gets every precision, but that OpenVINO has no int8.
+
     Example: cosmith export all-MiniLM-L6-v2 --to minilm-onnx --precision float32 --precision int8
     """
     from cosmith.atomic import require_writable
     from cosmith.compression import export as write
+    from cosmith.models.runtimes import IMPOSSIBLE
     from cosmith.recipes.artefacts import load_encoder
 
     manner = manner_of(context)
@@ -63,14 +66,20 @@ def export(
     read = [read_task(path, "auto", "test", None, manner).task for path in tasks or []]
     calibration = [] if calibrate is None else _texts(calibrate, column, manner)
     measured = None if texts is None else _texts(texts, column, manner)
+    runtimes, precisions = runtime or ["onnx"], precision or ["float32"]
     with told_by_option(options_of("runtime", "precision", "calibrate", "floor", "texts")):
         found = write(
-            load_encoder(model, "float32"), to, runtimes=runtime or ["onnx"], precisions=precision or ["float32"],  # type: ignore[arg-type]
+            load_encoder(model, "float32"), to, runtimes=runtimes, precisions=precisions,  # type: ignore[arg-type]
             calibration=calibration, texts=measured, tasks=read, floor=floor, seed=seed,
         )  # fmt: skip
-    value = {"folder": str(to), "floor": floor, "forms": [each.as_json() for each in found]}
+    left_out = {form: why for form, why in IMPOSSIBLE.items() if form[0] in runtimes and form[1] in precisions}
+    value = {
+        "folder": str(to), "floor": floor, "forms": [each.as_json() for each in found],
+        "left_out": [{"runtime": form[0], "precision": form[1], "reason": why} for form, why in left_out.items()],
+    }  # fmt: skip
+    told = [f"{' '.join(form)} is left out: {why}." for form, why in left_out.items()]
     closing = f"In {to}. Try which is the fastest here: cosmith runtime {quote(str(to))}"
-    manner.result("\n".join([_lines(found), closing]), value)
+    manner.result("\n".join([_lines(found), *told, closing]), value)
 
 
 def _texts(path: Path, column: str, manner: Manner) -> Sequence[str]:

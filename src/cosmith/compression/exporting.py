@@ -32,6 +32,7 @@ from cosmith.models.batching import micro_batches
 from cosmith.models.fingerprint_parts import embedding_fingerprint
 from cosmith.models.runtimes.description import (
     DESCRIPTION,
+    IMPOSSIBLE,
     RUNTIME_PRECISIONS,
     RUNTIMES,
     ExportedModel,
@@ -87,7 +88,7 @@ def export(
     Args:
         encoder: The model; it is left as it is.
         folder: Where; an earlier export there is replaced as a whole.
-        runtimes: For which.
+        runtimes: For which; each gets all precisions, but OpenVINO no ``int8``, which it has not.
         precisions: In what numbers. ``float16``: weights and computation. ``int8``: weights by channel, activations
             scaled batch by batch. ``int8-static``: activations scaled by what ``calibration`` gave.
         calibration: For ``int8-static``: texts like those that will be encoded; a few hundred.
@@ -100,8 +101,8 @@ def export(
         The fidelity of each form, which also stands in ``fidelity.json``.
 
     Raises:
-        InputError: When a form is not to be had, is below the floor (nothing is written then), or the folder holds
-            something else.
+        InputError: When a form, or every one of a runtime, is not to be had, one is below the floor (nothing is written
+            then), or the folder holds something else.
     """
     forms = _checked_forms(runtimes, precisions, calibration, floor)
     sample = list(_general_texts() if texts is None else texts)[:_SAMPLE]
@@ -163,15 +164,18 @@ def export(
 def _checked_forms(
     runtimes: Sequence[str], precisions: Sequence[str], calibration: Sequence[str], floor: float
 ) -> list[tuple[ExportRuntime, RuntimePrecision]]:
-    """Every runtime with every precision."""
+    """Every runtime with every precision that it has."""
     for given, known, field in ((runtimes, RUNTIMES, "runtime"), (precisions, RUNTIME_PRECISIONS, "precision")):
         for each in given:
             if each not in known:
                 raise InputError(f"there is no {field} {each!r}", field=field, remedy=nearest(each, known))
         if not given:
             raise InputError("none is given", field=field, remedy=f"Give one of: {', '.join(known)}.")
-    if "openvino" in runtimes and "int8" in precisions:
-        raise InputError("OpenVINO does not scale activations batch by batch", field="precision",
+    asked = [(runtime, precision) for runtime in dict.fromkeys(runtimes) for precision in dict.fromkeys(precisions)]
+    chosen = [form for form in asked if form not in IMPOSSIBLE]
+    idle = next((form for form in asked if form[0] not in {runtime for runtime, _ in chosen}), None)
+    if idle is not None:
+        raise InputError(f"nothing is left for {idle[0]}: {IMPOSSIBLE[idle]}", field="precision",
                          remedy="Ask for int8-static, with texts to calibrate it on.")  # fmt: skip
     if ("int8-static" in precisions) != bool(calibration):
         problem = "int8-static needs texts" if not calibration else "only int8-static reads them"
@@ -179,7 +183,6 @@ def _checked_forms(
                          remedy="Ask for int8-static and give texts like yours, or neither.")  # fmt: skip
     if not -1 <= floor <= 1:
         raise InputError(f"is {floor}, but is a cosine", field="floor", remedy="Give a number from 0 to 1.")
-    chosen = [(runtime, precision) for runtime in dict.fromkeys(runtimes) for precision in dict.fromkeys(precisions)]
     return chosen  # type: ignore[return-value]
 
 

@@ -33,7 +33,7 @@ def candidate(
     model: ModelForm = INT8, items: int = ITEMS,
 ) -> Candidate:  # fmt: skip
     running = RunningCost((milliseconds / 2000,) * 4, 0.005, 100, 100, 1, 10**6, 10**8, "a processor")
-    search = SearchTime((milliseconds / 2000,) * 4, 1000, bytes)
+    search = SearchTime((milliseconds / 2000,) * 4, 1000)
     quality = 0.5 * kept
     return Candidate(
         model, form, bytes, finer, 10**6, running, search, (scores(np.full(items, quality)),), quality,

@@ -8,7 +8,7 @@ import pytest
 from cosmith.compression.planning import ModelForm, parse_model_forms
 from cosmith.compression.planning.model_forms import FULL, forms_here
 from cosmith.compression.planning.search_time import enlarged, repeated, search_time
-from cosmith.compression.planning.vector_choices import require_forms, usual_forms, without_search
+from cosmith.compression.planning.vector_choices import sizes_of, usual_forms, without_search
 from cosmith.errors import InputError
 from cosmith.models import initialise_static, tiny_encoder
 from cosmith.retrieval.compressed import CompressedVectors, parse_form
@@ -59,16 +59,16 @@ def test_the_usual_forms_go_with_every_length(dimension: int) -> None:
     pytest.importorskip("faiss")
     for searched in (True, False):
         forms = usual_forms(dimension, searched=searched)
-        sizes = require_forms(forms, dimension, searched=searched)
+        sizes = sizes_of(forms, dimension, 1_000, searched=searched)
         assert sizes[parse_form("int8")] == (dimension, 0)
         assert len(set(map(str, forms))) == len(forms)
 
 
 def test_forms_that_cannot_be_are_refused() -> None:
     with pytest.raises(InputError, match="cannot keep 99 of 8"):
-        require_forms([parse_form("pca99+int8")], 8, searched=True)
+        sizes_of([parse_form("pca99+int8")], 8, 1_000, searched=True)
     with pytest.raises(InputError, match="is a way to search, and no task searches"):
-        require_forms([parse_form("binary, rescored x2 by int8")], 8, searched=False)
+        sizes_of([parse_form("binary, rescored x2 by int8")], 8, 1_000, searched=False)
     with pytest.raises(InputError, match="99 is not between 1 and the model's 8"):
         usual_forms(8, dims=[99], searched=True)
 
@@ -106,12 +106,26 @@ def test_a_search_is_timed_for_the_stated_corpus(form: str) -> None:
     assert here.measured_on == 2_000
     assert len(here.seconds) == 5
     assert min(here.seconds) > 0
-    assert here.bytes == pytest.approx(CompressedVectors.build(enlarged(vectors, 2_000), form).bytes)
 
 
-def test_of_lists_each_vector_has_its_share_for_the_stated_corpus() -> None:
+def test_a_structure_is_timed_in_part() -> None:
     pytest.importorskip("faiss")
-    vectors, form = unit(100, 16), parse_form("ivf-rabitq")
-    large = search_time(vectors, unit(2, 16), form, 40_000)
-    assert large.measured_on == 20_000
-    assert large.bytes == pytest.approx(CompressedVectors.build(enlarged(vectors, 40_000), form).bytes)
+    assert search_time(unit(100, 16), unit(2, 16), parse_form("ivf-rabitq"), 40_000).measured_on == 20_000
+
+
+@pytest.mark.parametrize(
+    ("form", "within"),
+    [
+        ("int8", 0), ("pca8+binary, rescored x2 by float16", 0), ("ivf-rabitq", 1e-9),
+        ("pca8+ivf-rabitq, rescored x2 by int8", 1e-9), ("hnsw-sq8", 1e-2),  # the levels of a graph are drawn
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("corpus_size", [500, 20_000])
+def test_what_a_form_takes_is_known_before_it_is_built(form: str, within: float, corpus_size: int) -> None:
+    if "-" in form:
+        pytest.importorskip("faiss")
+    parsed = parse_form(form)
+    built = CompressedVectors.build(unit(corpus_size, 16), parsed)
+    first, finer = sizes_of([parsed], 16, corpus_size, searched=True)[parsed]
+    assert first == pytest.approx(built.bytes, rel=within)
+    assert finer == built.finer_bytes

@@ -95,6 +95,34 @@ def test_every_pair_is_scored_and_each_text_is_encoded_once(made: Any, task: Eva
     assert found.full not in found.candidates
 
 
+def test_the_same_vectors_are_scored_once(model: Path, task: EvaluationTask, monkeypatch: pytest.MonkeyPatch) -> None:
+    from cosmith.compression.planning import planning
+
+    drawn: list[tuple[Any, ...]] = []
+    interval = planning.quality_interval
+
+    def counted(scores: Any, *said: Any, **more: Any) -> Any:
+        drawn.append(tuple(scores))
+        return interval(scores, *said, **more)
+
+    monkeypatch.setattr(planning, "quality_interval", counted)
+    found = plan(
+        model, [task], limits=Limits(keep=0.1), forms="int8; float16", runtimes="onnx float32, onnx int8", resamples=50
+    )
+    judged = {each.name: each for each in found.candidates}
+    assert set(judged) == {f"{ran}; {form}" for ran in ("onnx float32", "onnx int8") for form in ("int8", "float16")}
+    # The full model's three forms of vectors, which are those of onnx float32, and those of onnx int8.
+    assert len(drawn) == 6
+    encoder = Encoder.load(model, precision="float32")
+    of_full = {each.name: each for each in sweep_compressed(encoder, task, ["int8", "float16"], resamples=0).forms}
+    for form in ("int8", "float16"):
+        exact = judged[f"onnx float32; {form}"]
+        assert exact.quality == of_full[form].scores.value
+        assert exact.running is not found.full.running
+        assert exact.interval == interval(exact.scores, [task.kind], resamples=50)
+    assert found.full.name == "torch float32; float32"
+
+
 def test_the_figures_are_those_of_the_sweep(
     made: Any, model: Path, task: EvaluationTask, pairs: EvaluationTask
 ) -> None:
@@ -170,6 +198,28 @@ def test_what_contradicts_is_refused_before_any_work(
     with pytest.raises(InputError, match=problem) as caught:
         plan(model, [task], **said)
     assert caught.value.field == field
+
+
+def test_a_structure_counts_with_its_share_of_the_stated_corpus(
+    model: Path, task: EvaluationTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Of 64 numbers: 16 bytes of codes, 8 of a number, and of 4,000 lists for 1,000,000 documents 1.02 each; of the few
+    # vectors on which a form is tried it would be 6.
+    pytest.importorskip("faiss")
+    said: dict[str, Any] = {"forms": "ivf-rabitq", "runtimes": "torch float32", "resamples": 0}
+    found = plan(model, [task], limits=Limits(bytes=26, keep=0.1), **said)
+    assert found.chosen is not None
+    assert found.chosen.bytes == pytest.approx(16 + 8 + 4 * 64 * 4_000 / 1_000_000)
+    assert found.chosen.excesses == {}
+    with pytest.raises(InputError, match="25 are fewer than any form takes: the smallest takes 26"):
+        plan(model, [task], limits=Limits(bytes=25), **said)
+    with pytest.raises(InputError, match=r"24\.0 MB cannot hold .* take 25\.0 MB"):
+        plan(model, [task], limits=Limits(memory=24_000_000), **said)
+    # Nor is it left out where only some forms are scored with every form of the model.
+    monkeypatch.setattr("cosmith.compression.planning.planning._FEW", 0)
+    said |= {"forms": "ivf-rabitq; float16; int8", "runtimes": "torch float32, onnx int8"}
+    found = plan(model, [task], limits=Limits(bytes=26, keep=0.1), **said)
+    assert "onnx int8; ivf-rabitq" in {each.name for each in found.candidates}
 
 
 def test_tasks_and_folders_that_cannot_be(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, get_args
 
 from cosmith.errors import InputError, nearest
 from cosmith.models.loading import Runtime
-from cosmith.models.runtimes.description import RUNTIME_PRECISIONS
+from cosmith.models.runtimes.description import IMPOSSIBLE, RUNTIME_PRECISIONS
 
 if TYPE_CHECKING:
     from cosmith.compression.fidelity import Fidelity
@@ -85,8 +85,8 @@ def parse_model_forms(said: str) -> tuple[ModelForm, ...]:
         if precision and precision not in known:
             raise InputError(f"{part!r}: {runtime} has no precision {precision!r}", field="runtimes",
                              remedy=nearest(precision, known))  # fmt: skip
-        if runtime == "openvino" and precision == "int8":
-            raise InputError("OpenVINO does not scale activations batch by batch", field="runtimes",
+        if (runtime, precision) in IMPOSSIBLE:
+            raise InputError(IMPOSSIBLE[runtime, precision], field="runtimes",
                              remedy="Name openvino int8-static.")  # fmt: skip
         found += [ModelForm(runtime, each) for each in ([precision] if precision else _TRIED[runtime])]
     if not found:

@@ -4,7 +4,8 @@ these."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -26,10 +27,11 @@ from cosmith.compression.planning.model_forms import (
 from cosmith.compression.planning.outcome import Plan, decide, require_useful
 from cosmith.compression.planning.quality import change_interval, quality_interval, quality_of
 from cosmith.compression.planning.search_time import SearchTime, search_time
-from cosmith.compression.planning.vector_choices import WHOLE, require_forms, usual_forms, without_search
+from cosmith.compression.planning.vector_choices import WHOLE, Sizes, sizes_of, usual_forms, without_search
 from cosmith.errors import InputError
 from cosmith.evaluation.choosing.candidates import timed_queries
 from cosmith.evaluation.compressing import sweep_compressed
+from cosmith.evaluation.scores import Scores
 from cosmith.evaluation.sweeping import SweptForm, remembered
 from cosmith.evaluation.tasks import EvaluationTask, RetrievalTask
 from cosmith.models.running_cost import RunningCost, measure_running
@@ -61,6 +63,7 @@ class _Work:
     name: str
     seed: int
     resamples: int
+    corpus_size: int
 
     @property
     def kinds(self) -> list[str]:
@@ -133,11 +136,11 @@ def plan(
         raise InputError("have no texts", field="tasks", remedy="Give a task that has some.")
     encoder = Encoder.load(model, precision="float32", device=_device())
     encoder.name = name or encoder.name
-    work = _Work(tasks, encoder.name, seed, resamples)
+    work = _Work(tasks, encoder.name, seed, resamples, corpus_size)
     searched = work.searched is not None
     usual = asked or usual_forms(encoder.dimension, dims=dims, searched=searched)
     vector_forms = list(dict.fromkeys([WHOLE, *usual]))
-    sizes = require_forms(vector_forms, encoder.dimension, searched=searched)
+    sizes = sizes_of(vector_forms, encoder.dimension, corpus_size, searched=searched)
     _require_possible(limits, [sizes[form] for form in usual], corpus_size)
     model_forms, notes = forms_here(encoder, asked_models)
     with TemporaryDirectory() as workshop:
@@ -149,14 +152,12 @@ def plan(
         whole = remember(encoder)
         swept = {FULL: _sweep(whole, vector_forms, work, str(FULL))}
         require_useful(quality_of([row.scores for row in swept[FULL][WHOLE]], work.kinds), encoder.name)
-        times = _search_times(whole, vector_forms, queries, corpus_size, work)
+        times = _search_times(whole, vector_forms, queries, work)
         fewer, told = _worth_trying(swept[FULL], times, made, limits, sizes, work)
         for each in made:
-            if each.is_exact:
-                swept.setdefault(each.form, swept[FULL])
-            else:
+            if not each.is_exact:
                 swept[each.form] = _sweep(remember(_load(each, encoder.name)), fewer, work, str(each.form))
-        candidates = list(_candidates(swept, times, running, corpus_size, work))
+        candidates = list(_candidates(swept, made, times, running, sizes, work))
         offered = [
             each
             for each in candidates
@@ -187,7 +188,7 @@ def _require_possible(limits: Limits, sizes: Sequence[tuple[float, float]], corp
     """
     least = min(first for first, _ in sizes)
     if limits.bytes is not None and limits.bytes < least:
-        raise InputError(f"{limits.bytes:,.0f} are fewer than any form takes: the smallest takes {least:,.0f}",
+        raise InputError(f"{limits.bytes:,.0f} are fewer than any form takes: the smallest takes {ceil(least):,}",
                          field="bytes", remedy="Allow more, or name smaller forms, e.g. pca64+binary.")  # fmt: skip
     if limits.finer_bytes is not None and limits.finer_bytes < min(finer for _, finer in sizes):
         raise InputError("all forms keep larger finer copies", field="finer_bytes",
@@ -266,7 +267,7 @@ def _sweep(encoder: TextEncoder, forms: Sequence[SearchForm], work: _Work, calle
 
 
 def _search_times(
-    encoder: TextEncoder, forms: Sequence[SearchForm], queries: Sequence[str], corpus_size: int, work: _Work
+    encoder: TextEncoder, forms: Sequence[SearchForm], queries: Sequence[str], work: _Work
 ) -> dict[SearchForm, SearchTime]:
     """How long each form's search takes, whatever runs the model; empty where no task searches."""
     if work.searched is None:
@@ -278,14 +279,14 @@ def _search_times(
     found = {}
     with track("Timing searches", len(forms), "forms") as bar:
         for form in forms:
-            found[form] = search_time(vectors, asked, form, corpus_size, seed=work.seed)
+            found[form] = search_time(vectors, asked, form, work.corpus_size, seed=work.seed)
             bar.advance(status=str(form))
     return found
 
 
 def _worth_trying(
     swept: Swept, times: Mapping[SearchForm, SearchTime], made: Sequence[MadeForm], limits: Limits,
-    sizes: Mapping[SearchForm, tuple[float, float]], work: _Work,
+    sizes: Sizes, work: _Work,
 ) -> tuple[list[SearchForm], list[str]]:  # fmt: skip
     """The forms of vectors with which the other forms of the model are scored, and what to say of that."""
     forms, others = list(swept), sum(not each.is_exact for each in made)
@@ -316,34 +317,40 @@ def _best(forms: Sequence[SearchForm], points: Sequence[tuple[float, float]]) ->
 
 
 def _candidates(
-    swept: Mapping[ModelForm, Swept], times: Mapping[SearchForm, SearchTime],
-    running: Mapping[ModelForm, RunningCost], corpus_size: int, work: _Work,
+    swept: Mapping[ModelForm, Swept], made: Sequence[MadeForm], times: Mapping[SearchForm, SearchTime],
+    running: Mapping[ModelForm, RunningCost], sizes: Sizes, work: _Work,
 ) -> Iterable[Candidate]:  # fmt: skip
-    """Every pair that was scored, the full model with whole vectors first."""
+    """Every pair that was scored, the full model with whole vectors first; forms of the model that give its vectors are
+    scored as it."""
     full = [row.scores for row in swept[FULL][WHOLE]]
-    best = quality_of(full, work.kinds)
-    told: dict[int, Candidate] = {}
-    for model, of_model in swept.items():
-        for form, rows in of_model.items():
-            scores = [row.scores for row in rows]
-            known = told.get(id(rows))  # forms of the model that give the same vectors share their rows
-            change = (known.change_interval if known else
-                      change_interval(scores, full, work.kinds, resamples=work.resamples, seed=work.seed))  # fmt: skip
-            interval = (known.interval if known else
-                        quality_interval(scores, work.kinds, resamples=work.resamples, seed=work.seed))  # fmt: skip
-            quality, time = quality_of(scores, work.kinds), times.get(form)
-            recalls = [row.cost.recall for row in rows if row.cost is not None]
-            candidate = Candidate(
-                model=model, form=str(form), bytes=rows[0].bytes if time is None else time.bytes,
-                finer_bytes=max((row.cost.finer_bytes for row in rows if row.cost is not None), default=0.0),
-                corpus_size=corpus_size, running=running[model], search=time, scores=tuple(scores), quality=quality,
-                interval=interval, change=quality - best, change_interval=change,
-                kept=quality / best if best > 0 else 0.0,
-                kept_low=None if change is None or best <= 0 else 1 + change.low / best,
-                recall=float(np.mean(recalls)) if recalls else None,
-            )  # fmt: skip
-            told.setdefault(id(rows), candidate)
-            yield candidate
+    scored = {
+        model: [
+            _candidate(model, form, rows, full, times.get(form), running[model], sizes[form], work)
+            for form, rows in of_model.items()
+        ]
+        for model, of_model in swept.items()
+    }
+    for each in made:
+        for candidate in scored[FULL if each.is_exact else each.form]:
+            yield replace(candidate, model=each.form, running=running[each.form])
+
+
+def _candidate(
+    model: ModelForm, form: SearchForm, rows: Sequence[SweptForm], full: Sequence[Scores], search: SearchTime | None,
+    running: RunningCost, taken: tuple[float, float], work: _Work,
+) -> Candidate:  # fmt: skip
+    scores = [row.scores for row in rows]
+    quality, best = quality_of(scores, work.kinds), quality_of(full, work.kinds)
+    change = change_interval(scores, full, work.kinds, resamples=work.resamples, seed=work.seed)
+    recalls = [row.cost.recall for row in rows if row.cost is not None]
+    return Candidate(
+        model=model, form=str(form), bytes=taken[0], finer_bytes=taken[1], corpus_size=work.corpus_size,
+        running=running, search=search, scores=tuple(scores), quality=quality,
+        interval=quality_interval(scores, work.kinds, resamples=work.resamples, seed=work.seed),
+        change=quality - best, change_interval=change, kept=quality / best if best > 0 else 0.0,
+        kept_low=None if change is None or best <= 0 else 1 + change.low / best,
+        recall=float(np.mean(recalls)) if recalls else None,
+    )  # fmt: skip
 
 
 def _measured(full: Candidate, made: Sequence[MadeForm]) -> list[str]:

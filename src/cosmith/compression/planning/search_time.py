@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from cosmith.retrieval.compressed import CompressedVectors, FaissStructure, SearchForm, StoredCodes
-from cosmith.retrieval.compressed.structures import StructuredVectors, lists_for
 
 _K = 10
 _SCANNED = 100_000  # vectors of which codes are scanned, at most
@@ -27,12 +26,10 @@ class SearchTime:
     Attributes:
         seconds: Of wall time, for each query by itself, for the stated corpus.
         measured_on: How many vectors were searched; with more in the corpus, what it takes is scaled up.
-        bytes: Of a vector, in what is searched, with its share of a structure for the stated corpus.
     """
 
     seconds: tuple[float, ...]
     measured_on: int
-    bytes: float
 
 
 def search_time(vectors: Vectors, queries: Vectors, form: SearchForm, corpus_size: int, *, seed: int = 0) -> SearchTime:
@@ -55,25 +52,17 @@ def search_time(vectors: Vectors, queries: Vectors, form: SearchForm, corpus_siz
         measured = _timed(built, queries)
         hnsw = form.first.structure == "hnsw-sq8"
         factor = math.log(max(corpus_size, 2)) / math.log(max(count, 2)) if hnsw else corpus_size / count
-        stored = built.bytes
-        if isinstance(built.first, StructuredVectors) and not hnsw:  # the more vectors, the less each has of the lists
-            stored += _share_of_lists(built.first, corpus_size) - _share_of_lists(built.first, count)
-        return SearchTime(tuple(factor * each for each in measured), count, stored)
+        return SearchTime(tuple(factor * each for each in measured), count)
     count = min(corpus_size, _SCANNED)
     coded = CompressedVectors.build(vectors, form, seed=seed)
     measured = _timed(repeated(coded, count), queries)
     if corpus_size == count:
-        return SearchTime(tuple(measured), count, coded.bytes)
+        return SearchTime(tuple(measured), count)
     few = count // 10
     middle = float(np.median(measured))
     slope = max(0.0, (middle - float(np.median(_timed(repeated(coded, few), queries)))) / (count - few))
     factor = (middle + slope * (corpus_size - count)) / middle
-    return SearchTime(tuple(factor * each for each in measured), count, coded.bytes)
-
-
-def _share_of_lists(vectors: StructuredVectors, count: int) -> float:
-    """Bytes of a vector in the centroids of the lists that so many vectors have."""
-    return 4 * int(vectors.index.d) * lists_for(count) / count
+    return SearchTime(tuple(factor * each for each in measured), count)
 
 
 def enlarged(vectors: Vectors, count: int, *, seed: int = 0) -> Vectors:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 
 import numpy as np
@@ -11,9 +11,12 @@ from cosmith.errors import InputError
 from cosmith.evaluation.choosing.candidates import halves
 from cosmith.retrieval.compressed import Coding, CompressedVectors, SearchForm, parse_form
 from cosmith.retrieval.compressed.named_codes import CodeName
+from cosmith.retrieval.compressed.structures import StructuredVectors
 
 WHOLE = parse_form("float32")
 _TRIED_ON = 300  # random vectors, on which it is seen whether a form goes with their length
+Sizes = Mapping[SearchForm, tuple[float, float]]
+"""Form → bytes of a document: in what is searched, with its share of a structure, and of the finer copy."""
 _OF_STRUCTURE: dict[str, CodeName] = {"hnsw-sq8": "uint8", "ivf-rabitq": "rabitq"}
 
 
@@ -46,18 +49,15 @@ def usual_forms(dimension: int, *, dims: Sequence[int] = (), searched: bool) -> 
     return tuple(map(parse_form, names))
 
 
-def require_forms(
-    forms: Sequence[SearchForm], dimension: int, *, searched: bool
-) -> dict[SearchForm, tuple[float, float]]:
-    """Refuse forms that do not go with vectors of this length, or with the tasks, before any work is done.
+def sizes_of(forms: Sequence[SearchForm], dimension: int, corpus_size: int, *, searched: bool) -> Sizes:
+    """What forms take, known before any work is done; refused where they do not go with vectors of this length, or with
+    the tasks.
 
     Args:
         forms: The forms.
         dimension: Numbers of a whole vector.
+        corpus_size: For how many documents.
         searched: Whether a task searches.
-
-    Returns:
-        Each with its bytes, of what is searched and of the finer copy; a structure's is that of few vectors.
 
     Raises:
         InputError: Naming the form.
@@ -69,7 +69,10 @@ def require_forms(
             raise InputError(f"{str(form)!r} is a way to search, and no task searches", field="forms",
                              remedy="Leave it out, or give a retrieval task.")  # fmt: skip
         built = CompressedVectors.build(vectors, form)
-        found[form] = (built.bytes, built.finer_bytes)
+        first = built.first
+        found[form] = (
+            first.bytes_among(corpus_size) if isinstance(first, StructuredVectors) else first.bytes, built.finer_bytes,
+        )  # fmt: skip
     return found
 
 

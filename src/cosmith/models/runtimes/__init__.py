@@ -2,6 +2,7 @@
 
 from cosmith.models.runtimes.description import (
     DESCRIPTION,
+    IMPOSSIBLE,
     RUNTIME_PRECISIONS,
     RUNTIMES,
     ExportedModel,
@@ -15,6 +16,7 @@ from cosmith.models.runtimes.trial import Trial
 
 __all__ = [
     "DESCRIPTION",
+    "IMPOSSIBLE",
     "RUNTIMES",
     "RUNTIME_PRECISIONS",
     "ExportRuntime",

@@ -6,9 +6,10 @@ maximum length, lower-casing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal, get_args
 
 import xxhash
@@ -22,6 +23,10 @@ ExportRuntime = Literal["onnx", "openvino"]
 RuntimePrecision = Literal["float32", "float16", "int8", "int8-static"]
 RUNTIMES: tuple[ExportRuntime, ...] = get_args(ExportRuntime)
 RUNTIME_PRECISIONS: tuple[RuntimePrecision, ...] = get_args(RuntimePrecision)
+IMPOSSIBLE: Mapping[tuple[str, str], str] = MappingProxyType(
+    {("openvino", "int8"): "OpenVINO does not scale activations batch by batch"}
+)
+"""A runtime and a precision that do not go together → why."""
 
 DESCRIPTION = "cosmith_runtimes.json"
 _FORMAT = 2

@@ -37,6 +37,10 @@ _LEAST_LISTS = 32
 Of 5,183 abstracts (all-MiniLM-L6-v2, 132 lists) 0.90 of the nearest ten were among 40 candidates of 16 lists, 0.94 of
 32.
 """
+_OF_A_NODE = 8 + 4
+"""Bytes of where a vector's links begin, and of its level."""
+_OF_A_NUMBER = 8
+"""Bytes by which a list knows a vector."""
 _QUERY_BITS = 8
 """Of a number of the query, as RaBitQ compares it; more than the vectors' own one cost little."""
 
@@ -86,6 +90,17 @@ class StructuredVectors:
         """How many vectors there are."""
         return int(self.index.ntotal)
 
+    def bytes_among(self, count: int) -> float:
+        """Of a vector, with its share of the structure, where so many vectors are in such a structure.
+
+        A graph's levels are drawn, so that this is what is expected of it; of lists, of which there are fewer for each
+        vector the more vectors there are, it is what is taken.
+        """
+        index = self.index
+        if hasattr(index, "hnsw"):
+            return float(index.storage.sa_code_size() + 4 * _expected_links(index.hnsw) + _OF_A_NODE)
+        return float(index.code_size + _OF_A_NUMBER + 4 * index.d * lists_for(count) / count)
+
     def search(self, queries: Vectors, k: int) -> tuple[Positions, Scores]:
         """The vectors found to be nearest to each query.
 
@@ -111,7 +126,15 @@ def _bytes_of(index: Any) -> int:
         graph = index.hnsw
         links = 4 * graph.neighbors.size() + 8 * graph.offsets.size() + 4 * graph.levels.size()
         return int(index.ntotal * index.storage.sa_code_size() + links)
-    return int(index.ntotal * (index.code_size + 8) + 4 * index.nlist * index.d)  # 8: the number of the vector
+    return int(index.ntotal * (index.code_size + _OF_A_NUMBER) + 4 * index.nlist * index.d)
+
+
+def _expected_links(graph: Any) -> float:
+    """Places for neighbours of a vector, on all levels that it is drawn for."""
+    faiss = load_faiss()
+    chances = faiss.vector_to_array(graph.assign_probas)  # of a vector, that a level is its highest
+    places = faiss.vector_to_array(graph.cum_nneighbor_per_level)  # on all levels below one
+    return float(chances @ places[1 : len(chances) + 1])
 
 
 def _transformed(vectors: Vectors, transform: Transform | None) -> Floats:
