@@ -38,8 +38,7 @@ class RuntimeEncoder(ReadsAsSaved):
     It reads texts as the model that was exported does (same tokens, prompts and truncation), and its graph ends with
     pooling, projections and, where the model has it, normalisation. Micro-batches of texts of similar length go to
     several threads, each of them on one core. An ``int8`` graph measures its activations batch by batch, so that a
-    vector depends on the texts beside it, about as much as on the rounding; those of the other precisions do not, but
-    for rounding.
+    vector depends on the texts beside it; those of the other precisions do not, but for rounding.
 
     Args:
         folder: The exported folder.
